@@ -1,0 +1,74 @@
+/* buf.c: growing output. See buf.h. */
+#include "base/buf.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+void buf_grow(struct buf *b, size_t extra)
+{
+	size_t want = b->cap ? b->cap : 256;
+	while (want - b->n < extra + 64) {
+		verify(want < SIZE_MAX / 2);
+		want *= 2;
+	}
+	b->p = xrealloc(b->p, want);
+	b->cap = want;
+}
+
+void buf_u64(struct buf *b, uint64_t v)
+{
+	static const char pairs[] =
+		"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+		"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+	char out[20];
+	int at = sizeof out;
+	while (v >= 100) {
+		unsigned pair = (unsigned)(v % 100);
+		v /= 100;
+		out[--at] = pairs[pair * 2 + 1];
+		out[--at] = pairs[pair * 2];
+	}
+	if (v >= 10) {
+		out[--at] = (char)('0' + v % 10);
+		v /= 10;
+	}
+	out[--at] = (char)('0' + v);
+	buf_put(b, out + at, sizeof out - (size_t)at);
+}
+
+void buf_i64(struct buf *b, int64_t v)
+{
+	if (v < 0) buf_byte(b, '-');
+	buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void buf_hex(struct buf *b, const void *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	char *out = buf_reserve(b, n * 2);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = ((const unsigned char *)bytes)[i];
+		out[i * 2] = digits[c >> 4];
+		out[i * 2 + 1] = digits[c & 15];
+	}
+	b->n += n * 2;
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list ap;
+	va_start(ap, format);
+	int n = vsnprintf(buf_reserve(b, 256), 256, format, ap);
+	va_end(ap);
+	if (n >= 256) {
+		va_start(ap, format);
+		vsnprintf(buf_reserve(b, (size_t)n + 1), (size_t)n + 1, format, ap);
+		va_end(ap);
+	}
+	if (n > 0) b->n += (size_t)n;
+}
+
+void buf_done(struct buf *b)
+{
+	free(b->p);
+	*b = (struct buf){0};
+}

@@ -1,0 +1,7 @@
+/* cpu: which instruction set the fast paths may use, decided once.
+ * EXHIBIT_CPU=plain|sse4|avx2 in the environment lowers the choice (never raises it), so that tests force every path. */
+#pragma once
+
+enum cpu_level { CPU_PLAIN, CPU_SSE4, CPU_AVX2 };
+/* The level in force. CPU_SSE4 implies SSE4.2 and PCLMUL, CPU_AVX2 also BMI2. Any thread. */
+enum cpu_level cpu_level(void);

@@ -1,0 +1,95 @@
+/* crc32.c: CRC-32 (reflected polynomial 0xEDB88320): slicing by 8, and folding with PCLMULQDQ.
+ *
+ * The folding constants are x^n mod P for the distances named beside them, in reflected form; the method is the one of
+ * V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009). */
+#include "base/crc32.h"
+#include "base/cpu.h"
+#include "base/cursor.h"
+#include <pthread.h>
+
+static uint32_t table[8][256];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void fill(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+		for (int k = 0; k < 8; k++) c = c & 1 ? 0xEDB88320u ^ (c >> 1) : c >> 1;
+		table[0][i] = c;
+	}
+	for (uint32_t i = 0; i < 256; i++)
+		for (int k = 1; k < 8; k++) table[k][i] = table[0][table[k - 1][i] & 255] ^ (table[k - 1][i] >> 8);
+}
+
+static uint32_t sliced(uint32_t c, const uint8_t *p, size_t n)
+{
+	for (; n >= 8; p += 8, n -= 8) {
+		uint32_t a = c ^ le32_at(p), b = le32_at(p + 4);
+		c = table[7][a & 255] ^ table[6][a >> 8 & 255] ^ table[5][a >> 16 & 255] ^ table[4][a >> 24] ^
+		    table[3][b & 255] ^ table[2][b >> 8 & 255] ^ table[1][b >> 16 & 255] ^ table[0][b >> 24];
+	}
+	while (n--) c = table[0][(c ^ *p++) & 255] ^ (c >> 8);
+	return c;
+}
+
+uint32_t crc32_plain(uint32_t crc, const void *bytes, size_t n)
+{
+	pthread_once(&once, fill);
+	return ~sliced(~crc, bytes, n);
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+__attribute__((target("pclmul,sse4.2"))) static __m128i fold(__m128i x, __m128i k, __m128i next)
+{
+	return _mm_xor_si128(next, _mm_xor_si128(_mm_clmulepi64_si128(x, k, 0x00), _mm_clmulepi64_si128(x, k, 0x11)));
+}
+
+/* n >= 64; returns the state after the largest multiple of 16 bytes, *ret_done says how many. */
+__attribute__((target("pclmul,sse4.2"))) static uint32_t folded(uint32_t c, const uint8_t *p, size_t n, size_t *ret_done)
+{
+	const __m128i by64 = _mm_set_epi64x(0x01c6e41596, 0x0154442bd4); /* x^(512-32), x^(512+32) */
+	const __m128i by16 = _mm_set_epi64x(0x00ccaa009e, 0x01751997d0); /* x^(128-32), x^(128+32) */
+	const __m128i k5 = _mm_set_epi64x(0, 0x0163cd6124);              /* x^64 */
+	const __m128i poly = _mm_set_epi64x(0x01f7011641, 0x01db710641); /* mu, P' */
+	const __m128i low32 = _mm_setr_epi32(-1, 0, -1, 0);
+	const uint8_t *start = p;
+	__m128i x0 = _mm_xor_si128(_mm_loadu_si128((const __m128i *)p), _mm_cvtsi32_si128((int)c));
+	__m128i x1 = _mm_loadu_si128((const __m128i *)(p + 16)), x2 = _mm_loadu_si128((const __m128i *)(p + 32));
+	__m128i x3 = _mm_loadu_si128((const __m128i *)(p + 48));
+	for (p += 64, n -= 64; n >= 64; p += 64, n -= 64) {
+		x0 = fold(x0, by64, _mm_loadu_si128((const __m128i *)p));
+		x1 = fold(x1, by64, _mm_loadu_si128((const __m128i *)(p + 16)));
+		x2 = fold(x2, by64, _mm_loadu_si128((const __m128i *)(p + 32)));
+		x3 = fold(x3, by64, _mm_loadu_si128((const __m128i *)(p + 48)));
+	}
+	x0 = fold(fold(fold(x0, by16, x1), by16, x2), by16, x3);
+	for (; n >= 16; p += 16, n -= 16) x0 = fold(x0, by16, _mm_loadu_si128((const __m128i *)p));
+	/* 128 -> 64 bits, then Barrett reduction to 32. */
+	__m128i t = _mm_clmulepi64_si128(x0, by16, 0x10);
+	x0 = _mm_xor_si128(_mm_srli_si128(x0, 8), t);
+	t = _mm_srli_si128(x0, 4);
+	x0 = _mm_xor_si128(_mm_clmulepi64_si128(_mm_and_si128(x0, low32), k5, 0x00), t);
+	t = _mm_clmulepi64_si128(_mm_and_si128(x0, low32), poly, 0x10);
+	t = _mm_clmulepi64_si128(_mm_and_si128(t, low32), poly, 0x00);
+	*ret_done = (size_t)(p - start);
+	return (uint32_t)_mm_extract_epi32(_mm_xor_si128(x0, t), 1);
+}
+#endif
+
+uint32_t crc32_of(uint32_t crc, const void *bytes, size_t n)
+{
+	pthread_once(&once, fill);
+	uint32_t c = ~crc;
+	const uint8_t *p = bytes;
+#if defined(__x86_64__)
+	if (n >= 64 && cpu_level() >= CPU_SSE4) {
+		size_t done;
+		c = folded(c, p, n, &done);
+		p += done;
+		n -= done;
+	}
+#endif
+	return ~sliced(c, p, n);
+}
