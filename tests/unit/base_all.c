@@ -1,0 +1,130 @@
+/* The base room: what its headers promise. */
+#include "tests/check.h"
+#include "base/base.h"
+
+TEST(crc32_fast_equals_plain_and_the_check_value)
+{
+	char bytes[1200];
+	for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (char)(i * 31 + (i >> 3));
+	CHECK(crc32_of(0, "123456789", 9) == 0xcbf43926);
+	for (size_t at = 0; at < 17; at++)
+		for (size_t n = 0; n + at < 1100; n += 1 + n / 9) CHECK(crc32_of(7, bytes + at, n) == crc32_plain(7, bytes + at, n));
+	CHECK(crc32_of(crc32_of(0, bytes, 500), bytes + 500, 600) == crc32_of(0, bytes, 1100));
+}
+
+TEST(time_parses_and_prints_what_it_parsed)
+{
+	static const char *const cases[][2] = {
+		{"2021-03-03T06:59:20.359Z", "2021-03-03T06:59:20.359000Z"},
+		{"2021-03-03 06:59:20", "2021-03-03T06:59:20.000000Z"},
+		{"2021-03-03T06:59:20+05:30", "2021-03-03T01:29:20.000000Z"},
+		{"2020-02-29T23:59:60Z", "2020-02-29T23:59:59.999999Z"},
+		{"1600-01-01T00:00:00Z", "1600-01-01T00:00:00.000000Z"},
+	};
+	char out[ETIME_MAX];
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct etime t;
+		NEED(etime_parse(str_of(cases[i][0]), &t, NULL));
+		etime_print(t, 6, out);
+		CHECK_STR(out, cases[i][1]);
+	}
+	static const char *const bad[] = {"", "2021", "2021-13-01T00:00:00Z", "2021-02-29T00:00:00Z", "2021-02-01T24:00:00Z", "2021-02-01T00:00:00X"};
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		struct etime t;
+		CHECK(!etime_parse(str_of(bad[i]), &t, NULL));
+	}
+}
+
+TEST(filetime_zero_is_absent_and_the_largest_is_harmless)
+{
+	char out[ETIME_MAX];
+	CHECK(!etime_from_filetime(0).present);
+	CHECK(etime_print(etime_from_filetime(0), 6, out) == 0);
+	CHECK(etime_print(etime_from_filetime(UINT64_MAX), 7, out) < ETIME_MAX);
+	etime_print(etime_from_filetime(132591851603590000), 7, out);
+	CHECK_STR(out, "2021-03-02T17:46:00.3590000Z");
+}
+
+TEST(arena_stops_softly_at_its_budget)
+{
+	struct arena a;
+	arena_init(&a, 1000);
+	CHECK(arena_alloc(&a, 900) != NULL);
+	CHECK(arena_alloc(&a, 200) == NULL);
+	CHECK(a.refused == 1);
+	CHECK(arena_alloc(&a, SIZE_MAX - 3) == NULL);
+	CHECK(arena_calloc(&a, SIZE_MAX / 2, 3) == NULL);
+	arena_reset(&a);
+	CHECK(arena_alloc(&a, 1000 - 8) != NULL);
+	arena_done(&a);
+}
+
+TEST(map_keeps_order_and_finds_all)
+{
+	struct map m = {0};
+	char key[16];
+	for (int i = 0; i < 5000; i++) {
+		bool fresh;
+		int n = snprintf(key, sizeof key, "k%d", i);
+		*map_put(&m, (struct str){key, (size_t)n}, 0, &fresh) = (uint32_t)i * 2;
+		CHECK(fresh);
+	}
+	for (int i = 0; i < 5000; i++) {
+		int n = snprintf(key, sizeof key, "k%d", i);
+		uint32_t *v = map_get(&m, (struct str){key, (size_t)n});
+		NEED(v);
+		CHECK(*v == (uint32_t)i * 2);
+		CHECK(str_eq(m.entries[i].key, (struct str){key, (size_t)n}));
+	}
+	CHECK(!map_get(&m, STR("absent")));
+	map_done(&m);
+}
+
+TEST(sha256_known_answers)
+{
+	uint8_t d[SHA256_SIZE];
+	struct buf b = {0};
+	sha256_of("abc", 3, d);
+	buf_hex(&b, d, sizeof d);
+	buf_byte(&b, 0);
+	CHECK_STR(b.p, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	struct sha256 *h = sha256_new();
+	uint8_t e[SHA256_SIZE];
+	sha256_add(h, "a", 1);
+	sha256_add(h, "bc", 2);
+	sha256_peek(h, e);
+	CHECK(!memcmp(d, e, sizeof d));
+	sha256_end(h, e);
+	CHECK(!memcmp(d, e, sizeof d));
+	sha256_free(h);
+	buf_done(&b);
+}
+
+TEST(numbers_are_strict)
+{
+	uint64_t u;
+	int64_t i;
+	CHECK(str_u64(STR("18446744073709551615"), &u) && u == UINT64_MAX);
+	CHECK(!str_u64(STR("18446744073709551616"), &u));
+	CHECK(!str_u64(STR(""), &u) && !str_u64(STR("+1"), &u) && !str_u64(STR(" 1"), &u) && !str_u64(STR("0x1"), &u));
+	CHECK(str_i64(STR("-9223372036854775808"), &i) && i == INT64_MIN);
+	CHECK(!str_i64(STR("9223372036854775808"), &i));
+	struct buf b = {0};
+	buf_u64(&b, UINT64_MAX);
+	buf_byte(&b, ' ');
+	buf_i64(&b, INT64_MIN);
+	buf_byte(&b, 0);
+	CHECK_STR(b.p, "18446744073709551615 -9223372036854775808");
+	buf_done(&b);
+}
+
+TEST(cut_walks_all_pieces)
+{
+	struct str rest = STR("a,,b");
+	CHECK(str_eq(str_cut(&rest, ','), STR("a")));
+	CHECK(str_eq(str_cut(&rest, ','), STR("")));
+	CHECK(str_eq(str_cut(&rest, ','), STR("b")));
+	CHECK(!rest.p);
+}
+
+TEST_MAIN
