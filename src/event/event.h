@@ -1,0 +1,67 @@
+/* event: what one or more records say after parsing. The front door of the room: includes all of its headers.
+ *
+ * Lazy: a reader hands out an event with its cells unread; event_cell decodes one when somebody asks, once. An event is a
+ * view into its batch: it and everything reached through it die at the next reader_ops.next on the same cursor. One thread. */
+#pragma once
+#include "base/etime.h"
+#include "event/finding.h"
+#include "event/logsource.h"
+#include "event/reader.h"
+#include "event/shape.h"
+#include "event/value.h"
+
+/* The bytes of one log entry in its source. */
+struct record_ref {
+	uint64_t offset, length;
+	uint32_t line;      /* 1-based line number in text sources, 0 elsewhere */
+	const void *bytes;  /* `length` bytes, while the event lives; NULL when they are not in memory as they are in the source */
+};
+
+enum event_flags {
+	EVENT_RECOVERED = 1, /* found by recovery, not by walking an intact structure */
+	EVENT_CARVED = 2,    /* stale: from slack or a disk image */
+	EVENT_LIMITED = 4    /* a limit cut something of it; counted in the source's report */
+};
+
+struct event {
+	const struct shape *shape;
+	struct value *cells;             /* [shape->n_columns]; VALUE_UNREAD until decoded; constants are copied in by the reader or left unread */
+	struct arena *arena;             /* the batch; decoded text goes here */
+	const struct event_ops *ops;
+	const void *impl;                /* the reader's own */
+	struct etime time;               /* of the event itself (System/TimeCreated), else of the record; may be absent */
+	const struct record_ref *records;/* at least one; several when a format spreads one event over records (auditd) */
+	uint32_t n_records;
+	uint32_t flags;                  /* enum event_flags */
+	bool has_record_id;
+	uint64_t record_id;              /* Windows EventRecordID, journald __SEQNUM, ... */
+	struct str raw;                  /* the entry as text, where the format is text (keywords search it); p == NULL elsewhere */
+};
+
+struct range { uint64_t offset, length; };
+
+struct event_ops {
+	/* Fills *ret (never leaves it VALUE_UNREAD; VALUE_ABSENT when the event lacks it). Not called for constant columns. */
+	void (*decode)(struct event *ev, uint32_t column, struct value *ret);
+	/* Byte ranges that are needed to read the records again: template definitions, header lines. Up to `max`; returns how many. */
+	uint32_t (*contexts)(const struct event *ev, struct range *ret, uint32_t max);
+	/* NULL, or: the whole event as one JSON object in the format's own shape (what `exhibit events` prints). */
+	void (*json)(struct event *ev, struct buf *out);
+};
+
+/* The cell of a column, decoded. Valid while the event lives. */
+static inline struct value *event_cell(struct event *ev, uint32_t column)
+{
+	struct value *v = &ev->cells[column];
+	if (v->kind == VALUE_UNREAD) {
+		if (ev->shape->columns[column].constant) *v = ev->shape->columns[column].value;
+		else ev->ops->decode(ev, column, v);
+	}
+	return v;
+}
+/* The first cell of that name, or NULL. */
+struct value *event_get(struct event *ev, struct str name);
+/* The host the event names, empty when none. */
+struct str event_host(struct event *ev);
+/* All columns that are neither hidden nor absent as one flat JSON object, in column order; duplicate names become one array. */
+void event_fields_json(struct event *ev, struct buf *out);

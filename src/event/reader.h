@@ -1,0 +1,101 @@
+/* reader: the contract every format fulfils: the bytes of one source in, events out, every byte accounted for.
+ *
+ * A reader is one source being read. One or more cursors pull events from it; a cursor belongs to one thread, cursors of one
+ * reader may run at once (EVTX hands out blocks of chunks under a lock; most formats allow one cursor). What the events are and
+ * what the report says never depends on how many cursors there were. Readers read through `struct input`, which hashes. */
+#pragma once
+#include "base/etime.h"
+#include "base/fault.h"
+#include "base/sha256.h"
+#include "base/alloc.h"
+
+struct event;
+struct shape_table;
+
+/* input: the bytes of one source: a file, or a member of an archive spilled to memory or to an unlinked file.
+ * input_next must be called by one thread at a time (readers with several cursors hold a lock); input_pread by any. */
+struct input {
+	struct str path;        /* as shown and cited: "dir/a.evtx", "evidence.zip!/logs/u_ex210302.log" */
+	uint64_t size;
+	int64_t mtime_sec;      /* file time, for year inference; 0 = unknown */
+	int fd;                 /* -1 when the bytes are in memory */
+	const void *memory;
+	struct sha256 *sha;
+	uint64_t at;            /* next byte of the hashing pass */
+};
+/* A file. False and *f on failure. */
+bool input_open(struct input *in, const char *path, struct str shown_as, struct fault *f);
+/* Bytes in memory or in an open descriptor that the input then owns (fd) or borrows (memory). */
+void input_of_memory(struct input *in, const void *bytes, size_t n, struct str shown_as);
+void input_of_fd(struct input *in, int fd, uint64_t size, struct str shown_as);
+/* The next n bytes of the pass, hashed; short only at the end; -1 and *f on a read error. */
+int64_t input_next(struct input *in, void *out, size_t n, struct fault *f);
+/* Any bytes, not hashed; short only at the end; -1 and *f on a read error. */
+int64_t input_pread(struct input *in, void *out, size_t n, uint64_t offset, struct fault *f);
+/* Reads and hashes what the pass has left, gives the SHA-256 of the whole source. False and *f on a read error, or when the
+ * source is not the size it was when opened (it changed under us). */
+bool input_finish(struct input *in, uint8_t ret[SHA256_SIZE], struct fault *f);
+void input_close(struct input *in);
+
+/* Bytes of a source that could not be read as records. */
+struct damage {
+	uint64_t offset, length;
+	struct str reason;      /* a static string or one in the report's arena: short, lower case: "record size out of bounds" */
+};
+/* Something a reader noticed that is not damage: a wrong checksum, a gap in record ids, an inferred year. */
+struct note {
+	uint64_t offset;
+	struct str text;
+};
+
+enum { REPORT_MAX_DAMAGE = 10000, REPORT_MAX_NOTES = 1000 };
+
+/* What became of every byte of a source. The five counts sum to its size. */
+struct source_report {
+	struct arena *arena;    /* owned by the caller; strings of the report live here */
+	uint64_t header, records, recovered, slack, damaged; /* bytes */
+	uint64_t n_records;     /* records read, recovered ones included */
+	uint64_t n_recovered;
+	uint64_t n_events;
+	struct etime first, last;  /* of the records, absent when none */
+	VEC(struct damage) damage; /* by offset, at most REPORT_MAX_DAMAGE; more_damage counts the rest */
+	VEC(struct note) notes;    /* by offset */
+	uint64_t more_damage, more_notes;
+	uint64_t limited;       /* events of which a limit cut something */
+	struct str parameters;  /* what is needed to read it again: "format=iis-w3c zone=UTC year=2021", space-separated */
+};
+/* Add an entry; `damage` also adds length to `damaged`. `reason` is copied into the report's arena when it is not static. */
+void report_damage(struct source_report *r, uint64_t offset, uint64_t length, const char *static_reason);
+void report_note(struct source_report *r, uint64_t offset, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sorts entries by offset; joins damage entries that touch and have the same reason. */
+void report_sort(struct source_report *r);
+void report_done(struct source_report *r);
+
+struct reader_options {
+	struct etime since, until;  /* absent = no limit; a reader may skip what is surely outside, the driver checks again */
+	bool carve;                 /* also read stale records in slack */
+	int32_t zone_seconds;       /* east of UTC, for sources that carry no zone */
+	struct str format;          /* --as: empty, or the format's name */
+	struct str logsource;       /* --logsource product=..,category=..: empty, or overrides what the content says */
+};
+
+struct reader;
+struct reader_cursor;
+struct reader_ops {
+	const char *format;         /* "evtx"; also the word in --as, --stats and log-source data */
+	const char *what;           /* one line for people: "Windows event log (EVTX)" */
+	uint32_t max_cursors;       /* how many may run at once on one source; 1 for most */
+	/* How surely the first bytes are this format: 0 = no .. 100 = certain. `head` is up to 64 KiB, `size` the source's. */
+	int (*sniff)(struct str head, uint64_t size, struct str path);
+	/* NULL and *f when nothing can be read at all. The reader borrows `in` and `options` until free. */
+	struct reader *(*open)(struct input *in, const struct reader_options *options, struct fault *f);
+	struct reader_cursor *(*cursor_new)(struct reader *r, struct shape_table *shapes);
+	/* The next event, or NULL at the end of what this cursor gets. The event dies at the next call. Records that exist but
+	 * cannot become events are damage. Events of one cursor come in file order. */
+	struct event *(*next)(struct reader_cursor *c);
+	void (*cursor_free)(struct reader_cursor *c);
+	/* After all cursors are freed: completes and hands over the report (rest of the file, deferred records are events of a
+	 * last cursor before that). *ret must be zeroed but for `arena`. */
+	void (*finish)(struct reader *r, struct source_report *ret);
+	void (*free)(struct reader *r);
+};

@@ -1,0 +1,71 @@
+/* report.c: the account of a source's bytes. See reader.h. */
+#include "event/reader.h"
+#include "base/arena.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+void report_damage(struct source_report *r, uint64_t offset, uint64_t length, const char *static_reason)
+{
+	r->damaged += length;
+	struct damage *last = r->damage.n ? &r->damage.v[r->damage.n - 1] : NULL;
+	if (last && last->offset + last->length == offset && str_eq(last->reason, str_of(static_reason))) {
+		last->length += length;
+		return;
+	}
+	if (r->damage.n >= REPORT_MAX_DAMAGE) {
+		r->more_damage++;
+		return;
+	}
+	vec_push(&r->damage, (struct damage){offset, length, str_of(static_reason)});
+}
+
+void report_note(struct source_report *r, uint64_t offset, const char *format, ...)
+{
+	char text[300];
+	va_list ap;
+	if (r->notes.n >= REPORT_MAX_NOTES) {
+		r->more_notes++;
+		return;
+	}
+	va_start(ap, format);
+	int n = vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	if (n < 0) return;
+	struct str kept = arena_str(r->arena, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1});
+	if (!kept.p) r->more_notes++;
+	else vec_push(&r->notes, (struct note){offset, kept});
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct damage *x = a, *y = b;
+	if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+	return str_cmp(x->reason, y->reason);
+}
+
+static int note_by_offset(const void *a, const void *b)
+{
+	const struct note *x = a, *y = b;
+	if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+	return str_cmp(x->text, y->text);
+}
+
+void report_sort(struct source_report *r)
+{
+	if (r->notes.n) qsort(r->notes.v, r->notes.n, sizeof *r->notes.v, note_by_offset);
+	if (!r->damage.n) return;
+	qsort(r->damage.v, r->damage.n, sizeof *r->damage.v, by_offset);
+	size_t kept = 1;
+	for (size_t i = 1; i < r->damage.n; i++) {
+		struct damage *last = &r->damage.v[kept - 1], *d = &r->damage.v[i];
+		if (last->offset + last->length == d->offset && str_eq(last->reason, d->reason)) last->length += d->length;
+		else r->damage.v[kept++] = *d;
+	}
+	r->damage.n = kept;
+}
+
+void report_done(struct source_report *r)
+{
+	vec_free(&r->damage);
+	vec_free(&r->notes);
+}

@@ -1,0 +1,36 @@
+/* rules: Sigma text in, a checked rule set out. The front door of the room.
+ *
+ * Reads files and folders (recursively, *.yml and *.yaml, in byte order of their paths), several documents a file, detections,
+ * correlations, filters, the legacy `action` documents. A rule that cannot be used is refused, with the reason, never skipped
+ * in silence. Loading is one thread's work on the rule set; afterwards it is immutable and shared. */
+#pragma once
+#include "base/fault.h"
+#include "rules/rule.h"
+
+struct rules_refused {
+	struct str file;
+	uint32_t line, column;
+	struct str reason;      /* a sentence, with what to do: "unknown modifier 'endwith'; did you mean 'endswith'?" */
+	struct str category;    /* for counting: "placeholder", "syntax", "modifier", "condition", "logsource", "correlation", "limit", ... */
+	struct str source_line; /* the line of the file it points into, for the caret; may be empty */
+};
+struct rules_warning { struct str file; uint32_t line, column; struct str text; };
+
+struct rule_set;
+struct rule_set *rule_set_new(void);
+void rule_set_free(struct rule_set *s);
+/* Values for placeholders (`%name%` under `expand`): YAML map name -> value or list. Before rules are added. */
+bool rule_set_placeholders(struct rule_set *s, const char *path, struct fault *f);
+/* Adds a file or a folder. False and *f only when the path itself cannot be read; bad rules are in rule_set_refused. */
+bool rule_set_add_path(struct rule_set *s, const char *path, struct fault *f);
+/* Adds rules from memory, shown as `name` (compiled-in rules, rules pinned in a case). */
+void rule_set_add_text(struct rule_set *s, struct str text, struct str name);
+/* Resolves correlations and filters, decides `report` and `keep`, sorts. After it the set is immutable. */
+void rule_set_finish(struct rule_set *s);
+
+uint32_t rule_set_count(const struct rule_set *s);
+const struct rule *rule_set_at(const struct rule_set *s, uint32_t index);
+uint32_t rule_set_refused_count(const struct rule_set *s);
+const struct rules_refused *rule_set_refused(const struct rule_set *s, uint32_t i);
+uint32_t rule_set_warning_count(const struct rule_set *s);
+const struct rules_warning *rule_set_warning(const struct rule_set *s, uint32_t i);
