@@ -1,4 +1,6 @@
 /* text: syntaxes without meaning. What JSON, YAML, UTF-16 and their like say, not what it means for a log or a rule.
  * Uses base only. Include this one, or the single header you need. */
 #pragma once
+#include "text/escape.h"
+#include "text/json_write.h"
 #include "text/utf.h"
