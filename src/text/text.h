@@ -4,3 +4,4 @@
 #include "text/escape.h"
 #include "text/json_write.h"
 #include "text/utf.h"
+#include "text/yaml.h"

@@ -77,8 +77,10 @@ TEST(utf8_validity_follows_the_table)
 {
 	static const struct { const char *s; size_t valid; } cases[] = {
 		{"plain", 5}, {"\xc2\x80", 2}, {"\xdf\xbf", 2}, {"\xe0\xa0\x80", 3}, {"\xed\x9f\xbf", 3}, {"\xee\x80\x80", 3}, {"\xf0\x90\x80\x80", 4},
-		{"\xf4\x8f\xbf\xbf", 4}, {"a\x80", 1}, {"\xc0\x80", 0}, {"\xc1\xbf", 0}, {"\xe0\x9f\xbf", 0}, {"\xed\xa0\x80", 0}, {"\xf0\x8f\xbf\xbf", 0},
-		{"\xf4\x90\x80\x80", 0}, {"\xf5\x80\x80\x80", 0}, {"ab\xc3", 2}, {"\xe2\x82", 0}, {"\xf0\x9f\x98", 0}, {"\xff", 0}, {"\xc3\xa9" "0123456789abcdef012345\xff", 24},
+		{"\xf4\x8f\xbf\xbf", 4},
+		{"a\x80", 1}, {"\xc0\x80", 0}, {"\xc1\xbf", 0}, {"\xe0\x9f\xbf", 0}, {"\xed\xa0\x80", 0}, {"\xf0\x8f\xbf\xbf", 0},
+		{"\xf4\x90\x80\x80", 0}, {"\xf5\x80\x80\x80", 0}, {"ab\xc3", 2}, {"\xe2\x82", 0}, {"\xf0\x9f\x98", 0}, {"\xff", 0},
+		{"\xc3\xa9" "0123456789abcdef012345\xff", 24},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) CHECK(utf8_valid_prefix(str_of(cases[i].s), NULL) == cases[i].valid);
 }
