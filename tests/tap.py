@@ -1,0 +1,47 @@
+"""Runs the unittest cases of the calling module and prints TAP, so that meson counts each test and each skip."""
+import sys
+import unittest
+
+
+class Tap(unittest.TestResult):
+    n = 0
+
+    def line(self, ok, test, more=''):
+        self.n += 1
+        print(f'{"ok" if ok else "not ok"} {self.n} - {test._testMethodName}{more}', flush=True)
+
+    def addSuccess(self, test):
+        self.line(True, test)
+
+    def addSkip(self, test, reason):
+        self.line(True, test, f' # SKIP {reason}')
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.line(False, test)
+        for text in self.failures[-1][1].splitlines():
+            print('#', text)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        if not hasattr(test, '_testMethodName'):
+            test._testMethodName = str(test)
+        self.line(False, test)
+        for text in self.errors[-1][1].splitlines():
+            print('#', text)
+
+    def addSubTest(self, test, subtest, err):
+        if err:
+            super().addSubTest(test, subtest, err)
+            print('# in', subtest)
+
+
+def main():
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules['__main__'])
+    result = Tap()
+    suite.run(result)
+    for _, text in result.failures[-20:]:
+        for line in text.splitlines()[-3:]:
+            print('#', line)
+    print(f'1..{result.n}')
+    sys.exit(not result.wasSuccessful())
