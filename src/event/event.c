@@ -59,17 +59,7 @@ void value_json(const struct value *v, struct buf *out)
 	case VALUE_UINT: buf_u64(out, v->u); return;
 	case VALUE_BOOL: buf_str(out, v->b ? STR("true") : STR("false")); return;
 	case VALUE_STR: json_str(out, v->text); return;
-	case VALUE_REAL: {
-		struct arena a;
-		arena_init(&a, 64);
-		struct value copy = *v;
-		struct str text = value_text(&copy, &a);
-		/* NaN and infinities are no JSON numbers. */
-		if (text.n && (text.p[text.n - 1] >= '0' && text.p[text.n - 1] <= '9')) buf_str(out, text);
-		else json_str(out, text);
-		arena_done(&a);
-		return;
-	}
+	case VALUE_REAL: json_double(out, v->r); return;
 	case VALUE_LIST:
 		buf_byte(out, '[');
 		for (uint32_t i = 0; i < v->n; i++) {

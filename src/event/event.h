@@ -33,6 +33,8 @@ struct event {
 	const struct record_ref *records;/* at least one; several when a format spreads one event over records (auditd) */
 	uint32_t n_records;
 	uint32_t flags;                  /* enum event_flags */
+	uint64_t batch;                  /* readers with several cursors: number of the block it came from. A block's events come from one cursor, in
+	                                  * order; all events sorted by batch are in the order one cursor alone would give. 0 elsewhere */
 	bool has_record_id;
 	uint64_t record_id;              /* Windows EventRecordID, journald __SEQNUM, ... */
 	struct str raw;                  /* the entry as text, where the format is text (keywords search it); p == NULL elsewhere */

@@ -41,6 +41,16 @@ struct evidence_ref {
 struct match_detail {
 	struct str field, value, pattern;
 };
+/* A source as findings cite it: a file, or a member of an archive. */
+struct source_info {
+	struct str path;                /* "logs/a.evtx", "evidence.zip!/logs/a.evtx" */
+	struct str format;              /* the reader's word */
+	uint64_t size;
+	uint8_t sha256[SHA256_SIZE];
+	bool in_container;              /* a member: of the outermost container with this hash, as its `member`th entry (from 0) */
+	uint8_t container_sha256[SHA256_SIZE];
+	uint32_t member;
+};
 /* A named value: group-by of a correlation, fields that correlations need. */
 struct named {
 	struct str name, value;
@@ -62,6 +72,8 @@ struct finding {
 	struct str fields_json;         /* one JSON object: all fields, or those the rule names in `fields` */
 	const struct evidence_ref *evidence; /* never empty */
 	uint32_t n_evidence;
+	const struct named *keep;       /* FINDING_HIT: what correlations over its rule need; not shown */
+	uint32_t n_keep;
 	/* FINDING_CORRELATION */
 	const struct named *group;
 	uint32_t n_group;

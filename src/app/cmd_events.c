@@ -1,0 +1,280 @@
+/* cmd_events.c: `exhibit events`: every event of the given logs as JSON Lines, in file order whatever the number of threads.
+ *
+ * Order with several cursors: each thread gathers a block's lines and files them under the block's number. A block may be written
+ * when every thread is known to be at a later one. */
+#include "app/app.h"
+#include "app/formats.h"
+#include "event/event.h"
+#include "scan/scan.h"
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_AS, OPT_CARVE };
+static const struct option_row rows[] = {
+	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
+	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (RFC 3339, UTC)"},
+	[OPT_UNTIL] = {0, "until", "TIME", "only events up to this time"},
+	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
+	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
+	{0},
+};
+
+enum { FLUSH_AT = 256 << 10, AHEAD = 64, SHAPE_BUDGET = 16 << 20 };
+
+/* Lines of one block that wait for their turn. */
+struct waiting { uint64_t batch; struct buf lines; };
+
+/* The ordered way out, shared by the threads of one source. */
+struct lane {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	VEC(struct waiting) waiting;
+	uint64_t *at;      /* [threads]: block each is at; UINT64_MAX when it is through */
+	unsigned threads;
+	bool failed;       /* output is gone */
+};
+
+struct settings {
+	const struct command *self;
+	struct reader_options reader;
+	const struct taxonomy *taxonomy;
+	unsigned jobs;
+	bool output_failed;
+};
+
+static bool write_out(struct buf *b)
+{
+	size_t done = 0;
+	while (done < b->n) {
+		ssize_t n = write(1, b->p + done, b->n - done);
+		if (n < 0 && errno == EINTR) continue;
+		if (n < 0) return false;
+		done += (size_t)n;
+	}
+	b->n = 0;
+	return true;
+}
+
+static bool wanted(const struct settings *s, const struct event *ev)
+{
+	if (s->reader.since.present && etime_cmp(ev->time, s->reader.since) < 0) return false;
+	return !s->reader.until.present || etime_cmp(ev->time, s->reader.until) <= 0;
+}
+
+static void line(const struct settings *s, struct event *ev, struct buf *out)
+{
+	if (!wanted(s, ev)) return;
+	if (ev->ops->json) ev->ops->json(ev, out);
+	else event_fields_json(ev, out);
+	buf_byte(out, '\n');
+}
+
+/* Writes every waiting block that no thread can get before any more. Under the lock. */
+static void drain(struct lane *l)
+{
+	uint64_t least = UINT64_MAX;
+	for (unsigned i = 0; i < l->threads; i++)
+		if (l->at[i] < least) least = l->at[i];
+	for (;;) {
+		struct waiting *first = NULL;
+		for (size_t i = 0; i < l->waiting.n; i++)
+			if (!first || l->waiting.v[i].batch < first->batch) first = &l->waiting.v[i];
+		if (!first || (first->batch >= least && least != UINT64_MAX)) return;
+		if (!l->failed) l->failed = !write_out(&first->lines);
+		buf_done(&first->lines);
+		*first = l->waiting.v[--l->waiting.n];
+	}
+}
+
+struct thread_arg { struct settings *settings; const struct reader_ops *ops; struct reader *reader; struct lane *lane; unsigned index; };
+
+/* Files what was gathered and says where this thread is now. */
+static bool move_on(struct thread_arg *a, struct buf *lines, uint64_t from, uint64_t to)
+{
+	struct lane *l = a->lane;
+	pthread_mutex_lock(&l->lock);
+	if (lines->n) vec_push(&l->waiting, (struct waiting){from, *lines});
+	else buf_done(lines);
+	*lines = (struct buf){0};
+	l->at[a->index] = to;
+	drain(l);
+	pthread_cond_broadcast(&l->moved);
+	for (;;) {
+		uint64_t least = UINT64_MAX;
+		for (unsigned i = 0; i < l->threads; i++)
+			if (l->at[i] < least) least = l->at[i];
+		if (to == UINT64_MAX || to - least < AHEAD || l->failed) break;
+		pthread_cond_wait(&l->moved, &l->lock);
+	}
+	bool ok = !l->failed;
+	pthread_mutex_unlock(&l->lock);
+	return ok;
+}
+
+static void *read_blocks(void *argument)
+{
+	struct thread_arg *a = argument;
+	struct shape_table *shapes = shape_table_new(a->settings->taxonomy, SHAPE_BUDGET);
+	struct reader_cursor *c = a->ops->cursor_new(a->reader, shapes);
+	struct buf lines = {0};
+	uint64_t batch = 0;
+	bool ok = true;
+	for (struct event *ev; ok && (ev = a->ops->next(c));) {
+		if (ev->batch != batch) {
+			ok = move_on(a, &lines, batch, ev->batch);
+			batch = ev->batch;
+		}
+		line(a->settings, ev, &lines);
+	}
+	move_on(a, &lines, batch, UINT64_MAX);
+	a->ops->cursor_free(c);
+	shape_table_free(shapes);
+	return NULL;
+}
+
+static bool read_parallel(struct settings *s, const struct reader_ops *ops, struct reader *r)
+{
+	unsigned n = s->jobs < ops->max_cursors ? s->jobs : ops->max_cursors, made = 1;
+	struct lane lane = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER, .at = xcalloc(n, sizeof(uint64_t)), .threads = n};
+	struct thread_arg *args = xcalloc(n, sizeof *args);
+	pthread_t *threads = xcalloc(n, sizeof *threads);
+	for (unsigned i = 0; i < n; i++) args[i] = (struct thread_arg){s, ops, r, &lane, i};
+	for (; made < n; made++)
+		if (pthread_create(&threads[made], NULL, read_blocks, &args[made])) break;
+	pthread_mutex_lock(&lane.lock);
+	for (unsigned i = made; i < n; i++) lane.at[i] = UINT64_MAX;
+	pthread_mutex_unlock(&lane.lock);
+	read_blocks(&args[0]);
+	for (unsigned i = 1; i < made; i++) pthread_join(threads[i], NULL);
+	vec_free(&lane.waiting);
+	free(lane.at);
+	free(args);
+	free(threads);
+	return !lane.failed;
+}
+
+/* One cursor to the end, straight to the output. Also the last pass after several, for what had to wait. */
+static bool read_straight(struct settings *s, const struct reader_ops *ops, struct reader *r)
+{
+	struct shape_table *shapes = shape_table_new(s->taxonomy, SHAPE_BUDGET);
+	struct reader_cursor *c = ops->cursor_new(r, shapes);
+	struct buf out = {0};
+	bool ok = true;
+	for (struct event *ev; ok && (ev = ops->next(c));) {
+		line(s, ev, &out);
+		if (out.n >= FLUSH_AT) ok = write_out(&out);
+	}
+	ok = ok && write_out(&out);
+	buf_done(&out);
+	ops->cursor_free(c);
+	shape_table_free(shapes);
+	return ok;
+}
+
+/* Says on stderr what of the source was not read. */
+static bool tell(const char *path, const struct source_report *r)
+{
+	for (size_t i = 0; i < r->damage.n && i < 20; i++)
+		app_error("%s: %llu bytes at offset %llu not read: %.*s", path, (unsigned long long)r->damage.v[i].length,
+			(unsigned long long)r->damage.v[i].offset, STR_FMT(r->damage.v[i].reason));
+	if (r->damage.n > 20) app_error("%s: and %llu more damaged ranges", path, (unsigned long long)(r->damage.n - 20 + r->more_damage));
+	return r->damaged == 0;
+}
+
+static int read_source(struct settings *s, const char *path)
+{
+	struct fault f = FAULT_INIT;
+	struct input in;
+	struct arena strings;
+	size_t n;
+	if (!input_open(&in, path, str_of(path), &f)) return app_fault(&f), EXIT_INCOMPLETE;
+	const struct reader_ops *const *formats = formats_all(&n);
+	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, &in, &f);
+	struct reader *r = ops ? ops->open(&in, &s->reader, &f) : NULL;
+	if (!r) {
+		app_error("%s: %s", path, f.kind ? f.text : "no known log format");
+		input_close(&in);
+		return EXIT_INCOMPLETE;
+	}
+	struct source_report report = {.arena = &strings};
+	arena_init(&strings, 64 << 20);
+	bool several = s->jobs > 1 && ops->max_cursors > 1 && in.size > 1 << 20;
+	bool ok = several ? read_parallel(s, ops, r) && read_straight(s, ops, r) : read_straight(s, ops, r);
+	s->output_failed |= !ok;
+	ops->finish(r, &report);
+	report_sort(&report);
+	int status = tell(path, &report) ? EXIT_DONE : EXIT_INCOMPLETE;
+	report_done(&report);
+	ops->free(r);
+	input_close(&in);
+	arena_done(&strings);
+	return status;
+}
+
+static bool take_option(struct settings *s, int which, const char *argument)
+{
+	uint64_t n;
+	switch (which) {
+	case OPT_JOBS:
+		if (!str_u64(str_of(argument), &n) || n < 1 || n > 256) return app_usage(s->self, "-j takes a number from 1 to 256"), false;
+		s->jobs = (unsigned)n;
+		return true;
+	case OPT_SINCE: case OPT_UNTIL:
+		if (etime_parse(str_of(argument), which == OPT_SINCE ? &s->reader.since : &s->reader.until, NULL)) return true;
+		return app_usage(s->self, "'%s' is no time; write 2021-03-01T06:00:00Z", argument), false;
+	case OPT_AS:
+		s->reader.format = str_of(argument);
+		if (formats_known(s->reader.format)) return true;
+		return app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words()), false;
+	case OPT_CARVE: s->reader.carve = true; return true;
+	}
+	return false;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct settings s = {.self = self};
+	struct options o;
+	struct fault f = FAULT_INIT;
+	VEC(const char *) paths = {0};
+	const char *argument;
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int status = EXIT_DONE;
+	s.jobs = processors > 0 && processors <= 256 ? (unsigned)processors : 1;
+	options_begin(&o, self, argc, argv);
+	for (int which; status == EXIT_DONE && (which = options_next(&o, &argument)) != OPTION_END;) {
+		if (which == OPTION_HELP) return vec_free(&paths), EXIT_DONE;
+		if (which == OPTION_POSITIONAL) vec_push(&paths, argument);
+		else if (which == OPTION_BAD || !take_option(&s, which, argument)) status = EXIT_USAGE;
+	}
+	if (status == EXIT_DONE && !paths.n) status = app_usage(self, "which logs? Name files");
+	struct taxonomy *taxonomy = status == EXIT_DONE ? taxonomy_new(&f) : NULL;
+	s.taxonomy = taxonomy;
+	for (size_t i = 0; taxonomy && i < paths.n && !s.output_failed; i++) {
+		int one = read_source(&s, paths.v[i]);
+		if (one > status) status = one;
+	}
+	if (s.output_failed) {
+		if (errno != EPIPE) app_error("cannot write to standard output: %s", strerror(errno));
+		status = EXIT_FAILED;
+	}
+	taxonomy_free(taxonomy);
+	vec_free(&paths);
+	return status;
+}
+
+const struct command command_events = {
+	.name = "events",
+	.synopsis = "[OPTION]... FILE...",
+	.summary = "write all events of logs as JSON Lines",
+	.group = "Look",
+	.options = rows,
+	.run = run,
+	.help = "Windows events come out in the shape that the common EVTX tools agree on; other formats as flat objects.\n"
+		"What could not be read is said on standard error, with offset, length and reason.\n\n"
+		"examples:\n"
+		"  exhibit events Security.evtx > security.jsonl\n"
+		"  exhibit events --since 2021-03-01T00:00:00Z -j 4 *.evtx | jq .Event.System.EventID\n\n"
+		"exit status: 0 done; 2 usage; 3 a log was not read in full; 4 failure",
+};

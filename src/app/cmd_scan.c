@@ -1,0 +1,396 @@
+/* cmd_scan.c: `exhibit scan`: the main command. Arguments, rules, threads, progress, outputs, summary, exit status. */
+#include "app/app.h"
+#include "app/formats.h"
+#include "app/output.h"
+#include "app/rules_load.h"
+#include "match/match.h"
+#include "report/report.h"
+#include "scan/scan.h"
+#include <errno.h>
+#include <langinfo.h>
+#include <pthread.h>
+#include <unistd.h>
+
+enum {
+	OPT_RULES, OPT_OUTPUT, OPT_JOBS, OPT_MIN_LEVEL, OPT_SINCE, OPT_UNTIL, OPT_FAIL_ON, OPT_PLACEHOLDERS, OPT_STATS,
+	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_QUIET
+};
+static const struct option_row rows[] = {
+	[OPT_RULES] = {'r', "rules", "PATH", "Sigma rules: a file or folder; again for more. Replaces Exhibit's own\nrules, unless one of them is the word 'default'"},
+	[OPT_OUTPUT] = {'o', "output", "FILE", "write findings; the ending says how: .jsonl .csv; '-' is JSON Lines\non standard output; again for more"},
+	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
+	[OPT_MIN_LEVEL] = {0, "min-level", "LEVEL", "leave out rules below: informational low medium high critical"},
+	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (2021-03-01 or 2021-03-01T06:00:00Z)"},
+	[OPT_UNTIL] = {0, "until", "TIME", "only events up to this time"},
+	[OPT_FAIL_ON] = {0, "fail-on", "LEVEL", "exit status 1 when a finding has this level or more"},
+	[OPT_PLACEHOLDERS] = {0, "placeholders", "FILE", "values for placeholders in rules: YAML, name: [value, ...]"},
+	[OPT_STATS] = {0, "stats", "FILE", "write what was read, byte by byte accounted for, as JSON ('-': stdout)"},
+	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
+	[OPT_LOGSOURCE] = {0, "logsource", "SPEC", "log source of all events: product=windows,category=process_creation"},
+	[OPT_ANY] = {0, "any-logsource", NULL, "try every rule on every event"},
+	[OPT_TIMEZONE] = {0, "timezone", "+HH:MM", "zone of logs that carry none (default: UTC)"},
+	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
+	[OPT_QUIET] = {'q', "quiet", NULL, "no summary and no progress"},
+	{0},
+};
+
+struct settings {
+	const struct command *self;
+	struct rules_wanted rules;
+	VEC(const char *) outputs;
+	VEC(const char *) paths;
+	const char *stats;
+	struct reader_options reader;
+	struct plan_options plan;
+	unsigned jobs;
+	int fail_on; /* level, -1 = none */
+	bool quiet;
+};
+
+static bool parse_level(const struct settings *s, const char *word, enum level *ret)
+{
+	if (level_parse(str_of(word), ret)) return true;
+	app_usage(s->self, "'%s' is no level: informational, low, medium, high, critical", word);
+	return false;
+}
+
+/* A day alone means its first, or with `end` its last, moment. */
+static bool parse_time(const struct settings *s, const char *word, bool end, struct etime *ret)
+{
+	char full[48];
+	if (strlen(word) == 10) {
+		snprintf(full, sizeof full, "%sT%s", word, end ? "23:59:59.999999999Z" : "00:00:00Z");
+		word = full;
+	}
+	if (etime_parse(str_of(word), ret, NULL)) return true;
+	app_usage(s->self, "'%s' is no time; write 2021-03-01 or 2021-03-01T06:00:00Z", word);
+	return false;
+}
+
+static bool parse_zone(const struct settings *s, const char *word, int32_t *ret)
+{
+	struct etime t;
+	char full[64];
+	bool zoned;
+	snprintf(full, sizeof full, "2000-01-02T00:00:00%.20s", word);
+	if (etime_parse(str_of(full), &t, &zoned) && zoned) {
+		*ret = (int32_t)(946771200 - t.sec);
+		return true;
+	}
+	app_usage(s->self, "'%s' is no zone; write +01:00, -0500 or Z", word);
+	return false;
+}
+
+static bool take_option(struct settings *s, int which, const char *argument)
+{
+	enum level level;
+	uint64_t n;
+	switch (which) {
+	case OPT_RULES: vec_push(&s->rules.paths, argument); return true;
+	case OPT_OUTPUT: vec_push(&s->outputs, argument); return true;
+	case OPT_STATS: s->stats = argument; return true;
+	case OPT_PLACEHOLDERS: s->rules.placeholders = argument; return true;
+	case OPT_ANY: s->plan.any_logsource = true; return true;
+	case OPT_CARVE: s->reader.carve = true; return true;
+	case OPT_QUIET: s->quiet = true; return true;
+	case OPT_MIN_LEVEL: return parse_level(s, argument, &s->plan.min_level);
+	case OPT_FAIL_ON:
+		if (!parse_level(s, argument, &level)) return false;
+		s->fail_on = (int)level;
+		return true;
+	case OPT_SINCE: return parse_time(s, argument, false, &s->reader.since);
+	case OPT_UNTIL: return parse_time(s, argument, true, &s->reader.until);
+	case OPT_TIMEZONE: return parse_zone(s, argument, &s->reader.zone_seconds);
+	case OPT_LOGSOURCE: s->reader.logsource = str_of(argument); return true;
+	case OPT_AS:
+		s->reader.format = str_of(argument);
+		if (formats_known(s->reader.format)) return true;
+		app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words());
+		return false;
+	case OPT_JOBS:
+		if (str_u64(str_of(argument), &n) && n >= 1 && n <= 256) {
+			s->jobs = (unsigned)n;
+			return true;
+		}
+		app_usage(s->self, "-j takes a number from 1 to 256");
+		return false;
+	}
+	return false;
+}
+
+static int parse(struct settings *s, int argc, char **argv)
+{
+	struct options o;
+	const char *argument;
+	options_begin(&o, s->self, argc, argv);
+	for (int which; (which = options_next(&o, &argument)) != OPTION_END;) {
+		if (which == OPTION_HELP) return EXIT_DONE;
+		if (which == OPTION_BAD) return EXIT_USAGE;
+		if (which == OPTION_POSITIONAL) vec_push(&s->paths, argument);
+		else if (!take_option(s, which, argument)) return EXIT_USAGE;
+	}
+	if (!s->paths.n) return app_usage(s->self, "which logs? Name files or folders");
+	for (size_t i = 0; i < s->paths.n; i++)
+		if (access(s->paths.v[i], F_OK) != 0 && s->paths.n == 1) return app_usage(s->self, "%s: %s", s->paths.v[i], strerror(errno));
+	return -1;
+}
+
+/* --- phase one: threads ------------------------------------------------------------------------------------ */
+
+struct crew {
+	struct scan *scan;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned running, idle;
+};
+
+static void *work(void *argument)
+{
+	struct crew *c = argument;
+	struct scan_worker *w = scan_worker_new(c->scan);
+	for (;;) {
+		if (scan_worker_step(w)) continue;
+		/* Nothing to do now; as long as somebody works, a large source may become shareable. */
+		pthread_mutex_lock(&c->lock);
+		if (++c->idle == c->running) {
+			pthread_cond_broadcast(&c->changed);
+			pthread_mutex_unlock(&c->lock);
+			break;
+		}
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 5000000;
+		if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
+		pthread_cond_timedwait(&c->changed, &c->lock, &until);
+		bool done = c->idle == c->running;
+		if (!done) c->idle--;
+		pthread_mutex_unlock(&c->lock);
+		if (done) break;
+	}
+	scan_worker_free(w);
+	return NULL;
+}
+
+static void show_progress(const struct scan *scan, double started)
+{
+	struct scan_progress p;
+	struct buf line = {0};
+	scan_progress(scan, &p);
+	report_progress(&(struct progress_line){p.bytes, p.bytes_total, p.events, p.hits, app_seconds() - started}, app_width(stderr) - 1, &line);
+	fprintf(stderr, "\r\033[K%.*s", (int)line.n, line.p);
+	fflush(stderr);
+	buf_done(&line);
+}
+
+struct watch { struct crew *crew; double started; bool stop; pthread_mutex_t lock; pthread_cond_t wake; };
+
+static void *watch_progress(void *argument)
+{
+	struct watch *w = argument;
+	pthread_mutex_lock(&w->lock);
+	while (!w->stop) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 200000000;
+		if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
+		pthread_cond_timedwait(&w->wake, &w->lock, &until);
+		if (!w->stop) show_progress(w->crew->scan, w->started);
+	}
+	pthread_mutex_unlock(&w->lock);
+	fputs("\r\033[K", stderr);
+	return NULL;
+}
+
+/* Runs all workers to the end; this thread is one of them, so that -j 1 has no other. */
+static void run_crew(struct scan *scan, unsigned jobs, bool progress, double started)
+{
+	struct crew crew = {.scan = scan, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .running = jobs};
+	struct watch watch = {.crew = &crew, .started = started, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+	pthread_t watcher, *threads = xcalloc(jobs, sizeof *threads);
+	unsigned made = 1;
+	if (progress) progress = pthread_create(&watcher, NULL, watch_progress, &watch) == 0;
+	for (; made < jobs; made++)
+		if (pthread_create(&threads[made], NULL, work, &crew)) break;
+	pthread_mutex_lock(&crew.lock);
+	crew.running = made;
+	pthread_mutex_unlock(&crew.lock);
+	work(&crew);
+	for (unsigned i = 1; i < made; i++) pthread_join(threads[i], NULL);
+	if (progress) {
+		pthread_mutex_lock(&watch.lock);
+		watch.stop = true;
+		pthread_cond_signal(&watch.wake);
+		pthread_mutex_unlock(&watch.lock);
+		pthread_join(watcher, NULL);
+	}
+	free(threads);
+}
+
+/* --- phase two: outputs ------------------------------------------------------------------------------------ */
+
+struct tally_sink {
+	struct finding_sink sink;
+	struct tally *tally;
+	int worst; /* level, -1 = none */
+};
+
+static bool tally_put(struct finding_sink *self, const struct finding *f, const struct scan_results *results)
+{
+	struct tally_sink *t = (struct tally_sink *)self;
+	(void)results;
+	tally_add(t->tally, f);
+	if ((int)f->level > t->worst) t->worst = (int)f->level;
+	return true;
+}
+
+struct run_view {
+	struct report_source *sources;
+	struct report_unread *unread;
+	struct report_refused *refused;
+	struct report_run run;
+};
+
+static void view_results(struct run_view *v, const struct scan_results *r, const struct rule_set *rules)
+{
+	v->sources = xcalloc(r->n_sources, sizeof *v->sources);
+	v->unread = xcalloc(r->n_unread, sizeof *v->unread);
+	v->refused = xcalloc(rule_set_refused_count(rules), sizeof *v->refused);
+	for (uint32_t i = 0; i < r->n_sources; i++) {
+		const struct scan_source *s = &r->sources[i];
+		v->sources[i] = (struct report_source){&s->info, &s->report, s->hashed, s->reason, s->same_as};
+	}
+	for (uint32_t i = 0; i < r->n_unread; i++) v->unread[i] = (struct report_unread){r->unread[i].path, r->unread[i].reason};
+	v->run = (struct report_run){.sources = {v->sources, r->n_sources}, .unread = v->unread, .n_unread = r->n_unread, .refused = v->refused,
+		.rules_loaded = rule_set_count(rules), .n_refused = rule_set_refused_count(rules), .events = r->events, .outside = r->outside};
+	for (uint32_t i = 0; i < v->run.n_refused; i++) {
+		const struct rules_refused *x = rule_set_refused(rules, i);
+		v->refused[i] = (struct report_refused){x->file, x->reason, x->category, x->line, x->column};
+	}
+	for (uint32_t i = 0; i < v->run.rules_loaded; i++) {
+		v->run.rules_no_log_source += !rule_set_at(rules, i)->correlation && r->coverage && !r->coverage[i].events;
+		v->run.undecided += r->coverage ? r->coverage[i].undecided : 0;
+	}
+}
+
+static void view_done(struct run_view *v)
+{
+	free(v->sources);
+	free(v->unread);
+	free(v->refused);
+}
+
+static bool incomplete(const struct scan_results *r)
+{
+	for (uint32_t i = 0; i < r->n_sources; i++)
+		if (r->sources[i].report.damaged || r->sources[i].broken) return true;
+	for (uint32_t i = 0; i < r->n_unread; i++)
+		if (r->unread[i].is_log) return true;
+	return false;
+}
+
+static void print_summary(const struct settings *s, const struct run_view *v, const struct tally *t)
+{
+	FILE *to = stdout;
+	for (size_t i = 0; i < s->outputs.n; i++)
+		if (!strcmp(s->outputs.v[i], "-")) to = stderr;
+	if (s->stats && !strcmp(s->stats, "-")) to = stderr;
+	if (s->quiet || (to == stderr && !app_terminal(stderr))) return;
+	struct buf out = {0};
+	struct summary_options o = {.colour = app_colour(to), .unicode = !strcmp(nl_langinfo(CODESET), "UTF-8"), .width = app_width(to)};
+	if (!v->run.findings) o.next = STR("nothing was found in what could be read: see 'Not read' and 'Blind' above");
+	else if (!s->outputs.n) o.next = STR("the same with -o findings.jsonl to see every finding and the bytes it rests on");
+	report_summary(&v->run, t, &o, &out);
+	fwrite(out.p, 1, out.n, to);
+	fflush(to);
+	buf_done(&out);
+}
+
+static int finish(const struct settings *s, struct scan *scan, const struct rule_set *rules, double started)
+{
+	struct fault f = FAULT_INIT;
+	struct tally_sink tally = {.sink = {tally_put}, .tally = tally_new(), .worst = -1};
+	VEC(struct finding_sink *) sinks = {0};
+	struct run_view view;
+	int status = EXIT_DONE;
+	bool ok = scan_settle(scan, &f);
+	const struct scan_results *r = scan_results(scan);
+	view_results(&view, r, rules);
+	vec_push(&sinks, &tally.sink);
+	for (size_t i = 0; ok && i < s->outputs.n; i++) {
+		struct finding_sink *sink = output_new(s->outputs.v[i], &view.run.sources, &f);
+		if (sink) vec_push(&sinks, sink);
+		else ok = false;
+	}
+	if (ok) ok = scan_finish(scan, sinks.v, sinks.n, &f);
+	for (size_t i = 1; i < sinks.n; i++)
+		if (!output_close(sinks.v[i], &f)) ok = false;
+	view.run.findings = r->findings;
+	view.run.seconds = app_seconds() - started;
+	if (ok && s->stats) ok = output_stats(s->stats, &view.run, &f);
+	if (ok) print_summary(s, &view, tally.tally);
+	else app_fault(&f), status = EXIT_FAILED;
+	if (ok && incomplete(r)) status = EXIT_INCOMPLETE;
+	if (ok && status == EXIT_DONE && s->fail_on >= 0 && tally.worst >= s->fail_on) status = EXIT_FOUND;
+	tally_free(tally.tally);
+	view_done(&view);
+	vec_free(&sinks);
+	return status;
+}
+
+static int scan_all(struct settings *s)
+{
+	struct fault f = FAULT_INIT;
+	double started = app_seconds();
+	const char *temp = getenv("TMPDIR");
+	struct rule_set *rules = rules_load(&s->rules, &f);
+	struct taxonomy *taxonomy = rules ? taxonomy_new(&f) : NULL;
+	struct plan *plan = taxonomy ? plan_new(rules, &s->plan, &f) : NULL;
+	int status = EXIT_FAILED;
+	if (!plan) {
+		app_fault(&f);
+	} else {
+		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp"};
+		config.formats = formats_all(&config.n_formats);
+		struct scan *scan = scan_new(&config);
+		for (size_t i = 0; i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);
+		run_crew(scan, s->jobs, !s->quiet && app_terminal(stderr), started);
+		status = finish(s, scan, rules, started);
+		scan_free(scan);
+	}
+	plan_free(plan);
+	taxonomy_free(taxonomy);
+	rule_set_free(rules);
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct settings s = {.self = self, .fail_on = -1};
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	s.jobs = processors > 0 && processors <= 256 ? (unsigned)processors : 1;
+	int status = parse(&s, argc, argv);
+	if (status < 0) status = scan_all(&s);
+	vec_free(&s.rules.paths);
+	vec_free(&s.outputs);
+	vec_free(&s.paths);
+	return status;
+}
+
+const struct command command_scan = {
+	.name = "scan",
+	.synopsis = "[OPTION]... PATH...",
+	.summary = "find attacks in logs, and show the bytes each finding rests on",
+	.group = "Look",
+	.options = rows,
+	.run = run,
+	.help = "PATH is a file or a folder (with everything below it). What a file is, is decided by its bytes, not its name.\n"
+		"Sources are opened read-only and never changed.\n\n"
+		"examples:\n"
+		"  exhibit scan samples/first-look\n"
+		"  exhibit scan /mnt/server1/Windows/System32/winevt/Logs -o findings.jsonl --stats read.json\n"
+		"  exhibit scan logs -r ~/sigma/rules -r default --min-level high -o findings.csv\n"
+		"  exhibit scan logs --since 2021-02-26 --until 2021-03-31 -o -\n\n"
+		"to check a finding by hand (SOURCE, OFFSET, LENGTH stand in its evidence):\n"
+		"  dd if=SOURCE bs=1 skip=OFFSET count=LENGTH | sha256sum\n\n"
+		"exit status: 0 done; 1 --fail-on is met; 2 usage; 3 a log was not read in full; 4 failure",
+};

@@ -1,0 +1,161 @@
+/* options.c: arguments by a table of rows, from which --help is generated too. See app.h. */
+#include "app/app.h"
+#include <stdarg.h>
+
+void options_begin(struct options *o, const struct command *command, int argc, char **argv)
+{
+	*o = (struct options){.command = command, .argc = argc, .at = 1, .argv = argv};
+}
+
+int app_usage(const struct command *command, const char *format, ...)
+{
+	char text[600];
+	va_list ap;
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	app_error("%s\nTry: exhibit %s --help", text, command->name);
+	return EXIT_USAGE;
+}
+
+static bool is_end(const struct option_row *r) { return !r->name && !r->letter; }
+
+/* Edit distance, cut at 15 characters: enough to suggest a name. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[17], n = (unsigned)strnlen(b, 16);
+	for (unsigned j = 0; j <= n; j++) row[j] = j;
+	for (unsigned i = 1; a[i - 1] && i <= 16; i++) {
+		unsigned diagonal = row[0];
+		row[0] = i;
+		for (unsigned j = 1; j <= n; j++) {
+			unsigned above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+			if (above + 1 < best) best = above + 1;
+			if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[n];
+}
+
+static int unknown(struct options *o, const char *word)
+{
+	const struct option_row *best = NULL;
+	unsigned least = 4;
+	for (const struct option_row *r = o->command->options; r && !is_end(r); r++) {
+		unsigned d = r->name ? distance(word, r->name) : 99;
+		if (d < least) least = d, best = r;
+	}
+	if (best) app_usage(o->command, "unknown option --%s; did you mean --%s?", word, best->name);
+	else app_usage(o->command, "unknown option --%s", word);
+	return OPTION_BAD;
+}
+
+static int long_option(struct options *o, char *word, const char **ret_argument)
+{
+	char *equals = strchr(word, '=');
+	size_t n = equals ? (size_t)(equals - word) : strlen(word);
+	int found = -1, count = 0;
+	if (n == 4 && !strncmp(word, "help", 4)) {
+		options_help(o->command, stdout);
+		return OPTION_HELP;
+	}
+	for (int i = 0; o->command->options && !is_end(&o->command->options[i]); i++) {
+		const char *name = o->command->options[i].name;
+		if (!name || strncmp(name, word, n)) continue;
+		found = i;
+		count++;
+		if (strlen(name) == n) {
+			count = 1;
+			break;
+		}
+	}
+	if (equals) *equals = 0;
+	if (count == 0) return unknown(o, word);
+	if (count > 1) return app_usage(o->command, "option --%s is short for several", word), OPTION_BAD;
+	const struct option_row *r = &o->command->options[found];
+	if (equals && !r->argument) return app_usage(o->command, "option --%s takes no argument", r->name), OPTION_BAD;
+	if (equals) *ret_argument = equals + 1;
+	else if (r->argument) {
+		if (o->at >= o->argc) return app_usage(o->command, "option --%s needs %s", r->name, r->argument), OPTION_BAD;
+		*ret_argument = o->argv[o->at++];
+	}
+	return found;
+}
+
+static int short_option(struct options *o, const char **ret_argument)
+{
+	char letter = *o->cluster++;
+	if (!*o->cluster) o->at++;
+	if (letter == 'h') {
+		options_help(o->command, stdout);
+		return OPTION_HELP;
+	}
+	for (int i = 0; o->command->options && !is_end(&o->command->options[i]); i++) {
+		const struct option_row *r = &o->command->options[i];
+		if (r->letter != letter) continue;
+		if (!r->argument) {
+			if (!*o->cluster) o->cluster = NULL;
+			return i;
+		}
+		if (*o->cluster) {
+			*ret_argument = o->cluster;
+			o->at++;
+		} else if (o->at < o->argc) {
+			*ret_argument = o->argv[o->at++];
+		} else {
+			return app_usage(o->command, "option -%c needs %s", letter, r->argument), OPTION_BAD;
+		}
+		o->cluster = NULL;
+		return i;
+	}
+	app_usage(o->command, "unknown option -%c", letter);
+	return OPTION_BAD;
+}
+
+int options_next(struct options *o, const char **ret_argument)
+{
+	*ret_argument = NULL;
+	if (o->cluster && *o->cluster) return short_option(o, ret_argument);
+	if (o->at >= o->argc) return OPTION_END;
+	char *word = o->argv[o->at];
+	if (o->only_positional || word[0] != '-' || !word[1]) {
+		o->at++;
+		*ret_argument = word;
+		return OPTION_POSITIONAL;
+	}
+	if (!strcmp(word, "--")) {
+		o->at++;
+		o->only_positional = true;
+		return options_next(o, ret_argument);
+	}
+	if (word[1] == '-') {
+		o->at++;
+		return long_option(o, word + 2, ret_argument);
+	}
+	o->cluster = word + 1;
+	return short_option(o, ret_argument);
+}
+
+void options_help(const struct command *command, FILE *out)
+{
+	fprintf(out, "usage: exhibit %s %s\n\n%s\n", command->name, command->synopsis, command->summary);
+	if (command->options && !is_end(command->options)) fprintf(out, "\noptions:\n");
+	for (const struct option_row *r = command->options; r && !is_end(r); r++) {
+		char left[64];
+		int n = r->letter ? snprintf(left, sizeof left, "  -%c", r->letter) : snprintf(left, sizeof left, "  ");
+		if (r->name) n += snprintf(left + n, sizeof left - (size_t)n, "%s--%s", r->letter ? ", " : "  ", r->name);
+		if (r->argument) snprintf(left + n, sizeof left - (size_t)n, " %s", r->argument);
+		const char *line = r->help, *end;
+		fprintf(out, "%-28s ", left);
+		if (strlen(left) > 28) fprintf(out, "\n%29s", "");
+		while ((end = strchr(line, '\n'))) {
+			fprintf(out, "%.*s\n%29s", (int)(end - line), line, "");
+			line = end + 1;
+		}
+		fprintf(out, "%s\n", line);
+	}
+	fprintf(out, "  -h, --help                 this text\n");
+	if (command->help) fprintf(out, "\n%s\n", command->help);
+}

@@ -1,0 +1,65 @@
+/* report: findings and results as text: JSON Lines, CSV, the run's statistics, the summary on a terminal, the progress line.
+ * The front door of the room.
+ *
+ * Everything is appended to a buf; nothing here prints. Whatever came from a log is made inert for its target: JSON escaping,
+ * CSV cells that no spreadsheet executes, terminal text without control characters. One thread. */
+#pragma once
+#include "event/reader.h"
+#include "event/finding.h"
+#include "base/buf.h"
+
+/* A source as the report sees it; the driver fills it from its results. */
+struct report_source {
+	const struct source_info *info;
+	const struct source_report *account;
+	bool hashed;
+	struct str reason; /* why it ended early; empty */
+	int32_t same_as;   /* index of the source with the same bytes, -1 */
+};
+struct report_sources {
+	const struct report_source *v;
+	uint32_t n;
+};
+struct report_unread { struct str path, reason; };
+
+/* One finding as a line of JSON, ended by LF. The form is stable: doc/findings.md. */
+void report_jsonl(const struct finding *f, const struct report_sources *sources, struct buf *out);
+/* RFC 4180 with CRLF; the header line, then a line a finding. */
+void report_csv_header(struct buf *out);
+void report_csv(const struct finding *f, const struct report_sources *sources, struct buf *out);
+
+struct report_refused { struct str file, reason, category; uint32_t line, column; };
+/* What happened in a run, for --stats and the summary. */
+struct report_run {
+	struct report_sources sources;
+	const struct report_unread *unread;
+	uint32_t n_unread;
+	uint32_t rules_loaded;
+	const struct report_refused *refused;
+	uint32_t n_refused;
+	uint32_t rules_no_log_source; /* loaded, but no event of their log source was there */
+	uint64_t undecided;           /* rule verdicts that a regex limit left open */
+	uint64_t events, outside, findings;
+	double seconds;
+};
+/* One JSON object and LF. */
+void report_stats(const struct report_run *run, struct buf *out);
+
+/* Counts of findings for the summary, gathered as they pass. */
+struct tally;
+struct tally *tally_new(void);
+void tally_free(struct tally *t);
+void tally_add(struct tally *t, const struct finding *f);
+
+struct summary_options {
+	bool colour;
+	bool unicode;     /* the terminal shows more than ASCII */
+	unsigned width;   /* columns */
+	struct str next;  /* the command to try next; empty = none */
+};
+/* One screen that a tired responder understands. */
+void report_summary(const struct report_run *run, const struct tally *t, const struct summary_options *o, struct buf *out);
+
+struct progress_line { uint64_t bytes, bytes_total, events, findings; double seconds; };
+/* At most `width` columns, no line end. */
+void report_progress(const struct progress_line *p, unsigned width, struct buf *out);

@@ -1,0 +1,142 @@
+/* hit.c: one event through the matcher; each hit becomes a packed finding in the worker's spill. */
+#include "scan/scan_internal.h"
+
+enum { MAX_DETAILS = 64, MAX_CONTEXTS = 16, MAX_RECORDS = 1000, SCRATCH = 16 << 20 };
+
+/* What all hits of one event share; made at the first. */
+struct shared_parts {
+	bool made;
+	struct str host;
+	struct evidence_ref *evidence;
+	uint32_t n_evidence;
+	struct str all_fields; /* in worker.fields */
+};
+
+static bool hash_range(struct scan_worker *w, const void *bytes, uint64_t offset, uint64_t length, uint8_t ret[SHA256_SIZE])
+{
+	if (!bytes) {
+		char *copy = length <= SCRATCH ? arena_alloc(&w->scratch, length) : NULL;
+		if (!copy || input_pread(&w->source->input, copy, length, offset, NULL) != (int64_t)length) return false;
+		bytes = copy;
+	}
+	sha256_of(bytes, length, ret);
+	return true;
+}
+
+static void add_evidence(struct scan_worker *w, struct shared_parts *p, struct evidence_ref e, const void *bytes)
+{
+	e.source = w->source->id;
+	if (!hash_range(w, bytes, e.offset, e.length, e.sha256)) return;
+	p->evidence[p->n_evidence++] = e;
+}
+
+static void make_shared(struct scan_worker *w, struct event *ev, struct shared_parts *p)
+{
+	uint32_t records = ev->n_records < MAX_RECORDS ? ev->n_records : MAX_RECORDS;
+	struct range contexts[MAX_CONTEXTS];
+	p->made = true;
+	p->host = event_host(ev);
+	p->evidence = arena_alloc(&w->scratch, (records + MAX_CONTEXTS) * sizeof *p->evidence);
+	verify(p->evidence);
+	for (uint32_t i = 0; i < records; i++) {
+		const struct record_ref *r = &ev->records[i];
+		add_evidence(w, p, (struct evidence_ref){.offset = r->offset, .length = r->length, .line = r->line,
+			.recovered = ev->flags & (EVENT_RECOVERED | EVENT_CARVED)}, r->bytes);
+	}
+	uint32_t n = ev->ops->contexts ? ev->ops->contexts(ev, contexts, MAX_CONTEXTS) : 0;
+	for (uint32_t i = 0; i < n; i++)
+		add_evidence(w, p, (struct evidence_ref){.offset = contexts[i].offset, .length = contexts[i].length, .role = EVIDENCE_CONTEXT}, NULL);
+	w->fields.n = 0;
+	event_fields_json(ev, &w->fields);
+	p->all_fields = arena_str(&w->scratch, buf_view(&w->fields));
+	if (!p->all_fields.p) p->all_fields = STR("{}");
+}
+
+/* The event's value for a field as the rule names it, through the renames of the binding it matched by. */
+static struct value *rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
+{
+	for (uint32_t i = 0; binding && i < binding->n_renames; i++) {
+		if (!str_eq(binding->renames[i].rule_field, name)) continue;
+		struct value *v = event_get(ev, binding->renames[i].event_field);
+		if (v) return v;
+	}
+	return event_get(ev, name);
+}
+
+/* The fields the rule asks to show, under the rule's names. */
+static struct str chosen_fields(struct scan_worker *w, struct event *ev, const struct hit *h)
+{
+	struct buf *b = &w->fields;
+	bool any = false;
+	b->n = 0;
+	buf_byte(b, '{');
+	for (uint32_t i = 0; i < h->rule->n_fields; i++) {
+		struct value *v = rule_field(ev, h->binding, h->rule->fields[i]);
+		if (!v || v->kind == VALUE_ABSENT) continue;
+		if (any) buf_byte(b, ',');
+		any = true;
+		struct value name = value_str(h->rule->fields[i]);
+		value_json(&name, b);
+		buf_byte(b, ':');
+		value_json(v, b);
+	}
+	buf_byte(b, '}');
+	return buf_view(b);
+}
+
+static void keep_values(struct scan_worker *w, struct event *ev, const struct hit *h, struct finding *f)
+{
+	uint32_t n = h->rule->n_keep;
+	struct named *keep = n ? arena_calloc(&w->scratch, n, sizeof *keep) : NULL;
+	if (!keep) return;
+	f->keep = keep;
+	for (uint32_t i = 0; i < n; i++) {
+		struct value *v = rule_field(ev, h->binding, h->rule->keep[i]);
+		if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
+		if (!v || v->kind == VALUE_ABSENT || v->kind == VALUE_NULL || v->kind == VALUE_LIST) continue;
+		keep[f->n_keep++] = (struct named){h->rule->keep[i], value_text(v, ev->arena)};
+	}
+}
+
+static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit *h, const struct shared_parts *p)
+{
+	struct match_detail details[MAX_DETAILS];
+	const struct rule_info *info = &h->rule->info;
+	struct finding f = {
+		.kind = FINDING_HIT, .level = info->level, .time = ev->time, .rule_index = h->rule->index, .host = p->host,
+		.channel = ev->shape->channel, .event_id = ev->shape->event_id, .has_record_id = ev->has_record_id, .record_id = ev->record_id,
+		.matched = details, .evidence = p->evidence, .n_evidence = p->n_evidence, .evidence_total = p->n_evidence, .count = 1,
+	};
+	f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
+	f.fields_json = h->rule->n_fields ? chosen_fields(w, ev, h) : p->all_fields;
+	keep_values(w, ev, h, &f);
+	struct spill_key key = {.sec = ev->time.sec, .order = w->source->result.order, .offset = ev->records[0].offset, .nsec = ev->time.nsec,
+		.rank = w->scan->ranks[h->rule->index], .present = ev->time.present, .kind = FINDING_HIT};
+	w->packed.n = 0;
+	finding_pack(&f, &w->packed);
+	struct fault fault = FAULT_INIT;
+	if (spill_add(w->spill, &key, buf_view(&w->packed), &fault)) return;
+	pthread_mutex_lock(&w->scan->lock);
+	w->scan->spill_fault = fault;
+	pthread_mutex_unlock(&w->scan->lock);
+}
+
+void worker_event(struct scan_worker *w, struct event *ev)
+{
+	const struct reader_options *o = &w->scan->config.reader;
+	if ((o->since.present && etime_cmp(ev->time, o->since) < 0) || (o->until.present && etime_cmp(ev->time, o->until) > 0)) {
+		w->outside++;
+		return;
+	}
+	if (!w->matcher) return;
+	const struct hit *hits;
+	uint32_t n = matcher_run(w->matcher, ev, &hits);
+	if (!n) return;
+	struct shared_parts parts = {0};
+	arena_reset(&w->scratch);
+	make_shared(w, ev, &parts);
+	/* No bytes to cite: a finding without evidence is none. It can only be a read error, which the source reports. */
+	if (!parts.n_evidence) return;
+	for (uint32_t i = 0; i < n; i++) spill_hit(w, ev, &hits[i], &parts);
+	atomic_fetch_add(&w->scan->hits, n);
+}

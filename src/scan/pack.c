@@ -1,0 +1,183 @@
+/* pack.c: findings to bytes and back. See pack.h. */
+#include "scan/pack.h"
+#include "base/cursor.h"
+
+static void put32(struct buf *b, uint32_t v) { buf_put(b, &v, sizeof v); }
+static void put64(struct buf *b, uint64_t v) { buf_put(b, &v, sizeof v); }
+
+static void put_str(struct buf *b, struct str s)
+{
+	put32(b, (uint32_t)s.n);
+	buf_str(b, s);
+}
+
+static void put_time(struct buf *b, struct etime t)
+{
+	put64(b, (uint64_t)t.sec);
+	put32(b, t.nsec);
+	buf_byte(b, (char)t.digits);
+	buf_byte(b, (char)t.present);
+}
+
+static void put_named(struct buf *b, const struct named *v, uint32_t n)
+{
+	put32(b, n);
+	for (uint32_t i = 0; i < n; i++) put_str(b, v[i].name), put_str(b, v[i].value);
+}
+
+static void put_evidence(struct buf *b, const struct evidence_ref *e)
+{
+	put32(b, e->source);
+	put64(b, e->offset);
+	put64(b, e->length);
+	put32(b, e->line);
+	buf_put(b, e->sha256, SHA256_SIZE);
+	buf_byte(b, (char)e->role);
+	buf_byte(b, (char)e->recovered);
+}
+
+void finding_pack(const struct finding *f, struct buf *b)
+{
+	buf_byte(b, (char)f->kind);
+	buf_byte(b, (char)f->level);
+	buf_byte(b, (char)f->has_record_id);
+	buf_byte(b, (char)f->has_root);
+	put32(b, f->rule_index);
+	put_time(b, f->time);
+	put_time(b, f->first);
+	put_time(b, f->last);
+	put64(b, (uint64_t)f->event_id);
+	put64(b, f->record_id);
+	put64(b, f->count);
+	put64(b, f->evidence_total);
+	if (f->has_root) buf_put(b, f->root, SHA256_SIZE);
+	put_str(b, f->host);
+	put_str(b, f->channel);
+	put_str(b, f->fields_json);
+	put_str(b, f->extra_json);
+	put_str(b, f->title);
+	put32(b, f->n_matched);
+	for (uint32_t i = 0; i < f->n_matched; i++) put_str(b, f->matched[i].field), put_str(b, f->matched[i].value), put_str(b, f->matched[i].pattern);
+	put_named(b, f->keep, f->n_keep);
+	put_named(b, f->group, f->n_group);
+	put32(b, f->n_evidence);
+	for (uint32_t i = 0; i < f->n_evidence; i++) put_evidence(b, &f->evidence[i]);
+}
+
+/* Reading: one flag gathers failure, so that the order of fields can be read straight down. */
+struct take {
+	struct cursor c;
+	struct arena *a;
+	bool bad;
+};
+
+static uint8_t take8(struct take *t)
+{
+	uint8_t v = 0;
+	t->bad |= !cursor_u8(&t->c, &v);
+	return v;
+}
+static uint32_t take32(struct take *t)
+{
+	uint32_t v = 0;
+	t->bad |= !cursor_u32(&t->c, &v);
+	return v;
+}
+static uint64_t take64(struct take *t)
+{
+	uint64_t v = 0;
+	t->bad |= !cursor_u64(&t->c, &v);
+	return v;
+}
+static struct str take_str(struct take *t)
+{
+	struct str s = {"", 0};
+	uint32_t n = take32(t);
+	t->bad |= !cursor_bytes(&t->c, n, &s);
+	return s;
+}
+static struct etime take_time(struct take *t)
+{
+	struct etime v = {0};
+	v.sec = (int64_t)take64(t);
+	v.nsec = take32(t);
+	v.digits = take8(t);
+	v.present = take8(t);
+	return v;
+}
+/* Room for n elements whose packed form takes at least `least` bytes each, so that a wrong count cannot ask for too much. */
+static void *take_array(struct take *t, uint32_t n, size_t least, size_t size)
+{
+	if (t->bad || n > cursor_left(&t->c) / least) {
+		t->bad = true;
+		return NULL;
+	}
+	void *p = arena_alloc(t->a, n * size);
+	t->bad |= !p;
+	return p;
+}
+static const struct named *take_named(struct take *t, uint32_t *ret_n)
+{
+	uint32_t n = take32(t);
+	struct named *v = take_array(t, n, 8, sizeof *v);
+	for (uint32_t i = 0; !t->bad && i < n; i++) v[i].name = take_str(t), v[i].value = take_str(t);
+	*ret_n = t->bad ? 0 : n;
+	return v;
+}
+
+static void take_evidence(struct take *t, struct evidence_ref *e)
+{
+	struct str hash = {0};
+	e->source = take32(t);
+	e->offset = take64(t);
+	e->length = take64(t);
+	e->line = take32(t);
+	t->bad |= !cursor_bytes(&t->c, SHA256_SIZE, &hash);
+	if (!t->bad) memcpy(e->sha256, hash.p, SHA256_SIZE);
+	e->role = take8(t) ? EVIDENCE_CONTEXT : EVIDENCE_RECORD;
+	e->recovered = take8(t);
+}
+
+static void take_lists(struct take *t, struct finding *f)
+{
+	uint32_t n = take32(t);
+	struct match_detail *m = take_array(t, n, 12, sizeof *m);
+	for (uint32_t i = 0; !t->bad && i < n; i++) m[i].field = take_str(t), m[i].value = take_str(t), m[i].pattern = take_str(t);
+	f->matched = m;
+	f->n_matched = n;
+	f->keep = take_named(t, &f->n_keep);
+	f->group = take_named(t, &f->n_group);
+	n = take32(t);
+	struct evidence_ref *e = take_array(t, n, 24 + SHA256_SIZE, sizeof *e);
+	for (uint32_t i = 0; !t->bad && i < n; i++) take_evidence(t, &e[i]);
+	f->evidence = e;
+	f->n_evidence = n;
+}
+
+bool finding_unpack(struct str bytes, struct arena *a, struct finding *f)
+{
+	struct take t = {cursor_of(bytes.p, bytes.n), a, false};
+	struct str root = {0};
+	*f = (struct finding){0};
+	f->kind = take8(&t) & 3;
+	f->level = take8(&t) % LEVELS;
+	f->has_record_id = take8(&t);
+	f->has_root = take8(&t);
+	f->rule_index = take32(&t);
+	f->time = take_time(&t);
+	f->first = take_time(&t);
+	f->last = take_time(&t);
+	f->event_id = (int64_t)take64(&t);
+	f->record_id = take64(&t);
+	f->count = take64(&t);
+	f->evidence_total = take64(&t);
+	if (f->has_root) t.bad |= !cursor_bytes(&t.c, SHA256_SIZE, &root);
+	if (root.p) memcpy(f->root, root.p, SHA256_SIZE);
+	f->host = take_str(&t);
+	f->channel = take_str(&t);
+	f->fields_json = take_str(&t);
+	f->extra_json = take_str(&t);
+	f->title = take_str(&t);
+	take_lists(&t, f);
+	return !t.bad;
+}

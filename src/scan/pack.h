@@ -1,0 +1,10 @@
+/* pack: a finding as bytes for the spill, and back. The form is internal to one run of the program. */
+#pragma once
+#include "event/finding.h"
+#include "base/arena.h"
+#include "base/buf.h"
+
+void finding_pack(const struct finding *f, struct buf *out);
+/* Strings point into `bytes`, arrays live in `a`; `rule` is left NULL (rule_index tells). False when the bytes are not whole
+ * or `a` is full. */
+bool finding_unpack(struct str bytes, struct arena *a, struct finding *ret);

@@ -1,0 +1,323 @@
+/* scan.c: sources opened, shared between workers, closed and settled. See scan.h. */
+#include "scan/scan_internal.h"
+#include <stdio.h>
+
+enum { STRINGS_BUDGET = 256 << 20, SOURCE_STRINGS = 16 << 20, SCRATCH_BUDGET = 64 << 20, SHARE_ABOVE = 4 << 20 };
+
+static int by_id(const void *a, const void *b, void *rules)
+{
+	const struct rule *x = rule_set_at(rules, *(const uint32_t *)a), *y = rule_set_at(rules, *(const uint32_t *)b);
+	int c = str_cmp(x->info.id, y->info.id);
+	return c ? c : (x->index > y->index) - (x->index < y->index);
+}
+
+static uint32_t *rank_rules(const struct rule_set *rules)
+{
+	uint32_t n = rules ? rule_set_count(rules) : 0;
+	uint32_t *order = xcalloc(n, sizeof *order), *ranks = xcalloc(n, sizeof *ranks);
+	for (uint32_t i = 0; i < n; i++) order[i] = i;
+	qsort_r(order, n, sizeof *order, by_id, (void *)rules);
+	for (uint32_t i = 0; i < n; i++) ranks[order[i]] = i;
+	free(order);
+	return ranks;
+}
+
+struct scan *scan_new(const struct scan_config *config)
+{
+	struct scan *s = xcalloc(1, sizeof *s);
+	s->config = *config;
+	pthread_mutex_init(&s->lock, NULL);
+	arena_init(&s->strings, STRINGS_BUDGET);
+	s->ranks = rank_rules(config->rules);
+	if (config->plan) s->coverage = xcalloc(rule_set_count(config->rules), sizeof *s->coverage);
+	s->results.coverage = s->coverage;
+	s->spill_fault = FAULT_INIT;
+	return s;
+}
+
+static void source_free(struct open_source *o)
+{
+	report_done(&o->result.report);
+	arena_done(&o->strings);
+	free(o);
+}
+
+void scan_free(struct scan *s)
+{
+	if (!s) return;
+	for (size_t i = 0; i < s->items.n; i++) free(s->items.v[i].path);
+	for (size_t i = 0; i < s->open.n; i++) source_free(s->open.v[i]);
+	for (size_t i = 0; i < s->spills.n; i++) spill_free(s->spills.v[i]);
+	vec_free(&s->items);
+	vec_free(&s->open);
+	vec_free(&s->unread);
+	vec_free(&s->spills);
+	arena_done(&s->strings);
+	free(s->ranks);
+	free(s->coverage);
+	free(s->sources);
+	free(s->final);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+void scan_note_unread(struct scan *s, uint64_t order, struct str path, const char *reason, bool is_log)
+{
+	pthread_mutex_lock(&s->lock);
+	struct str p = arena_str(&s->strings, path), r = arena_str(&s->strings, str_of(reason));
+	if (p.p && r.p) vec_push(&s->unread, (struct scan_unread){p, r, is_log, order});
+	pthread_mutex_unlock(&s->lock);
+}
+
+const struct reader_ops *scan_format_of(const struct reader_ops *const *formats, size_t n_formats, struct str as, struct input *in, struct fault *f)
+{
+	const struct reader_ops *best = NULL;
+	int best_score = 0;
+	char *head = xmalloc(HEAD_BYTES);
+	int64_t n = input_pread(in, head, HEAD_BYTES, 0, f);
+	if (n == 0) fault_set(f, FAULT_NOT_FOUND, "empty file");
+	for (size_t i = 0; n > 0 && i < n_formats; i++) {
+		const struct reader_ops *ops = formats[i];
+		if (as.n && !str_eq(as, str_of(ops->format))) continue;
+		int score = as.n ? 100 : ops->sniff((struct str){head, (size_t)n}, in->size, in->path);
+		if (score > best_score) best_score = score, best = ops;
+	}
+	free(head);
+	return best;
+}
+
+/* Opens the reader of an input; on failure notes the source as unread. */
+static bool open_reader(struct scan_worker *w, struct open_source *o)
+{
+	const struct scan_config *c = &w->scan->config;
+	struct fault f = FAULT_INIT;
+	bool named_log = str_ends(o->input.path, STR(".evtx"));
+	o->ops = scan_format_of(c->formats, c->n_formats, c->reader.format, &o->input, &f);
+	if (o->ops) o->reader = o->ops->open(&o->input, &c->reader, &f);
+	if (o->reader) return true;
+	if (f.kind) scan_note_unread(w->scan, o->result.order, o->input.path, f.text, f.kind != FAULT_NOT_FOUND);
+	else scan_note_unread(w->scan, o->result.order, o->input.path,
+		named_log ? "named like an event log, but its bytes are no known log format" : "no known log format", named_log);
+	return false;
+}
+
+static struct open_source *source_new(uint64_t order)
+{
+	struct open_source *o = xcalloc(1, sizeof *o);
+	arena_init(&o->strings, SOURCE_STRINGS);
+	o->result.order = order;
+	o->result.report.arena = &o->strings;
+	return o;
+}
+
+/* Opens the item at `index`; true when the worker now has a cursor. */
+static bool open_item(struct scan_worker *w, size_t index)
+{
+	struct scan *s = w->scan;
+	struct fault f = FAULT_INIT;
+	struct open_source *o = source_new((uint64_t)index << 24);
+	struct str path = arena_str(&o->strings, str_of(s->items.v[index].path));
+	if (!input_open(&o->input, path.p, path, &f)) {
+		scan_note_unread(s, o->result.order, path, f.text, true);
+		source_free(o);
+		goto skipped;
+	}
+	if (!open_reader(w, o)) {
+		input_close(&o->input);
+		source_free(o);
+		goto skipped;
+	}
+	o->cursors = 1;
+	pthread_mutex_lock(&s->lock);
+	o->id = (uint32_t)s->open.n;
+	o->shared = o->ops->max_cursors > 1 && o->input.size > SHARE_ABOVE;
+	vec_push(&s->open, o);
+	pthread_mutex_unlock(&s->lock);
+	w->source = o;
+	w->cursor = o->ops->cursor_new(o->reader, w->shapes);
+	return true;
+skipped:
+	atomic_fetch_add(&s->bytes, s->items.v[index].size);
+	atomic_fetch_add(&s->sources_done, 1);
+	return false;
+}
+
+/* Takes part in a source that another worker opened. */
+static bool join_shared(struct scan_worker *w)
+{
+	struct scan *s = w->scan;
+	struct open_source *found = NULL;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = s->open.n; i-- > 0 && !found;) {
+		struct open_source *o = s->open.v[i];
+		if (o->shared && o->cursors && !o->exhausted && o->cursors < o->ops->max_cursors) found = o;
+	}
+	if (found) found->cursors++;
+	pthread_mutex_unlock(&s->lock);
+	if (!found) return false;
+	w->source = found;
+	w->cursor = found->ops->cursor_new(found->reader, w->shapes);
+	return true;
+}
+
+/* After the last cursor: records that had to wait for the whole source, then hash, report, close. */
+static void close_source(struct scan_worker *w, struct open_source *o)
+{
+	struct scan *s = w->scan;
+	struct fault f = FAULT_INIT;
+	if (o->ops->max_cursors > 1) {
+		w->cursor = o->ops->cursor_new(o->reader, w->shapes);
+		for (struct event *ev; (ev = o->ops->next(w->cursor));) {
+			worker_event(w, ev);
+			atomic_fetch_add(&s->events, 1);
+		}
+		o->ops->cursor_free(w->cursor);
+		w->cursor = NULL;
+	}
+	o->ops->finish(o->reader, &o->result.report);
+	report_sort(&o->result.report);
+	struct source_info *info = &o->result.info;
+	info->path = o->input.path;
+	info->format = str_of(o->ops->format);
+	info->size = o->input.size;
+	o->result.hashed = input_finish(&o->input, info->sha256, &f);
+	if (!o->result.hashed) {
+		o->result.broken = true;
+		o->result.reason = arena_str(&o->strings, str_of(f.text));
+	}
+	o->ops->free(o->reader);
+	input_close(&o->input);
+	atomic_fetch_add(&s->bytes, o->input.size);
+	atomic_fetch_add(&s->sources_done, 1);
+}
+
+static void leave_source(struct scan_worker *w)
+{
+	struct scan *s = w->scan;
+	struct open_source *o = w->source;
+	o->ops->cursor_free(w->cursor);
+	w->cursor = NULL;
+	pthread_mutex_lock(&s->lock);
+	o->exhausted = true;
+	bool last = --o->cursors == 0;
+	pthread_mutex_unlock(&s->lock);
+	if (last) close_source(w, o);
+	w->source = NULL;
+}
+
+struct scan_worker *scan_worker_new(struct scan *s)
+{
+	struct scan_worker *w = xcalloc(1, sizeof *w);
+	w->scan = s;
+	w->shapes = shape_table_new(s->config.taxonomy, SHAPE_BUDGET);
+	w->matcher = s->config.plan ? matcher_new(s->config.plan) : NULL;
+	w->spill = spill_new(s->config.temp_dir, SPILL_BUFFER);
+	arena_init(&w->scratch, SCRATCH_BUDGET);
+	return w;
+}
+
+bool scan_worker_step(struct scan_worker *w)
+{
+	struct scan *s = w->scan;
+	if (!w->cursor) {
+		pthread_mutex_lock(&s->lock);
+		size_t item = s->next_item < s->items.n ? s->next_item++ : SIZE_MAX;
+		pthread_mutex_unlock(&s->lock);
+		if (item != SIZE_MAX) {
+			open_item(w, item);
+			return true;
+		}
+		return join_shared(w);
+	}
+	uint32_t n = 0;
+	struct event *ev = NULL;
+	while (n < STEP_EVENTS && (ev = w->source->ops->next(w->cursor))) {
+		worker_event(w, ev);
+		n++;
+	}
+	atomic_fetch_add(&s->events, n);
+	if (!ev) leave_source(w);
+	return true;
+}
+
+void scan_worker_free(struct scan_worker *w)
+{
+	struct scan *s = w->scan;
+	pthread_mutex_lock(&s->lock);
+	vec_push(&s->spills, w->spill);
+	s->results.outside += w->outside;
+	if (w->matcher) matcher_coverage(w->matcher, s->coverage);
+	pthread_mutex_unlock(&s->lock);
+	matcher_free(w->matcher);
+	shape_table_free(w->shapes);
+	buf_done(&w->fields);
+	buf_done(&w->packed);
+	arena_done(&w->scratch);
+	free(w);
+}
+
+void scan_progress(const struct scan *s, struct scan_progress *ret)
+{
+	*ret = (struct scan_progress){.bytes = s->bytes, .bytes_total = s->bytes_total, .events = s->events, .hits = s->hits,
+		.sources = s->sources_done, .sources_total = s->sources_total};
+	struct scan *mutable = (struct scan *)s;
+	/* The sources being read now: how far their hashing pass is. A torn read only shows a wrong percentage for a moment. */
+	pthread_mutex_lock(&mutable->lock);
+	for (size_t i = s->open.n; i-- > 0 && i + 16 > s->open.n;)
+		if (!s->open.v[i]->exhausted) ret->bytes += __atomic_load_n(&s->open.v[i]->input.at, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&mutable->lock);
+}
+
+static int source_by_order(const void *a, const void *b)
+{
+	const struct open_source *x = *(struct open_source *const *)a, *y = *(struct open_source *const *)b;
+	return (x->result.order > y->result.order) - (x->result.order < y->result.order);
+}
+
+static int unread_by_order(const void *a, const void *b)
+{
+	const struct scan_unread *x = a, *y = b;
+	if (x->order != y->order) return x->order < y->order ? -1 : 1;
+	return str_cmp(x->path, y->path);
+}
+
+static void find_same(struct scan *s)
+{
+	struct map seen = {0};
+	for (uint32_t i = 0; i < s->results.n_sources; i++) {
+		struct scan_source *x = &s->sources[i];
+		bool fresh = true;
+		x->same_as = -1;
+		if (!x->hashed) continue;
+		uint32_t *at = map_put(&seen, (struct str){(const char *)x->info.sha256, SHA256_SIZE}, i, &fresh);
+		if (!fresh) x->same_as = (int32_t)*at;
+	}
+	map_done(&seen);
+}
+
+bool scan_settle(struct scan *s, struct fault *f)
+{
+	size_t n = s->open.n;
+	struct open_source **sorted = xcalloc(n, sizeof *sorted);
+	if (n) memcpy(sorted, s->open.v, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, source_by_order);
+	s->sources = xcalloc(n, sizeof *s->sources);
+	s->final = xcalloc(n, sizeof *s->final);
+	for (size_t i = 0; i < n; i++) {
+		s->sources[i] = sorted[i]->result;
+		s->final[sorted[i]->id] = (uint32_t)i;
+	}
+	free(sorted);
+	if (s->unread.n) qsort(s->unread.v, s->unread.n, sizeof *s->unread.v, unread_by_order);
+	s->results.sources = s->sources;
+	s->results.n_sources = (uint32_t)n;
+	s->results.unread = s->unread.v;
+	s->results.n_unread = (uint32_t)s->unread.n;
+	s->results.events = s->events;
+	find_same(s);
+	if (!s->spill_fault.kind) return true;
+	if (f) *f = s->spill_fault;
+	return false;
+}
+
+const struct scan_results *scan_results(const struct scan *s) { return &s->results; }

@@ -1,0 +1,84 @@
+/* scan: the pipeline: paths -> sources -> events -> hits -> findings in order. The front door of the room.
+ *
+ * It has no threads, clock or output of its own: the driver (the scan command, later the watcher) makes as many workers as it
+ * has threads and calls scan_worker_step on each until nothing is left (phase one: read, match, spill); then one thread calls
+ * scan_finish (phase two: merge by time, source, offset; correlate; hand out findings). What comes out does not depend on the number of
+ * workers. Functions are for one thread unless they say otherwise. */
+#pragma once
+#include "event/event.h"
+#include "match/match.h"
+
+struct scan_config {
+	const struct rule_set *rules;
+	struct plan *plan;                       /* NULL: read only, match nothing */
+	const struct taxonomy *taxonomy;
+	const struct reader_ops *const *formats; /* every format, in order of preference where sniffing ties */
+	size_t n_formats;
+	struct reader_options reader;
+	const char *temp_dir;                    /* for spilled hits */
+};
+
+/* The format whose sniff of the first bytes is surest (`as`: that one, whatever the bytes), or NULL: no known format (f->kind
+ * FAULT_NONE), an empty source (FAULT_NOT_FOUND) or a read error (FAULT_IO). Any thread. */
+const struct reader_ops *scan_format_of(const struct reader_ops *const *formats, size_t n, struct str as, struct input *in, struct fault *f);
+
+struct scan;
+/* Borrows everything in *config for its life. */
+struct scan *scan_new(const struct scan_config *config);
+void scan_free(struct scan *s);
+/* A file, or a folder with everything below it, in byte order of names. What cannot be listed is noted as unread. */
+void scan_add_path(struct scan *s, const char *path);
+
+/* One thread's share. Steps of different workers may run at the same time. */
+struct scan_worker;
+struct scan_worker *scan_worker_new(struct scan *s);
+/* Does a small piece of work (at most a few thousand events). False when there is nothing left for this worker. */
+bool scan_worker_step(struct scan_worker *w);
+/* Hands its counts and spilled hits over to the scan. */
+void scan_worker_free(struct scan_worker *w);
+
+struct scan_progress {
+	uint64_t bytes, bytes_total; /* of sources: read so far, and known in all */
+	uint64_t events, hits;
+	uint32_t sources, sources_total;
+};
+/* Any thread, any time. */
+void scan_progress(const struct scan *s, struct scan_progress *ret);
+
+/* What became of a source. Sources are in their final order; `source` of an evidence_ref is an index here. */
+struct scan_source {
+	struct source_info info;
+	struct source_report report;
+	uint64_t order;
+	int32_t same_as;         /* index of an earlier source with the same SHA-256, or -1 */
+	bool broken;             /* a read error ended it early; `reason` says which */
+	struct str reason;
+	bool hashed;             /* info.sha256 holds */
+};
+struct scan_unread {
+	struct str path, reason;
+	bool is_log;             /* it should have been read: counts for the exit status */
+	uint64_t order;
+};
+struct scan_results {
+	const struct scan_source *sources;
+	uint32_t n_sources;
+	const struct scan_unread *unread;
+	uint32_t n_unread;
+	const struct rule_coverage *coverage; /* [rule_set_count]; NULL without a plan */
+	uint64_t events, outside; /* events read; of them outside --since/--until */
+	uint64_t findings;        /* after scan_finish */
+	uint64_t by_level[LEVELS];
+};
+
+/* Receives findings in their final order; the view lives until put returns. False stops (the sink keeps its own fault). */
+struct finding_sink {
+	bool (*put)(struct finding_sink *self, const struct finding *finding, const struct scan_results *results);
+};
+
+/* After all workers are freed. Orders the sources: scan_results are complete but for the finding counts. False and *f when a
+ * spill could not be written in phase one. */
+bool scan_settle(struct scan *s, struct fault *f);
+/* Phase two. False and *f on failure (also when a sink stopped: then f->kind is FAULT_NONE). */
+bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sinks, struct fault *f);
+const struct scan_results *scan_results(const struct scan *s);

@@ -1,0 +1,65 @@
+/* scan_internal: what the files of the room share. */
+#pragma once
+#include "scan/pack.h"
+#include "scan/scan.h"
+#include "scan/spill.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { SPILL_BUFFER = 16 << 20, SHAPE_BUDGET = 32 << 20, HEAD_BYTES = 64 << 10, STEP_EVENTS = 2048 };
+
+/* A file to be opened, or one that could not even be listed. */
+struct scan_item {
+	char *path;
+	uint64_t size;
+};
+
+/* A source while it is being read. */
+struct open_source {
+	struct scan_source result;
+	uint32_t id;                  /* index in scan.open, the provisional source number in spilled evidence */
+	struct input input;
+	const struct reader_ops *ops;
+	struct reader *reader;
+	struct arena strings;         /* path, report texts */
+	uint32_t cursors;             /* running now, under the scan's lock */
+	bool exhausted;               /* a cursor saw the end, under the scan's lock */
+	bool shared;                  /* others may join */
+};
+
+struct scan {
+	struct scan_config config;
+	pthread_mutex_t lock;
+	VEC(struct scan_item) items;
+	size_t next_item;
+	VEC(struct open_source *) open;
+	VEC(struct scan_unread) unread;
+	VEC(struct spill *) spills;
+	struct arena strings;
+	uint32_t *ranks;              /* [rules]: place of the rule by its id */
+	struct rule_coverage *coverage;
+	struct fault spill_fault;
+	struct scan_source *sources;  /* after scan_settle */
+	uint32_t *final;              /* [open.n]: provisional number -> index in sources */
+	struct scan_results results;
+	atomic_uint_fast64_t bytes, bytes_total, events, hits;
+	atomic_uint sources_done, sources_total;
+};
+
+struct scan_worker {
+	struct scan *scan;
+	struct shape_table *shapes;
+	struct matcher *matcher;
+	struct spill *spill;
+	struct open_source *source;   /* being read by this worker, NULL = none */
+	struct reader_cursor *cursor;
+	uint64_t outside;
+	uint64_t progressed;          /* bytes of the current source already added to scan.bytes */
+	struct buf fields, packed;
+	struct arena scratch;
+};
+
+/* Adds to the list of what was not read. Any thread. */
+void scan_note_unread(struct scan *s, uint64_t order, struct str path, const char *reason, bool is_log);
+/* Spills every hit of the event. */
+void worker_event(struct scan_worker *w, struct event *ev);

@@ -1,0 +1,338 @@
+/* spill.c: external merge sort. A run is a sequence of: u32 payload length, key, payload; sorted by key. See spill.h. */
+#include "scan/spill.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { HEADER = sizeof(uint32_t) + sizeof(struct spill_key), READ_BUFFER = 64 << 10, MAX_FAN_IN = 128 };
+
+struct entry {
+	struct spill_key key;
+	size_t at;
+	uint32_t n;
+};
+struct run {
+	int fd;
+	uint64_t start, end;
+};
+struct spill {
+	const char *dir;
+	size_t limit;
+	struct buf bytes;
+	VEC(struct entry) entries;
+	bool sorted;
+	int fd;
+	uint64_t written, count;
+	VEC(struct run) runs;
+};
+
+int spill_key_cmp(const struct spill_key *a, const struct spill_key *b)
+{
+#define ORDER(field) if (a->field != b->field) return a->field < b->field ? -1 : 1
+	ORDER(present);
+	ORDER(sec);
+	ORDER(nsec);
+	ORDER(order);
+	ORDER(offset);
+	ORDER(rank);
+	ORDER(kind);
+#undef ORDER
+	return 0;
+}
+
+struct spill *spill_new(const char *dir, size_t buffer_bytes)
+{
+	struct spill *s = xcalloc(1, sizeof *s);
+	s->dir = dir;
+	s->limit = buffer_bytes;
+	s->fd = -1;
+	return s;
+}
+
+void spill_free(struct spill *s)
+{
+	if (!s) return;
+	if (s->fd >= 0) close(s->fd);
+	buf_done(&s->bytes);
+	vec_free(&s->entries);
+	vec_free(&s->runs);
+	free(s);
+}
+
+uint64_t spill_count(const struct spill *s) { return s->count; }
+
+static int by_key(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int c = spill_key_cmp(&x->key, &y->key);
+	/* Equal keys keep the order in which one writer added them. */
+	return c ? c : (x->at > y->at) - (x->at < y->at);
+}
+
+static void sort_entries(struct spill *s)
+{
+	if (!s->sorted && s->entries.n) qsort(s->entries.v, s->entries.n, sizeof *s->entries.v, by_key);
+	s->sorted = true;
+}
+
+static int unnamed_file(const char *dir, struct fault *f)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		char name[4096];
+		if ((size_t)snprintf(name, sizeof name, "%s/.exhibit-XXXXXX", dir) < sizeof name) {
+			fd = mkostemp(name, O_CLOEXEC);
+			if (fd >= 0) unlink(name);
+		}
+	}
+	if (fd < 0) {
+		fault_set(f, FAULT_IO, "cannot make a temporary file (set TMPDIR to a folder that can be written)");
+		if (f) fault_path(f, str_of(dir));
+	}
+	return fd;
+}
+
+static bool write_all(int fd, const char *p, size_t n, uint64_t offset, struct fault *f)
+{
+	while (n) {
+		ssize_t done = pwrite(fd, p, n, (off_t)offset);
+		if (done < 0 && errno == EINTR) continue;
+		if (done <= 0) {
+			fault_set(f, FAULT_IO, "cannot write a temporary file (set TMPDIR to a folder with more room)");
+			return false;
+		}
+		p += done;
+		n -= (size_t)done;
+		offset += (uint64_t)done;
+	}
+	return true;
+}
+
+static void put_entry(struct buf *out, const struct spill_key *key, struct str payload)
+{
+	uint32_t n = (uint32_t)payload.n;
+	buf_put(out, &n, sizeof n);
+	buf_put(out, key, sizeof *key);
+	buf_str(out, payload);
+}
+
+/* Writes what the buffer holds as one sorted run. */
+static bool flush(struct spill *s, struct fault *f)
+{
+	struct buf out = {0};
+	bool ok = true;
+	if (s->fd < 0 && (s->fd = unnamed_file(s->dir, f)) < 0) return false;
+	sort_entries(s);
+	uint64_t start = s->written;
+	for (size_t i = 0; ok && i < s->entries.n; i++) {
+		put_entry(&out, &s->entries.v[i].key, (struct str){s->bytes.p + s->entries.v[i].at, s->entries.v[i].n});
+		if (out.n < 1 << 20 && i + 1 < s->entries.n) continue;
+		ok = write_all(s->fd, out.p, out.n, s->written, f);
+		s->written += out.n;
+		out.n = 0;
+	}
+	buf_done(&out);
+	if (!ok) return false;
+	vec_push(&s->runs, (struct run){s->fd, start, s->written});
+	s->entries.n = 0;
+	s->bytes.n = 0;
+	return true;
+}
+
+bool spill_add(struct spill *s, const struct spill_key *key, struct str payload, struct fault *f)
+{
+	verify(payload.n < UINT32_MAX);
+	if (s->entries.n && s->bytes.n + payload.n + s->entries.n * sizeof(struct entry) > s->limit && !flush(s, f)) return false;
+	vec_push(&s->entries, (struct entry){*key, s->bytes.n, (uint32_t)payload.n});
+	buf_str(&s->bytes, payload);
+	s->sorted = false;
+	s->count++;
+	return true;
+}
+
+/* One input of a merge: a run on disk with a window over it, or the sorted rest in memory. */
+struct feed {
+	struct run run;
+	struct spill *memory; /* not NULL: entries from memory */
+	size_t next;
+	struct buf window;
+	size_t at;
+	struct spill_key key; /* of the current entry */
+	struct str payload;
+};
+struct spill_merge {
+	struct feed *feeds;
+	size_t n;
+	uint32_t *heap; /* indices of feeds, least key first */
+	size_t heap_n;
+	bool started;
+	VEC(int) files; /* of runs that a first round of merging wrote */
+};
+
+/* Makes at least n bytes available at window.p + at. */
+static bool fill(struct feed *d, size_t n, struct fault *f)
+{
+	if (d->window.n - d->at >= n) return true;
+	memmove(d->window.p, d->window.p + d->at, d->window.n - d->at);
+	d->window.n -= d->at;
+	d->at = 0;
+	size_t want = n > READ_BUFFER ? n : READ_BUFFER;
+	if (want - d->window.n > d->run.end - d->run.start) want = d->window.n + (size_t)(d->run.end - d->run.start);
+	buf_reserve(&d->window, want - d->window.n);
+	int64_t got = file_pread(d->run.fd, d->window.p + d->window.n, want - d->window.n, d->run.start, f);
+	if (got < 0) return false;
+	d->window.n += (size_t)got;
+	d->run.start += (uint64_t)got;
+	if (d->window.n >= n) return true;
+	fault_set(f, FAULT_CORRUPT, "a temporary file became shorter");
+	return false;
+}
+
+/* Moves to the next entry; false at the end or on error (f->kind). */
+static bool advance(struct feed *d, struct fault *f)
+{
+	if (d->memory) {
+		if (d->next >= d->memory->entries.n) return false;
+		const struct entry *e = &d->memory->entries.v[d->next++];
+		d->key = e->key;
+		d->payload = (struct str){d->memory->bytes.p + e->at, e->n};
+		return true;
+	}
+	if (d->at == d->window.n && d->run.start == d->run.end) return false;
+	if (!d->window.p) buf_reserve(&d->window, READ_BUFFER);
+	if (!fill(d, HEADER, f)) return false;
+	uint32_t n = le32_at(d->window.p + d->at);
+	if (!fill(d, HEADER + (size_t)n, f)) return false;
+	memcpy(&d->key, d->window.p + d->at + sizeof n, sizeof d->key);
+	d->payload = (struct str){d->window.p + d->at + HEADER, n};
+	d->at += HEADER + (size_t)n;
+	return true;
+}
+
+static bool before(const struct spill_merge *m, uint32_t a, uint32_t b)
+{
+	int c = spill_key_cmp(&m->feeds[a].key, &m->feeds[b].key);
+	if (c) return c < 0;
+	/* The same key twice: order by content, so that it does not depend on the writers. */
+	c = str_cmp(m->feeds[a].payload, m->feeds[b].payload);
+	return c ? c < 0 : a < b;
+}
+
+static void sift(struct spill_merge *m, size_t i)
+{
+	for (size_t child; (child = 2 * i + 1) < m->heap_n; i = child) {
+		if (child + 1 < m->heap_n && before(m, m->heap[child + 1], m->heap[child])) child++;
+		if (!before(m, m->heap[child], m->heap[i])) return;
+		uint32_t t = m->heap[i];
+		m->heap[i] = m->heap[child];
+		m->heap[child] = t;
+	}
+}
+
+static void merge_done(struct spill_merge *m)
+{
+	for (size_t i = 0; i < m->n; i++) buf_done(&m->feeds[i].window);
+	free(m->feeds);
+	free(m->heap);
+	m->feeds = NULL;
+	m->heap = NULL;
+	m->n = m->heap_n = 0;
+	m->started = false;
+}
+
+/* Takes over `feeds` (malloc'd). */
+static bool merge_start(struct spill_merge *m, struct feed *feeds, size_t n, struct fault *f)
+{
+	m->feeds = feeds;
+	m->n = n;
+	m->heap = xcalloc(n, sizeof *m->heap);
+	m->heap_n = 0;
+	m->started = false;
+	for (size_t i = 0; i < n; i++) {
+		if (advance(&feeds[i], f)) m->heap[m->heap_n++] = (uint32_t)i;
+		else if (f->kind) return false;
+	}
+	for (size_t i = m->heap_n; i-- > 0;) sift(m, i);
+	return true;
+}
+
+bool spill_merge_next(struct spill_merge *m, struct spill_key *ret_key, struct str *ret_payload, struct fault *f)
+{
+	if (m->started && m->heap_n) {
+		if (!advance(&m->feeds[m->heap[0]], f)) {
+			if (f->kind) return false;
+			m->heap[0] = m->heap[--m->heap_n];
+		}
+		sift(m, 0);
+	}
+	m->started = true;
+	if (!m->heap_n) return false;
+	*ret_key = m->feeds[m->heap[0]].key;
+	*ret_payload = m->feeds[m->heap[0]].payload;
+	return true;
+}
+
+/* Merges feeds into one run in a new file. */
+static bool merge_to_run(struct spill_merge *m, const char *dir, struct feed *feeds, size_t n, struct run *ret, struct fault *f)
+{
+	struct spill_key key;
+	struct str payload;
+	struct buf out = {0};
+	int fd = unnamed_file(dir, f);
+	bool ok = fd >= 0;
+	uint64_t at = 0;
+	if (ok) vec_push(&m->files, fd);
+	if (!merge_start(m, feeds, n, f)) ok = false;
+	while (ok && spill_merge_next(m, &key, &payload, f)) {
+		put_entry(&out, &key, payload);
+		if (out.n < 1 << 20) continue;
+		ok = write_all(fd, out.p, out.n, at, f);
+		at += out.n;
+		out.n = 0;
+	}
+	ok = ok && !f->kind && write_all(fd, out.p, out.n, at, f);
+	*ret = (struct run){fd, 0, at + out.n};
+	buf_done(&out);
+	merge_done(m);
+	return ok;
+}
+
+struct spill_merge *spill_merge_new(struct spill *const *spills, size_t n, struct fault *f)
+{
+	struct spill_merge *m = xcalloc(1, sizeof *m);
+	struct fault local = FAULT_INIT;
+	VEC(struct feed) feeds = {0};
+	const char *dir = "/tmp";
+	for (size_t i = 0; i < n; i++) {
+		if (!spills[i]) continue;
+		dir = spills[i]->dir;
+		for (size_t r = 0; r < spills[i]->runs.n; r++) vec_push(&feeds, (struct feed){.run = spills[i]->runs.v[r]});
+		sort_entries(spills[i]);
+		if (spills[i]->entries.n) vec_push(&feeds, (struct feed){.memory = spills[i]});
+	}
+	bool ok = true;
+	while (ok && feeds.n > MAX_FAN_IN) {
+		struct feed *group = xmalloc(MAX_FAN_IN * sizeof *group);
+		memcpy(group, feeds.v, MAX_FAN_IN * sizeof *group);
+		memmove(feeds.v, feeds.v + MAX_FAN_IN, (feeds.n - MAX_FAN_IN) * sizeof *group);
+		feeds.n -= MAX_FAN_IN;
+		struct run merged;
+		ok = merge_to_run(m, dir, group, MAX_FAN_IN, &merged, &local);
+		vec_push(&feeds, (struct feed){.run = merged});
+	}
+	if (ok && merge_start(m, feeds.v, feeds.n, &local)) return m;
+	if (!m->feeds) vec_free(&feeds);
+	if (f) *f = local;
+	spill_merge_free(m);
+	return NULL;
+}
+
+void spill_merge_free(struct spill_merge *m)
+{
+	if (!m) return;
+	merge_done(m);
+	for (size_t i = 0; i < m->files.n; i++) close(m->files.v[i]);
+	vec_free(&m->files);
+	free(m);
+}
