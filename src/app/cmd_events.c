@@ -244,7 +244,10 @@ static int run(const struct command *self, int argc, char **argv)
 	s.jobs = processors > 0 && processors <= 256 ? (unsigned)processors : 1;
 	options_begin(&o, self, argc, argv);
 	for (int which; status == EXIT_DONE && (which = options_next(&o, &argument)) != OPTION_END;) {
-		if (which == OPTION_HELP) return vec_free(&paths), EXIT_DONE;
+		if (which == OPTION_HELP) {
+			vec_free(&paths);
+			return EXIT_DONE;
+		}
 		if (which == OPTION_POSITIONAL) vec_push(&paths, argument);
 		else if (which == OPTION_BAD || !take_option(&s, which, argument)) status = EXIT_USAGE;
 	}
