@@ -1,0 +1,99 @@
+/* Spills: what comes out is the sorted set of what went in, whoever wrote it and however small the memory. */
+#include "tests/check.h"
+#include "scan/pack.h"
+#include "scan/spill.h"
+
+static struct spill_key key_of(uint64_t i)
+{
+	uint64_t x = i * 0x9e3779b97f4a7c15u;
+	return (struct spill_key){.sec = (int64_t)(x >> 60), .order = x >> 33 & 3, .offset = i, .rank = (uint32_t)i & 7, .present = (x >> 20 & 7) != 0};
+}
+
+static void write_all(struct spill **s, unsigned writers, uint64_t n, size_t buffer)
+{
+	char payload[64];
+	for (unsigned w = 0; w < writers; w++) s[w] = spill_new("/tmp", buffer);
+	for (uint64_t i = 0; i < n; i++) {
+		struct spill_key k = key_of(i);
+		int length = snprintf(payload, sizeof payload, "payload %llu", (unsigned long long)i);
+		NEED(spill_add(s[i * 7 % writers], &k, (struct str){payload, (size_t)length}, NULL));
+	}
+}
+
+static void read_all(struct spill **s, unsigned writers, struct buf *out)
+{
+	struct fault f = FAULT_INIT;
+	struct spill_key k, last = {0};
+	struct str payload;
+	struct spill_merge *m = spill_merge_new(s, writers, &f);
+	NEED(m);
+	for (bool first = true; spill_merge_next(m, &k, &payload, &f); first = false) {
+		CHECK(first || spill_key_cmp(&last, &k) <= 0);
+		last = k;
+		buf_str(out, payload);
+		buf_byte(out, '\n');
+	}
+	CHECK(f.kind == FAULT_NONE);
+	spill_merge_free(m);
+	for (unsigned w = 0; w < writers; w++) spill_free(s[w]);
+}
+
+TEST(any_memory_and_any_writers_give_the_same_order)
+{
+	struct spill *s[5];
+	struct buf large = {0}, small = {0}, many = {0};
+	write_all(s, 1, 20000, 64 << 20);
+	read_all(s, 1, &large);
+	write_all(s, 1, 20000, 3000); /* some 200 runs: more than one round of merging */
+	read_all(s, 1, &small);
+	write_all(s, 5, 20000, 50000);
+	read_all(s, 5, &many);
+	CHECK(large.n > 200000);
+	CHECK(str_eq(buf_view(&large), buf_view(&small)));
+	CHECK(str_eq(buf_view(&large), buf_view(&many)));
+	buf_done(&large);
+	buf_done(&small);
+	buf_done(&many);
+}
+
+TEST(a_folder_that_cannot_be_written_is_a_fault)
+{
+	struct fault f = FAULT_INIT;
+	struct spill *s = spill_new("/nonexistent/folder", 10);
+	struct spill_key k = {0};
+	CHECK(spill_add(s, &k, STR("0123456789"), &f));
+	CHECK(!spill_add(s, &k, STR("0123456789"), &f));
+	CHECK(f.kind == FAULT_IO);
+	spill_free(s);
+}
+
+TEST(a_finding_packs_and_unpacks_whole_and_no_cut_reads_wild)
+{
+	struct match_detail details[] = {{STR("Image"), STR("C:\\a.exe"), STR("*\\a.exe")}, {STR(""), STR("x"), STR("y")}};
+	struct named keep[] = {{STR("User"), STR("bob")}};
+	struct evidence_ref evidence[] = {{.source = 3, .offset = 4608, .length = 1234, .line = 7, .role = EVIDENCE_CONTEXT, .recovered = true}};
+	struct finding f = {.kind = FINDING_CORRELATION, .level = LEVEL_HIGH, .time = {5, 6, 7, true}, .rule_index = 9, .host = STR("h"), .channel = STR("c"),
+		.event_id = -1, .has_record_id = true, .record_id = 77, .matched = details, .n_matched = 2, .fields_json = STR("{\"a\":1}"), .keep = keep,
+		.n_keep = 1, .group = keep, .n_group = 1, .evidence = evidence, .n_evidence = 1, .count = 4, .has_root = true, .title = STR("t")};
+	struct buf b = {0};
+	struct arena a;
+	struct finding g;
+	arena_init(&a, 1 << 20);
+	finding_pack(&f, &b);
+	NEED(finding_unpack(buf_view(&b), &a, &g));
+	CHECK(g.kind == f.kind && g.level == f.level && g.rule_index == 9 && g.record_id == 77 && g.event_id == -1 && g.count == 4);
+	CHECK(!etime_cmp(f.time, g.time) && g.time.digits == 7);
+	CHECK(g.n_matched == 2 && str_eq(g.matched[0].pattern, STR("*\\a.exe")) && g.n_keep == 1 && g.n_group == 1);
+	CHECK(g.n_evidence == 1 && g.evidence[0].offset == 4608 && g.evidence[0].line == 7 && g.evidence[0].recovered && g.evidence[0].role == EVIDENCE_CONTEXT);
+	CHECK(str_eq(g.fields_json, STR("{\"a\":1}")) && str_eq(g.title, STR("t")));
+	for (size_t n = 0; n < b.n; n++) {
+		char *exact = malloc(n ? n : 1);
+		memcpy(exact, b.p, n);
+		CHECK(!finding_unpack((struct str){exact, n}, &a, &g));
+		free(exact);
+	}
+	buf_done(&b);
+	arena_done(&a);
+}
+
+TEST_MAIN
