@@ -3,5 +3,6 @@
 #pragma once
 #include "text/escape.h"
 #include "text/json_write.h"
+#include "text/regex.h"
 #include "text/utf.h"
 #include "text/yaml.h"
