@@ -166,8 +166,8 @@ def system_template(event, layout, content_slot, content):
         provider.append(('Guid', slot(15, 'guid')))
     elif event.get('guid'):
         provider.append(('Guid', event['guid']))
-    if layout == 'v20':
-        provider.append(('EventSourceName', event.get('source') or event['provider']))
+    if layout == 'v20' and event.get('source'):
+        provider.append(('EventSourceName', event['source']))
     system = [
         element('Provider', attributes=provider),
         element('EventID', slot(3, 'uint16'), dep=3, attributes=[('Qualifiers', slot(4, 'uint16'))]),
@@ -217,13 +217,17 @@ def content_of(event):
         attributes = [('xmlns', user['xmlns'])] if user.get('xmlns') else []
         return element(user['name'], *children, attributes=attributes), values
     if event.get('strings') is not None:
-        children.append(element('Data', add('strings', event['strings']), dep=0))
+        add('strings', event['strings'])
+        children.append(element('Data', slot(0, 'strings'), dep=0))
     for name, kind, value in event.get('data', []):
         part = add(kind, value)
         children.append(element('Data', part, attributes=[('Name', name)] if name else []))
-    if event.get('binary') is not None or event.get('strings') is not None:
-        part = add('binary', event['binary']) if event.get('binary') else add('null', 0)
-        children.append(element('Binary', ('value', part[1], 'binary', True), dep=part[1]))
+    blob = event.get('binary')
+    if blob is not None or event.get('strings') is not None:
+        values.append(('uint32', len(blob or '') // 2))  # its size; no slot shows it
+        values.append(('binary', blob) if blob else ('null', 0))
+        optional = event.get('strings') is not None
+        children.append(element('Binary', slot(len(values) - 1, 'binary', optional), dep=len(values) - 1 if optional else None))
     if not children and not event.get('empty_content'):
         return None
     return element('EventData', *children), values
@@ -546,17 +550,17 @@ class EvtxWriter:
             if given is not None:
                 values[index] = (kind, given)
         put(0, 'uint8', 'level', 0)
-        put(1, 'uint8', 'opcode', None if layout == 'classic' else 0)
+        put(1, 'uint8', 'opcode', 0)
         put(2, 'uint16', 'task', 0)
         put(3, 'uint16', 'event_id')
         put(4, 'uint16', 'qualifiers', 0 if layout == 'classic' else None)
         put(5, 'hex64', 'keywords', '0x80000000000000' if layout == 'classic' else '0x8000000000000000')
         values[6] = ('filetime', time)
         put(7, 'guid', 'activity_id')
-        put(8, 'uint32', 'process_id', None if layout == 'classic' else 0)
-        put(9, 'uint32', 'thread_id', None if layout == 'classic' else 0)
+        put(8, 'uint32', 'process_id', 0)
+        put(9, 'uint32', 'thread_id', 0)
         values[10] = ('uint64', record_id)
-        put(11, 'uint8', 'version', None if layout == 'classic' else 0)
+        put(11, 'uint8', 'version', 0)
         put(12, 'sid', 'user')
         put(13 if v18 else 18, 'guid', 'related_activity_id')
         if v18:
