@@ -2,6 +2,7 @@
  * Uses base only. Include this one, or the single header you need. */
 #pragma once
 #include "text/escape.h"
+#include "text/json_read.h"
 #include "text/json_write.h"
 #include "text/regex.h"
 #include "text/utf.h"
