@@ -197,7 +197,7 @@ static void grow(struct buf *pattern, struct buf *text, unsigned depth)
 		k = rnd(COUNT(repeats));
 		size_t n = text->n - from;
 		char copy[4096];
-		if (n > sizeof copy) continue;
+		if (!n || n > sizeof copy) continue;
 		memcpy(copy, text->p + from, n);
 		text->n = from;
 		buf_str(pattern, str_of(repeats[k]));
