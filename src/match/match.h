@@ -15,8 +15,9 @@ struct plan_options {
 };
 /* The rule set must outlive the plan. NULL and *f when a limit is passed. */
 struct plan *plan_new(const struct rule_set *rules, const struct plan_options *options, struct fault *f);
+/* The same over an array of `n` rules (copied; the rules must outlive the plan); a rule's place is its index. */
+struct plan *plan_of_rules(const struct rule *const *rules, uint32_t n, const struct plan_options *options, struct fault *f);
 void plan_free(struct plan *p);
-/* Rules that can match no event, whatever the log (none with the field types they want), by reason; for lint and summary. */
 /* Memory held by the plan in bytes. */
 size_t plan_bytes(const struct plan *p);
 
