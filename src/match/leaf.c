@@ -104,7 +104,7 @@ static enum verdict scalar_holds(const struct leaf_context *c, const struct leaf
 	case LEAF_NUMBER: return number_leaf_holds(c, l, v);
 	case LEAF_BOOL: return bool_holds(c, l, v);
 	case LEAF_EMPTY: return verdict_of(l->field.n && v->kind == VALUE_STR && !v->text.n);
-	case LEAF_REGEX: return plan_regex_search(c->plan, l, value_text(v, c->text));
+	case LEAF_REGEX: return regex_verdict(plan_regex(c->plan, l), value_text(v, c->text));
 	case LEAF_CIDR: return verdict_of(v->kind == VALUE_STR && address_parse(v->text, &a) && address_in(&a, l));
 	case LEAF_COMPARE: return verdict_of(number_of_value(v, &n) && number_holds(&n, l->op, l));
 	case LEAF_TIMEPART: return time_holds(l, v);

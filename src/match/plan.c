@@ -42,21 +42,14 @@ struct plan *plan_of_rules(const struct rule *const *rules, uint32_t n, const st
 	return p;
 }
 
-struct plan *plan_new(const struct rule_set *rules, const struct plan_options *options, struct fault *f)
-{
-	uint32_t n = rule_set_count(rules);
-	const struct rule **list = xcalloc(n ? n : 1, sizeof *list);
-	for (uint32_t i = 0; i < n; i++) list[i] = rule_set_at(rules, i);
-	struct plan *p = plan_of_rules(list, n, options, f);
-	free(list);
-	return p;
-}
-
 void plan_free(struct plan *p)
 {
 	if (!p) return;
 	for (size_t i = 0; i < p->routes.n; i++) vec_free(&p->routes.v[i].rules);
 	vec_free(&p->routes);
+	for (size_t i = 0; i < p->regexes.n; i++) regex_free(p->regexes.v[i]);
+	vec_free(&p->regexes);
+	map_done(&p->regex_index);
 	pthread_mutex_destroy(&p->lock);
 	free((void *)p->rules);
 	free(p);
@@ -67,8 +60,34 @@ size_t plan_bytes(const struct plan *p)
 	return sizeof *p + p->n_rules * sizeof *p->rules;
 }
 
-enum verdict plan_regex_search(struct plan *p, const struct leaf *l, struct str text)
+static struct str regex_key(const struct leaf *l, struct buf *b)
 {
-	(void)p, (void)l, (void)text;
+	buf_byte(b, (char)((l->re_i ? REGEX_NOCASE : 0) | (l->re_m ? REGEX_MULTILINE : 0) | (l->re_s ? REGEX_DOTALL : 0)));
+	buf_str(b, l->regex);
+	return buf_view(b);
+}
+
+const struct regex *plan_regex(struct plan *p, const struct leaf *l)
+{
+	struct buf b = {0};
+	struct str key = regex_key(l, &b);
+	bool fresh;
+	pthread_mutex_lock(&p->lock);
+	uint32_t at = *map_put(&p->regex_index, key, (uint32_t)p->regexes.n, &fresh);
+	if (fresh) vec_push(&p->regexes, regex_compile(l->regex, (unsigned char)key.p[0], NULL));
+	const struct regex *re = p->regexes.v[at];
+	pthread_mutex_unlock(&p->lock);
+	buf_done(&b);
+	return re;
+}
+
+enum verdict regex_verdict(const struct regex *re, struct str text)
+{
+	if (!re) return VERDICT_UNDECIDED;
+	switch (regex_match(re, text)) {
+	case MATCH_NO: return VERDICT_NO;
+	case MATCH_YES: return VERDICT_YES;
+	case MATCH_UNDECIDED: break;
+	}
 	return VERDICT_UNDECIDED;
 }

@@ -1,5 +1,5 @@
 /* The engine gives what the oracle gives, on random rules and events, with every literal engine.
- * match_random [--seed S] [--pairs N] [--long]: pairs of rule and event, 60,000 without arguments. For a million:
+ * match_random [--seed S] [--pairs N] [--long]: pairs of rule and event, 40,000 without arguments. For a million:
  *   build/tests/test_match_random --seed 7 --pairs 1000000 */
 #include "match/match.h"
 #include "tests/check.h"
@@ -7,7 +7,7 @@
 #include "tests/oracle/random.h"
 
 enum { RULES = 60, SHAPES = 5, EVENTS = 12 };
-static uint64_t seed = 1, pairs = 60000;
+static uint64_t seed = 1, pairs = 40000;
 static bool long_values;
 
 static void report(struct random_world *w, uint64_t world_seed, const struct rule *r, struct event *ev, struct oracle_answer wanted, const char *what)
