@@ -13,7 +13,7 @@
 
 enum {
 	OPT_RULES, OPT_OUTPUT, OPT_JOBS, OPT_MIN_LEVEL, OPT_SINCE, OPT_UNTIL, OPT_FAIL_ON, OPT_PLACEHOLDERS, OPT_STATS,
-	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_QUIET
+	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_STATE_MEMORY, OPT_EVERY, OPT_QUIET
 };
 static const struct option_row rows[] = {
 	[OPT_RULES] = {'r', "rules", "PATH", "Sigma rules: a file or folder; again for more. Replaces Exhibit's own\nrules, unless one of them is the word 'default'"},
@@ -30,6 +30,8 @@ static const struct option_row rows[] = {
 	[OPT_ANY] = {0, "any-logsource", NULL, "try every rule on every event"},
 	[OPT_TIMEZONE] = {0, "timezone", "+HH:MM", "zone of logs that carry none (default: UTC)"},
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
+	[OPT_STATE_MEMORY] = {0, "state-memory", "SIZE", "memory for correlations, e.g. 256M (the default) or 1G"},
+	[OPT_EVERY] = {0, "every", NULL, "correlations: a finding at each event that meets the condition"},
 	[OPT_QUIET] = {'q', "quiet", NULL, "no summary and no progress"},
 	{0},
 };
@@ -42,6 +44,8 @@ struct settings {
 	const char *stats;
 	struct reader_options reader;
 	struct plan_options plan;
+	size_t state_memory;
+	bool every;
 	unsigned jobs;
 	int fail_on; /* level, -1 = none */
 	bool quiet;
@@ -81,6 +85,23 @@ static bool parse_zone(const struct settings *s, const char *word, int32_t *ret)
 	return false;
 }
 
+static bool parse_size(const struct settings *s, const char *word, size_t *ret)
+{
+	struct str digits = str_of(word);
+	uint64_t n, unit = 1;
+	char last = digits.n ? digits.p[digits.n - 1] : 0;
+	if (last == 'K' || last == 'k') unit = 1 << 10;
+	if (last == 'M' || last == 'm') unit = 1 << 20;
+	if (last == 'G' || last == 'g') unit = 1 << 30;
+	if (unit > 1) digits.n--;
+	if (str_u64(digits, &n) && n > 0 && n < (1ull << 44) / unit) {
+		*ret = n * unit;
+		return true;
+	}
+	app_usage(s->self, "'%s' is no size; write 64M or 1G", word);
+	return false;
+}
+
 static bool take_option(struct settings *s, int which, const char *argument)
 {
 	enum level level;
@@ -93,6 +114,8 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	case OPT_ANY: s->plan.any_logsource = true; return true;
 	case OPT_CARVE: s->reader.carve = true; return true;
 	case OPT_QUIET: s->quiet = true; return true;
+	case OPT_EVERY: s->every = true; return true;
+	case OPT_STATE_MEMORY: return parse_size(s, argument, &s->state_memory);
 	case OPT_MIN_LEVEL: return parse_level(s, argument, &s->plan.min_level);
 	case OPT_FAIL_ON:
 		if (!parse_level(s, argument, &level)) return false;
@@ -349,12 +372,14 @@ static int scan_all(struct settings *s)
 	if (!plan) {
 		app_fault(&f);
 	} else {
-		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp"};
+		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
+			.state_memory = s->state_memory, .every = s->every};
 		config.formats = formats_all(&config.n_formats);
-		struct scan *scan = scan_new(&config);
-		for (size_t i = 0; i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);
-		run_crew(scan, s->jobs, !s->quiet && app_terminal(stderr), started);
-		status = finish(s, scan, rules, started);
+		struct scan *scan = scan_new(&config, &f);
+		for (size_t i = 0; scan && i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);
+		if (scan) run_crew(scan, s->jobs, !s->quiet && app_terminal(stderr), started);
+		if (scan) status = finish(s, scan, rules, started);
+		else app_fault(&f);
 		scan_free(scan);
 	}
 	plan_free(plan);

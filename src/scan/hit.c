@@ -84,17 +84,21 @@ static struct str chosen_fields(struct scan_worker *w, struct event *ev, const s
 	return buf_view(b);
 }
 
+/* What correlations over the rule need, in the order correlate_keep gives; a value the event lacks has an empty name. */
 static void keep_values(struct scan_worker *w, struct event *ev, const struct hit *h, struct finding *f)
 {
-	uint32_t n = h->rule->n_keep;
+	const struct scan *s = w->scan;
+	uint32_t n;
+	if (!correlate_wants(s->correlate, h->rule->index)) return;
+	const struct str *fields = correlate_keep(s->correlate, h->rule->index, &n);
 	struct named *keep = n ? arena_calloc(&w->scratch, n, sizeof *keep) : NULL;
 	if (!keep) return;
 	f->keep = keep;
+	f->n_keep = n;
 	for (uint32_t i = 0; i < n; i++) {
-		struct value *v = rule_field(ev, h->binding, h->rule->keep[i]);
+		struct value *v = rule_field(ev, h->binding, fields[i]);
 		if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
-		if (!v || v->kind == VALUE_ABSENT || v->kind == VALUE_NULL || v->kind == VALUE_LIST) continue;
-		keep[f->n_keep++] = (struct named){h->rule->keep[i], value_text(v, ev->arena)};
+		if (v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST) keep[i] = (struct named){fields[i], value_text(v, ev->arena)};
 	}
 }
 

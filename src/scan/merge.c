@@ -38,39 +38,86 @@ static void join(struct group *g, struct finding *into, const struct finding *fr
 	into->evidence_total = n;
 }
 
-struct output {
+/* Where the joined hits of a pass go. */
+struct pass {
 	struct scan *scan;
+	bool (*take)(struct pass *p, struct finding *f);
+	bool stopped;
+	/* of the last pass */
 	struct finding_sink *const *sinks;
 	size_t n_sinks;
-	bool stopped;
 };
 
-static void put(struct output *o, struct finding *f)
+/* --- the pass that correlates: hits in, fired correlations spilled --- */
+
+static void fired(void *arg, const struct finding *f, bool final)
 {
-	const struct rule *rule = f->rule_index == UINT32_MAX ? NULL : rule_set_at(o->scan->config.rules, f->rule_index);
-	f->rule = rule ? &rule->info : NULL;
-	if (f->kind == FINDING_HIT && rule && !rule->report) return;
-	o->scan->results.findings++;
-	o->scan->results.by_level[f->level]++;
-	for (size_t i = 0; i < o->n_sinks && !o->stopped; i++) o->stopped = !o->sinks[i]->put(o->sinks[i], f, &o->scan->results);
+	struct scan *s = arg;
+	struct buf packed = {0};
+	struct fault fault = FAULT_INIT;
+	if (!final || !f->n_evidence) return;
+	struct spill_key key = {.sec = f->time.sec, .order = s->sources[f->evidence[0].source].order, .offset = f->evidence[0].offset, .nsec = f->time.nsec,
+		.rank = f->rule_index == UINT32_MAX ? UINT32_MAX : s->ranks[f->rule_index], .present = f->time.present, .kind = f->kind};
+	finding_pack(f, &packed);
+	if (!spill_add(s->fired, &key, buf_view(&packed), &fault)) s->spill_fault = fault;
+	buf_done(&packed);
 }
 
-static void flush_group(struct output *o, struct group *g)
+bool scan_correlate_start(struct scan *s, struct fault *f)
+{
+	struct correlate_options o = {.state_memory = s->config.state_memory, .every = s->config.every, .detectors = true, .put = fired, .arg = s};
+	s->correlate = correlate_new(s->config.rules, &o, f);
+	if (!s->correlate) return false;
+	for (uint32_t i = 0; i < rule_set_count(s->config.rules) && !s->correlating; i++) s->correlating = correlate_wants(s->correlate, i);
+	s->fired = spill_new(s->config.temp_dir, SPILL_BUFFER);
+	return true;
+}
+
+static bool take_for_correlation(struct pass *p, struct finding *f)
+{
+	struct scan *s = p->scan;
+	enum { MAX_KEEP = 256 };
+	struct str values[MAX_KEEP];
+	if (f->kind != FINDING_HIT || !correlate_wants(s->correlate, f->rule_index) || f->n_keep > MAX_KEEP) return true;
+	for (uint32_t i = 0; i < f->n_keep; i++) values[i] = f->keep[i].name.n ? f->keep[i].value : (struct str){NULL, 0};
+	correlate_hit(s->correlate, &(struct corr_event){.rule = f->rule_index, .time = f->time, .evidence = f->evidence, .n_evidence = f->n_evidence,
+		.values = values, .n_values = f->n_keep, .host = f->host});
+	return !s->spill_fault.kind;
+}
+
+/* --- the pass that reports --- */
+
+static bool take_for_report(struct pass *p, struct finding *f)
+{
+	struct scan *s = p->scan;
+	const struct rule *rule = f->rule_index == UINT32_MAX ? NULL : rule_set_at(s->config.rules, f->rule_index);
+	f->rule = rule ? &rule->info : NULL;
+	if (rule && !rule->report) return true;
+	s->results.findings++;
+	s->results.by_level[f->level]++;
+	for (size_t i = 0; i < p->n_sinks; i++)
+		if (!p->sinks[i]->put(p->sinks[i], f, &s->results)) return false;
+	return true;
+}
+
+/* --- both --- */
+
+static void flush_group(struct pass *p, struct group *g)
 {
 	for (size_t i = 0; i < g->findings.n && g->findings.n > 1; i++)
 		for (size_t j = i + 1; !g->joined.v[i] && j < g->findings.n; j++) {
-			if (g->joined.v[j] || !same_record(o->scan, &g->findings.v[i], &g->findings.v[j])) continue;
+			if (g->joined.v[j] || !same_record(p->scan, &g->findings.v[i], &g->findings.v[j])) continue;
 			join(g, &g->findings.v[i], &g->findings.v[j]);
 			g->joined.v[j] = true;
 		}
-	for (size_t i = 0; i < g->findings.n && !o->stopped; i++)
-		if (!g->joined.v[i]) put(o, &g->findings.v[i]);
+	for (size_t i = 0; i < g->findings.n && !p->stopped; i++)
+		if (!g->joined.v[i]) p->stopped = !p->take(p, &g->findings.v[i]);
 	g->findings.n = 0;
 	g->joined.n = 0;
 	arena_reset(&g->arena);
 }
 
-static bool add(struct output *o, struct group *g, struct str payload, struct fault *f)
+static bool add(const struct scan *s, struct group *g, struct str payload, struct fault *f)
 {
 	struct str copy = arena_str(&g->arena, payload);
 	struct finding finding;
@@ -78,36 +125,53 @@ static bool add(struct output *o, struct group *g, struct str payload, struct fa
 		fault_set(f, FAULT_CORRUPT, "a spilled finding does not read back");
 		return false;
 	}
+	/* Hits were spilled before the final order of sources was known. */
 	struct evidence_ref *e = (struct evidence_ref *)finding.evidence;
-	for (uint32_t i = 0; i < finding.n_evidence; i++) {
-		verify(e[i].source < o->scan->open.n);
-		e[i].source = o->scan->final[e[i].source];
+	for (uint32_t i = 0; finding.kind == FINDING_HIT && i < finding.n_evidence; i++) {
+		verify(e[i].source < s->open.n);
+		e[i].source = s->final[e[i].source];
 	}
 	vec_push(&g->findings, finding);
 	vec_push(&g->joined, false);
 	return true;
 }
 
-bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sinks, struct fault *f)
+/* One pass over the spills in order; hits of one moment are gathered, joined and handed to p->take. */
+static bool run_pass(struct pass *p, struct spill *const *spills, size_t n, struct fault *f)
 {
 	struct fault local = FAULT_INIT;
-	struct output o = {s, sinks, n_sinks, false};
 	struct group g = {0};
 	struct spill_key key, moment = {0};
 	struct str payload;
 	arena_init(&g.arena, GROUP_BUDGET);
-	struct spill_merge *m = spill_merge_new(s->spills.v, s->spills.n, &local);
-	while (m && !o.stopped && spill_merge_next(m, &key, &payload, &local)) {
+	struct spill_merge *m = spill_merge_new(spills, n, &local);
+	while (m && !p->stopped && spill_merge_next(m, &key, &payload, &local)) {
 		bool same = key.present == moment.present && key.sec == moment.sec && key.nsec == moment.nsec;
-		if (g.findings.n && (!same || g.findings.n >= GROUP_MAX || g.arena.used + payload.n * 2 > GROUP_BUDGET / 2)) flush_group(&o, &g);
+		if (g.findings.n && (!same || g.findings.n >= GROUP_MAX || g.arena.used + payload.n * 2 > GROUP_BUDGET / 2)) flush_group(p, &g);
 		moment = key;
-		if (!add(&o, &g, payload, &local)) break;
+		if (!add(p->scan, &g, payload, &local)) break;
 	}
-	if (!local.kind && !o.stopped) flush_group(&o, &g);
+	if (!local.kind && !p->stopped) flush_group(p, &g);
 	spill_merge_free(m);
 	vec_free(&g.findings);
 	vec_free(&g.joined);
 	arena_done(&g.arena);
 	if (f && local.kind) *f = local;
-	return !local.kind && !o.stopped;
+	return !local.kind && !p->stopped;
+}
+
+bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sinks, struct fault *f)
+{
+	if (s->correlating) {
+		struct pass first = {.scan = s, .take = take_for_correlation};
+		bool ok = run_pass(&first, s->spills.v, s->spills.n, f);
+		if (ok) correlate_finish(s->correlate);
+		correlate_stats(s->correlate, &s->results.correlations);
+		if (s->spill_fault.kind && f) *f = s->spill_fault;
+		if (!ok || s->spill_fault.kind) return false;
+		vec_push(&s->spills, s->fired);
+		s->fired = NULL;
+	}
+	struct pass last = {.scan = s, .take = take_for_report, .sinks = sinks, .n_sinks = n_sinks};
+	return run_pass(&last, s->spills.v, s->spills.n, f);
 }

@@ -22,7 +22,7 @@ static uint32_t *rank_rules(const struct rule_set *rules)
 	return ranks;
 }
 
-struct scan *scan_new(const struct scan_config *config)
+struct scan *scan_new(const struct scan_config *config, struct fault *f)
 {
 	struct scan *s = xcalloc(1, sizeof *s);
 	s->config = *config;
@@ -32,6 +32,10 @@ struct scan *scan_new(const struct scan_config *config)
 	if (config->plan) s->coverage = xcalloc(rule_set_count(config->rules), sizeof *s->coverage);
 	s->results.coverage = s->coverage;
 	s->spill_fault = FAULT_INIT;
+	if (config->plan && !scan_correlate_start(s, f)) {
+		scan_free(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -48,6 +52,8 @@ void scan_free(struct scan *s)
 	for (size_t i = 0; i < s->items.n; i++) free(s->items.v[i].path);
 	for (size_t i = 0; i < s->open.n; i++) source_free(s->open.v[i]);
 	for (size_t i = 0; i < s->spills.n; i++) spill_free(s->spills.v[i]);
+	spill_free(s->fired);
+	correlate_free(s->correlate);
 	vec_free(&s->items);
 	vec_free(&s->open);
 	vec_free(&s->unread);

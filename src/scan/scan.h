@@ -5,6 +5,7 @@
  * scan_finish (phase two: merge by time, source, offset; correlate; hand out findings). What comes out does not depend on the number of
  * workers. Functions are for one thread unless they say otherwise. */
 #pragma once
+#include "correlate/correlate.h"
 #include "event/event.h"
 #include "match/match.h"
 
@@ -16,6 +17,8 @@ struct scan_config {
 	size_t n_formats;
 	struct reader_options reader;
 	const char *temp_dir;                    /* for spilled hits */
+	size_t state_memory;                     /* of correlations, bytes; 0 = 256 MiB */
+	bool every;                              /* correlations: a finding at each event at which the condition holds */
 };
 
 /* The format whose sniff of the first bytes is surest (`as`: that one, whatever the bytes), or NULL: no known format (f->kind
@@ -23,8 +26,8 @@ struct scan_config {
 const struct reader_ops *scan_format_of(const struct reader_ops *const *formats, size_t n, struct str as, struct input *in, struct fault *f);
 
 struct scan;
-/* Borrows everything in *config for its life. */
-struct scan *scan_new(const struct scan_config *config);
+/* Borrows everything in *config for its life. NULL and *f when the correlations pass a limit. */
+struct scan *scan_new(const struct scan_config *config, struct fault *f);
 void scan_free(struct scan *s);
 /* A file, or a folder with everything below it, in byte order of names. What cannot be listed is noted as unread. */
 void scan_add_path(struct scan *s, const char *path);
@@ -69,6 +72,7 @@ struct scan_results {
 	uint64_t events, outside; /* events read; of them outside --since/--until */
 	uint64_t findings;        /* after scan_finish */
 	uint64_t by_level[LEVELS];
+	struct corr_stats correlations; /* after scan_finish */
 };
 
 /* Receives findings in their final order; the view lives until put returns. False stops (the sink keeps its own fault). */

@@ -37,6 +37,9 @@ struct scan {
 	VEC(struct spill *) spills;
 	struct arena strings;
 	uint32_t *ranks;              /* [rules]: place of the rule by its id */
+	struct correlate *correlate;  /* NULL without a plan */
+	struct spill *fired;          /* what correlations gave, in phase two */
+	bool correlating;             /* at least one rule feeds a correlation */
 	struct rule_coverage *coverage;
 	struct fault spill_fault;
 	struct scan_source *sources;  /* after scan_settle */
@@ -63,3 +66,5 @@ struct scan_worker {
 void scan_note_unread(struct scan *s, uint64_t order, struct str path, const char *reason, bool is_log);
 /* Spills every hit of the event. */
 void worker_event(struct scan_worker *w, struct event *ev);
+/* merge.c: makes the correlator; false and *f when the rules pass a limit. */
+bool scan_correlate_start(struct scan *s, struct fault *f);
