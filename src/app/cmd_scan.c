@@ -270,6 +270,7 @@ struct run_view {
 	struct report_source *sources;
 	struct report_unread *unread;
 	struct report_refused *refused;
+	struct report_coverage *coverage;
 	struct report_run run;
 };
 
@@ -285,6 +286,14 @@ static void view_results(struct run_view *v, const struct scan_results *r, const
 	for (uint32_t i = 0; i < r->n_unread; i++) v->unread[i] = (struct report_unread){r->unread[i].path, r->unread[i].reason};
 	v->run = (struct report_run){.sources = {v->sources, r->n_sources}, .unread = v->unread, .n_unread = r->n_unread, .refused = v->refused,
 		.rules_loaded = rule_set_count(rules), .n_refused = rule_set_refused_count(rules), .events = r->events, .outside = r->outside};
+	_Static_assert(sizeof(struct report_day) == sizeof(struct coverage_day), "the same two numbers");
+	v->coverage = xcalloc(r->hosts->rows.n, sizeof *v->coverage);
+	v->run.coverage = v->coverage;
+	v->run.n_coverage = (uint32_t)r->hosts->rows.n;
+	for (size_t i = 0; i < r->hosts->rows.n; i++) {
+		const struct coverage_row *x = &r->hosts->rows.v[i];
+		v->coverage[i] = (struct report_coverage){x->host, x->log, x->first, x->last, x->events, (const struct report_day *)x->days.v, (uint32_t)x->days.n};
+	}
 	for (uint32_t i = 0; i < v->run.n_refused; i++) {
 		const struct rules_refused *x = rule_set_refused(rules, i);
 		v->refused[i] = (struct report_refused){x->file, x->reason, x->category, x->line, x->column};
@@ -300,6 +309,7 @@ static void view_done(struct run_view *v)
 	free(v->sources);
 	free(v->unread);
 	free(v->refused);
+	free(v->coverage);
 }
 
 static bool incomplete(const struct scan_results *r)

@@ -28,6 +28,21 @@ void report_jsonl(const struct finding *f, const struct report_sources *sources,
 void report_csv_header(struct buf *out);
 void report_csv(const struct finding *f, const struct report_sources *sources, struct buf *out);
 
+/* Which host wrote which log on which days. */
+struct report_day { int32_t day; uint32_t n; }; /* days since 1970-01-01 UTC, ascending; events */
+struct report_coverage {
+	struct str host, log;
+	struct etime first, last;
+	uint64_t events;
+	const struct report_day *days;
+	uint32_t n_days;
+};
+struct json_out;
+/* A line a row, with a chart over the whole period. */
+void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool unicode, struct buf *out);
+/* The same as a JSON array, with the gaps named. */
+void report_coverage_json(const struct report_coverage *rows, uint32_t n, struct json_out *o);
+
 struct report_refused { struct str file, reason, category; uint32_t line, column; };
 /* What happened in a run, for --stats and the summary. */
 struct report_run {
@@ -40,6 +55,8 @@ struct report_run {
 	uint32_t rules_no_log_source; /* loaded, but no event of their log source was there */
 	uint64_t undecided;           /* rule verdicts that a regex limit left open */
 	uint64_t events, outside, findings;
+	const struct report_coverage *coverage;
+	uint32_t n_coverage;
 	double seconds;
 };
 /* One JSON object and LF. */

@@ -116,6 +116,8 @@ void report_stats(const struct report_run *r, struct buf *out)
 	json_end(&o);
 	json_key(&o, STR("rules"));
 	put_rules(&o, r);
+	json_key(&o, STR("coverage"));
+	report_coverage_json(r->coverage, r->n_coverage, &o);
 	json_key_u64(&o, STR("events"), r->events);
 	json_key_u64(&o, STR("outside_period"), r->outside);
 	json_key_u64(&o, STR("findings"), r->findings);

@@ -307,6 +307,36 @@ static void put_unread(struct page *p, const struct report_run *r)
 	}
 }
 
+/* Logs with days missing between their first and last record: the worst first. */
+static void put_gaps(struct page *p, const struct report_run *r)
+{
+	enum { SHOWN = 3 };
+	uint32_t with_gaps = 0;
+	for (uint32_t i = 0; i < r->n_coverage; i++) {
+		const struct report_coverage *c = &r->coverage[i];
+		for (uint32_t d = 1; d < c->n_days; d++) {
+			if (c->days[d].day <= c->days[d - 1].day + 1) continue;
+			if (with_gaps++ >= SHOWN) break;
+			heading(p, with_gaps == 1 ? "Gaps" : "");
+			term_str_cut(p->out, c->host.n ? c->host : STR("(no host)"), 24);
+			buf_byte(p->out, ' ');
+			term_str_cut(p->out, c->log, 40);
+			buf_lit(p->out, ": nothing between ");
+			minute(p->out, etime_from_unix((int64_t)c->days[d - 1].day * 86400, 0, 0));
+			p->out->n -= 6;
+			buf_lit(p->out, " and ");
+			minute(p->out, etime_from_unix((int64_t)c->days[d].day * 86400, 0, 0));
+			p->out->n -= 6;
+			buf_byte(p->out, '\n');
+			break;
+		}
+	}
+	if (with_gaps > SHOWN) {
+		heading(p, "");
+		buf_printf(p->out, "and %u more logs with days missing (exhibit coverage shows all)\n", with_gaps - SHOWN);
+	}
+}
+
 static void put_damage(struct page *p, const struct report_run *r)
 {
 	uint64_t damaged = 0, sources = 0, recovered = 0, notes = 0;
@@ -372,6 +402,7 @@ void report_summary(const struct report_run *r, const struct tally *t, const str
 	put_histogram(&p, t);
 	put_unread(&p, r);
 	put_damage(&p, r);
+	put_gaps(&p, r);
 	put_blind(&p, r);
 	if (o->next.n) {
 		heading(&p, "Next");

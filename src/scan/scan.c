@@ -58,6 +58,7 @@ void scan_free(struct scan *s)
 	vec_free(&s->open);
 	vec_free(&s->unread);
 	vec_free(&s->spills);
+	coverage_done(&s->hosts);
 	arena_done(&s->strings);
 	free(s->ranks);
 	free(s->coverage);
@@ -252,6 +253,7 @@ void scan_worker_free(struct scan_worker *w)
 	pthread_mutex_lock(&s->lock);
 	vec_push(&s->spills, w->spill);
 	s->results.outside += w->outside;
+	coverage_merge(&s->hosts, &w->hosts);
 	if (w->matcher) matcher_coverage(w->matcher, s->coverage);
 	pthread_mutex_unlock(&s->lock);
 	matcher_free(w->matcher);
@@ -259,6 +261,7 @@ void scan_worker_free(struct scan_worker *w)
 	buf_done(&w->fields);
 	buf_done(&w->packed);
 	arena_done(&w->scratch);
+	coverage_done(&w->hosts);
 	free(w);
 }
 
@@ -321,6 +324,8 @@ bool scan_settle(struct scan *s, struct fault *f)
 	s->results.n_unread = (uint32_t)s->unread.n;
 	s->results.events = s->events;
 	find_same(s);
+	coverage_sort(&s->hosts);
+	s->results.hosts = &s->hosts;
 	if (!s->spill_fault.kind) return true;
 	if (f) *f = s->spill_fault;
 	return false;

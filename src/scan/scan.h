@@ -8,6 +8,7 @@
 #include "correlate/correlate.h"
 #include "event/event.h"
 #include "match/match.h"
+#include "scan/coverage.h"
 
 struct scan_config {
 	const struct rule_set *rules;
@@ -72,6 +73,7 @@ struct scan_results {
 	uint64_t events, outside; /* events read; of them outside --since/--until */
 	uint64_t findings;        /* after scan_finish */
 	uint64_t by_level[LEVELS];
+	const struct coverage_table *hosts; /* which host wrote which log when, sorted; after scan_settle */
 	struct corr_stats correlations; /* after scan_finish */
 };
 

@@ -37,6 +37,7 @@ struct scan {
 	VEC(struct spill *) spills;
 	struct arena strings;
 	uint32_t *ranks;              /* [rules]: place of the rule by its id */
+	struct coverage_table hosts;
 	struct correlate *correlate;  /* NULL without a plan */
 	struct spill *fired;          /* what correlations gave, in phase two */
 	bool correlating;             /* at least one rule feeds a correlation */
@@ -60,6 +61,7 @@ struct scan_worker {
 	uint64_t progressed;          /* bytes of the current source already added to scan.bytes */
 	struct buf fields, packed;
 	struct arena scratch;
+	struct coverage_table hosts;
 };
 
 /* Adds to the list of what was not read. Any thread. */

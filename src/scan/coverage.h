@@ -1,0 +1,30 @@
+/* coverage: which host wrote which log on which days, so that "not found" is never confused with "not logged".
+ *
+ * A table belongs to one worker; coverage_merge adds one into another (order does not matter). Bounded: what no longer fits is
+ * counted in `more`. Days are UTC. */
+#pragma once
+#include "base/base.h"
+
+struct coverage_day { int32_t day; uint32_t n; };  /* days since 1970-01-01; events */
+struct coverage_row {
+	struct str host, log;         /* log: the Windows channel, else the format */
+	struct etime first, last;     /* of dated events */
+	uint64_t events, undated;
+	VEC(struct coverage_day) days;/* by day after coverage_sort */
+	uint32_t last_index;          /* of the day met last */
+};
+struct coverage_table {
+	struct map keys;              /* host NUL log -> row */
+	VEC(struct coverage_row) rows;
+	uint64_t more;                /* events of hosts or days beyond the limits */
+	const void *last_shape;       /* the row met last, by shape and host */
+	uint32_t last_row;
+};
+enum { COVERAGE_MAX_ROWS = 20000, COVERAGE_MAX_DAYS = 20000 };
+
+/* `shape`: any pointer that stands for `log`; saves the look-up when shape and host repeat. */
+void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time);
+void coverage_merge(struct coverage_table *into, const struct coverage_table *from);
+/* Rows by host, then log; days ascending. */
+void coverage_sort(struct coverage_table *t);
+void coverage_done(struct coverage_table *t);
