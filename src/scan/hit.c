@@ -102,27 +102,64 @@ static void keep_values(struct scan_worker *w, struct event *ev, const struct hi
 	}
 }
 
-static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit *h, const struct shared_parts *p)
+static void spill(struct scan_worker *w, struct event *ev, const struct finding *f)
 {
-	struct match_detail details[MAX_DETAILS];
-	const struct rule_info *info = &h->rule->info;
-	struct finding f = {
-		.kind = FINDING_HIT, .level = info->level, .time = ev->time, .rule_index = h->rule->index, .host = p->host,
-		.channel = ev->shape->channel, .event_id = ev->shape->event_id, .has_record_id = ev->has_record_id, .record_id = ev->record_id,
-		.matched = details, .evidence = p->evidence, .n_evidence = p->n_evidence, .evidence_total = p->n_evidence, .count = 1,
-	};
-	f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
-	f.fields_json = h->rule->n_fields ? chosen_fields(w, ev, h) : p->all_fields;
-	keep_values(w, ev, h, &f);
-	struct spill_key key = {.sec = ev->time.sec, .order = w->source->result.order, .offset = ev->records[0].offset, .nsec = ev->time.nsec,
-		.rank = w->scan->ranks[h->rule->index], .present = ev->time.present, .kind = FINDING_HIT};
-	w->packed.n = 0;
-	finding_pack(&f, &w->packed);
 	struct fault fault = FAULT_INIT;
+	struct spill_key key = {.sec = ev->time.sec, .order = w->source->result.order, .offset = ev->records[0].offset, .nsec = ev->time.nsec,
+		.rank = scan_rule_rank(w->scan, f->rule_index), .present = ev->time.present, .kind = f->kind};
+	w->packed.n = 0;
+	finding_pack(f, &w->packed);
 	if (spill_add(w->spill, &key, buf_view(&w->packed), &fault)) return;
 	pthread_mutex_lock(&w->scan->lock);
 	w->scan->spill_fault = fault;
 	pthread_mutex_unlock(&w->scan->lock);
+}
+
+/* What every finding of an event has in common. */
+static struct finding finding_of(const struct event *ev, const struct shared_parts *p)
+{
+	return (struct finding){.kind = FINDING_HIT, .time = ev->time, .rule_index = UINT32_MAX, .host = p->host, .channel = ev->shape->channel,
+		.event_id = ev->shape->event_id, .has_record_id = ev->has_record_id, .record_id = ev->record_id, .fields_json = p->all_fields,
+		.evidence = p->evidence, .n_evidence = p->n_evidence, .evidence_total = p->n_evidence, .count = 1};
+}
+
+static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit *h, const struct shared_parts *p)
+{
+	struct match_detail details[MAX_DETAILS];
+	struct finding f = finding_of(ev, p);
+	f.level = h->rule->info.level;
+	f.rule_index = h->rule->index;
+	f.matched = details;
+	f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
+	if (h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
+	keep_values(w, ev, h, &f);
+	spill(w, ev, &f);
+}
+
+/* The clue of a native analyser, and the hit that comes with it when it names a rule. */
+static void spill_clue(struct scan_worker *w, struct event *ev, const struct clue *c, const struct shared_parts *p)
+{
+	struct finding f = finding_of(ev, p);
+	f.kind = (enum finding_kind)PACKED_CLUE;
+	f.fields_json = (struct str){"", 0};
+	f.extra_json = c->payload;
+	if (c->payload.n) spill(w, ev, &f);
+	if (!c->rule) return;
+	f = finding_of(ev, p);
+	f.level = c->rule->level;
+	f.rule_index = NATIVE_RULE + (uint32_t)(c->rule - w->scan->native);
+	f.matched = c->matched;
+	f.n_matched = c->n_matched;
+	spill(w, ev, &f);
+	atomic_fetch_add(&w->scan->hits, 1);
+}
+
+static const struct clue *look_for_clue(struct scan_worker *w, struct event *ev, const struct hit *hits, uint32_t n)
+{
+	if (!w->analyser) return NULL;
+	w->infos.n = 0;
+	for (uint32_t i = 0; i < n; i++) vec_push(&w->infos, &hits[i].rule->info);
+	return analyser_event(w->analyser, ev, w->source->id, w->source->input.path, w->infos.v, n);
 }
 
 void worker_event(struct scan_worker *w, struct event *ev)
@@ -137,12 +174,14 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	if (!w->matcher) return;
 	const struct hit *hits;
 	uint32_t n = matcher_run(w->matcher, ev, &hits);
-	if (!n) return;
+	const struct clue *clue = look_for_clue(w, ev, hits, n);
+	if (!n && !clue) return;
 	struct shared_parts parts = {0};
 	arena_reset(&w->scratch);
 	make_shared(w, ev, &parts);
 	/* No bytes to cite: a finding without evidence is none. It can only be a read error, which the source reports. */
 	if (!parts.n_evidence) return;
 	for (uint32_t i = 0; i < n; i++) spill_hit(w, ev, &hits[i], &parts);
+	if (clue) spill_clue(w, ev, clue, &parts);
 	atomic_fetch_add(&w->scan->hits, n);
 }

@@ -19,7 +19,7 @@ static const struct scan_source *source_of(const struct scan *s, const struct fi
 /* The same Windows record in two sources, or the same place in two sources with the same bytes. */
 static bool same_record(const struct scan *s, const struct finding *a, const struct finding *b)
 {
-	if (a->rule_index != b->rule_index || a->evidence[0].source == b->evidence[0].source) return false;
+	if (a->rule_index != b->rule_index || a->kind != b->kind || a->evidence[0].source == b->evidence[0].source) return false;
 	if (a->has_record_id && b->has_record_id && a->channel.n)
 		return a->record_id == b->record_id && str_eq(a->channel, b->channel) && str_eq(a->host, b->host) && str_eq(a->fields_json, b->fields_json);
 	const struct scan_source *x = source_of(s, a), *y = source_of(s, b);
@@ -48,19 +48,36 @@ struct pass {
 	size_t n_sinks;
 };
 
-/* --- the pass that correlates: hits in, fired correlations spilled --- */
+/* --- the pass that correlates and joins: hits and clues in, fired correlations and incidents spilled --- */
+
+static void spill_fired(struct scan *s, const struct finding *f)
+{
+	struct buf packed = {0};
+	struct fault fault = FAULT_INIT;
+	if (!f->n_evidence) return;
+	struct spill_key key = {.sec = f->time.sec, .order = s->sources[f->evidence[0].source].order, .offset = f->evidence[0].offset, .nsec = f->time.nsec,
+		.rank = scan_rule_rank(s, f->rule_index), .present = f->time.present, .kind = f->kind};
+	finding_pack(f, &packed);
+	if (!spill_add(s->fired, &key, buf_view(&packed), &fault)) s->spill_fault = fault;
+	buf_done(&packed);
+}
 
 static void fired(void *arg, const struct finding *f, bool final)
 {
 	struct scan *s = arg;
-	struct buf packed = {0};
-	struct fault fault = FAULT_INIT;
-	if (!final || !f->n_evidence) return;
-	struct spill_key key = {.sec = f->time.sec, .order = s->sources[f->evidence[0].source].order, .offset = f->evidence[0].offset, .nsec = f->time.nsec,
-		.rank = f->rule_index == UINT32_MAX ? UINT32_MAX : s->ranks[f->rule_index], .present = f->time.present, .kind = f->kind};
-	finding_pack(f, &packed);
-	if (!spill_add(s->fired, &key, buf_view(&packed), &fault)) s->spill_fault = fault;
-	buf_done(&packed);
+	if (!final) return;
+	if (s->incidents) incidents_finding(s->incidents, f);
+	spill_fired(s, f);
+}
+
+static void incident_found(void *arg, const struct incident *i)
+{
+	struct scan *s = arg;
+	struct str story = arena_str(&s->strings, i->story);
+	if (story.p) vec_push(&s->stories, story);
+	struct finding f = i->finding;
+	f.rule_index = UINT32_MAX;
+	spill_fired(s, &f);
 }
 
 bool scan_correlate_start(struct scan *s, struct fault *f)
@@ -78,7 +95,12 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 	struct scan *s = p->scan;
 	enum { MAX_KEEP = 256 };
 	struct str values[MAX_KEEP];
-	if (f->kind != FINDING_HIT || !correlate_wants(s->correlate, f->rule_index) || f->n_keep > MAX_KEEP) return true;
+	if (f->kind == (enum finding_kind)PACKED_CLUE) {
+		incidents_feed(s->incidents, &(struct clue_record){.time = f->time, .source = s->provisional[f->evidence[0].source], .payload = f->extra_json,
+			.evidence = f->evidence, .n_evidence = f->n_evidence});
+		return true;
+	}
+	if (f->kind != FINDING_HIT || f->rule_index >= NATIVE_RULE || !correlate_wants(s->correlate, f->rule_index) || f->n_keep > MAX_KEEP) return true;
 	for (uint32_t i = 0; i < f->n_keep; i++) values[i] = f->keep[i].name.n ? f->keep[i].value : (struct str){NULL, 0};
 	correlate_hit(s->correlate, &(struct corr_event){.rule = f->rule_index, .time = f->time, .evidence = f->evidence, .n_evidence = f->n_evidence,
 		.values = values, .n_values = f->n_keep, .host = f->host});
@@ -90,9 +112,9 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 static bool take_for_report(struct pass *p, struct finding *f)
 {
 	struct scan *s = p->scan;
-	const struct rule *rule = f->rule_index == UINT32_MAX ? NULL : rule_set_at(s->config.rules, f->rule_index);
-	f->rule = rule ? &rule->info : NULL;
-	if (rule && !rule->report) return true;
+	if (f->kind == (enum finding_kind)PACKED_CLUE) return true;
+	f->rule = scan_rule_info(s, f->rule_index);
+	if (f->rule_index < NATIVE_RULE && !rule_set_at(s->config.rules, f->rule_index)->report) return true;
 	s->results.findings++;
 	s->results.by_level[f->level]++;
 	for (size_t i = 0; i < p->n_sinks; i++)
@@ -127,7 +149,7 @@ static bool add(const struct scan *s, struct group *g, struct str payload, struc
 	}
 	/* Hits were spilled before the final order of sources was known. */
 	struct evidence_ref *e = (struct evidence_ref *)finding.evidence;
-	for (uint32_t i = 0; finding.kind == FINDING_HIT && i < finding.n_evidence; i++) {
+	for (uint32_t i = 0; (finding.kind == FINDING_HIT || finding.kind == (enum finding_kind)PACKED_CLUE) && i < finding.n_evidence; i++) {
 		verify(e[i].source < s->open.n);
 		e[i].source = s->final[e[i].source];
 	}
@@ -160,15 +182,32 @@ static bool run_pass(struct pass *p, struct spill *const *spills, size_t n, stru
 	return !local.kind && !p->stopped;
 }
 
+/* The incident room gets what the workers counted and what was read, in the final order of sources. */
+static void start_incidents(struct scan *s)
+{
+	if (!s->config.incidents) return;
+	s->incidents = incidents_new(s->config.incidents, INCIDENT_BUDGET);
+	for (size_t i = 0; i < s->analysers.n; i++) incidents_merge(s->incidents, s->analysers.v[i]);
+	for (uint32_t i = 0; i < s->results.n_sources; i++)
+		incidents_source(s->incidents, s->provisional[i], s->sources[i].info.path, s->sources[i].info.format, &s->sources[i].report);
+}
+
 bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sinks, struct fault *f)
 {
-	if (s->correlating) {
+	start_incidents(s);
+	if (s->correlating || s->incidents) {
 		struct pass first = {.scan = s, .take = take_for_correlation};
-		bool ok = run_pass(&first, s->spills.v, s->spills.n, f);
-		if (ok) correlate_finish(s->correlate);
+		if (!run_pass(&first, s->spills.v, s->spills.n, f)) return false;
+		correlate_finish(s->correlate);
 		correlate_stats(s->correlate, &s->results.correlations);
-		if (s->spill_fault.kind && f) *f = s->spill_fault;
-		if (!ok || s->spill_fault.kind) return false;
+		if (s->incidents) incidents_finish(s->incidents, incident_found, s);
+		if (s->incidents) s->results.scope = incidents_scope(s->incidents, &s->results.n_scope);
+		s->results.stories = s->stories.v;
+		s->results.n_stories = (uint32_t)s->stories.n;
+		if (s->spill_fault.kind) {
+			if (f) *f = s->spill_fault;
+			return false;
+		}
 		vec_push(&s->spills, s->fired);
 		s->fired = NULL;
 	}

@@ -159,7 +159,7 @@ bool finding_unpack(struct str bytes, struct arena *a, struct finding *f)
 	struct take t = {cursor_of(bytes.p, bytes.n), a, false};
 	struct str root = {0};
 	*f = (struct finding){0};
-	f->kind = take8(&t) & 3;
+	f->kind = take8(&t) & 7;
 	f->level = take8(&t) % LEVELS;
 	f->has_record_id = take8(&t);
 	f->has_root = take8(&t);

@@ -4,6 +4,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+/* A packed clue of the incident room: a finding of this kind whose extra_json is the clue's payload (opaque bytes). */
+enum { PACKED_CLUE = 4 };
+
 void finding_pack(const struct finding *f, struct buf *out);
 /* Strings point into `bytes`, arrays live in `a`; `rule` is left NULL (rule_index tells). False when the bytes are not whole
  * or `a` is full. */

@@ -4,22 +4,34 @@
 
 enum { STRINGS_BUDGET = 256 << 20, SOURCE_STRINGS = 16 << 20, SCRATCH_BUDGET = 64 << 20, SHARE_ABOVE = 4 << 20 };
 
-static int by_id(const void *a, const void *b, void *rules)
+const struct rule_info *scan_rule_info(const struct scan *s, uint32_t rule_index)
 {
-	const struct rule *x = rule_set_at(rules, *(const uint32_t *)a), *y = rule_set_at(rules, *(const uint32_t *)b);
-	int c = str_cmp(x->info.id, y->info.id);
-	return c ? c : (x->index > y->index) - (x->index < y->index);
+	if (rule_index == UINT32_MAX) return NULL;
+	return rule_index >= NATIVE_RULE ? &s->native[rule_index - NATIVE_RULE] : &rule_set_at(s->config.rules, rule_index)->info;
 }
 
-static uint32_t *rank_rules(const struct rule_set *rules)
+uint32_t scan_rule_rank(const struct scan *s, uint32_t rule_index)
 {
-	uint32_t n = rules ? rule_set_count(rules) : 0;
-	uint32_t *order = xcalloc(n, sizeof *order), *ranks = xcalloc(n, sizeof *ranks);
-	for (uint32_t i = 0; i < n; i++) order[i] = i;
-	qsort_r(order, n, sizeof *order, by_id, (void *)rules);
-	for (uint32_t i = 0; i < n; i++) ranks[order[i]] = i;
+	if (rule_index == UINT32_MAX) return UINT32_MAX;
+	return s->ranks[rule_index >= NATIVE_RULE ? rule_set_count(s->config.rules) + (rule_index - NATIVE_RULE) : rule_index];
+}
+
+static int by_id(const void *a, const void *b, void *scan)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	int c = str_cmp(scan_rule_info(scan, x)->id, scan_rule_info(scan, y)->id);
+	return c ? c : (x > y) - (x < y);
+}
+
+static void rank_rules(struct scan *s)
+{
+	uint32_t rules = s->config.rules ? rule_set_count(s->config.rules) : 0, n = rules + s->n_native;
+	uint32_t *order = xcalloc(n, sizeof *order);
+	s->ranks = xcalloc(n, sizeof *s->ranks);
+	for (uint32_t i = 0; i < n; i++) order[i] = i < rules ? i : NATIVE_RULE + (i - rules);
+	qsort_r(order, n, sizeof *order, by_id, s);
+	for (uint32_t i = 0; i < n; i++) s->ranks[order[i] >= NATIVE_RULE ? rules + (order[i] - NATIVE_RULE) : order[i]] = i;
 	free(order);
-	return ranks;
 }
 
 struct scan *scan_new(const struct scan_config *config, struct fault *f)
@@ -28,7 +40,8 @@ struct scan *scan_new(const struct scan_config *config, struct fault *f)
 	s->config = *config;
 	pthread_mutex_init(&s->lock, NULL);
 	arena_init(&s->strings, STRINGS_BUDGET);
-	s->ranks = rank_rules(config->rules);
+	if (config->incidents) s->native = incident_plan_rules(config->incidents, &s->n_native);
+	rank_rules(s);
 	if (config->plan) s->coverage = xcalloc(rule_set_count(config->rules), sizeof *s->coverage);
 	s->results.coverage = s->coverage;
 	s->spill_fault = FAULT_INIT;
@@ -52,6 +65,10 @@ void scan_free(struct scan *s)
 	for (size_t i = 0; i < s->items.n; i++) free(s->items.v[i].path);
 	for (size_t i = 0; i < s->open.n; i++) source_free(s->open.v[i]);
 	for (size_t i = 0; i < s->spills.n; i++) spill_free(s->spills.v[i]);
+	for (size_t i = 0; i < s->analysers.n; i++) analyser_free(s->analysers.v[i]);
+	vec_free(&s->analysers);
+	vec_free(&s->stories);
+	incidents_free(s->incidents);
 	spill_free(s->fired);
 	correlate_free(s->correlate);
 	vec_free(&s->items);
@@ -64,6 +81,7 @@ void scan_free(struct scan *s)
 	free(s->coverage);
 	free(s->sources);
 	free(s->final);
+	free(s->provisional);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -218,6 +236,7 @@ struct scan_worker *scan_worker_new(struct scan *s)
 	w->scan = s;
 	w->shapes = shape_table_new(s->config.taxonomy, SHAPE_BUDGET);
 	w->matcher = s->config.plan ? matcher_new(s->config.plan) : NULL;
+	if (s->config.incidents) w->analyser = analyser_new(s->config.incidents, ANALYSER_BUDGET);
 	w->spill = spill_new(s->config.temp_dir, SPILL_BUFFER);
 	arena_init(&w->scratch, SCRATCH_BUDGET);
 	return w;
@@ -252,6 +271,7 @@ void scan_worker_free(struct scan_worker *w)
 	struct scan *s = w->scan;
 	pthread_mutex_lock(&s->lock);
 	vec_push(&s->spills, w->spill);
+	if (w->analyser) vec_push(&s->analysers, w->analyser);
 	s->results.outside += w->outside;
 	coverage_merge(&s->hosts, &w->hosts);
 	if (w->matcher) matcher_coverage(w->matcher, s->coverage);
@@ -262,6 +282,7 @@ void scan_worker_free(struct scan_worker *w)
 	buf_done(&w->packed);
 	arena_done(&w->scratch);
 	coverage_done(&w->hosts);
+	vec_free(&w->infos);
 	free(w);
 }
 
@@ -312,9 +333,11 @@ bool scan_settle(struct scan *s, struct fault *f)
 	qsort(sorted, n, sizeof *sorted, source_by_order);
 	s->sources = xcalloc(n, sizeof *s->sources);
 	s->final = xcalloc(n, sizeof *s->final);
+	s->provisional = xcalloc(n, sizeof *s->provisional);
 	for (size_t i = 0; i < n; i++) {
 		s->sources[i] = sorted[i]->result;
 		s->final[sorted[i]->id] = (uint32_t)i;
+		s->provisional[i] = sorted[i]->id;
 	}
 	free(sorted);
 	if (s->unread.n) qsort(s->unread.v, s->unread.n, sizeof *s->unread.v, unread_by_order);

@@ -7,6 +7,7 @@
 #pragma once
 #include "correlate/correlate.h"
 #include "event/event.h"
+#include "incident/incident.h"
 #include "match/match.h"
 #include "scan/coverage.h"
 
@@ -19,6 +20,7 @@ struct scan_config {
 	struct reader_options reader;
 	const char *temp_dir;                    /* for spilled hits */
 	size_t state_memory;                     /* of correlations, bytes; 0 = 256 MiB */
+	const struct incident_plan *incidents;   /* NULL: no incidents and no native analysers */
 	bool every;                              /* correlations: a finding at each event at which the condition holds */
 };
 
@@ -73,6 +75,10 @@ struct scan_results {
 	uint64_t events, outside; /* events read; of them outside --since/--until */
 	uint64_t findings;        /* after scan_finish */
 	uint64_t by_level[LEVELS];
+	const struct str *stories;      /* of incidents, for people, in their order; after scan_finish */
+	uint32_t n_stories;
+	const struct scope_row *scope;  /* what there was to look at, server x log; after scan_finish */
+	uint32_t n_scope;
 	const struct coverage_table *hosts; /* which host wrote which log when, sorted; after scan_settle */
 	struct corr_stats correlations; /* after scan_finish */
 };

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { SPILL_BUFFER = 16 << 20, SHAPE_BUDGET = 32 << 20, HEAD_BYTES = 64 << 10, STEP_EVENTS = 2048 };
+enum { SPILL_BUFFER = 16 << 20, SHAPE_BUDGET = 32 << 20, HEAD_BYTES = 64 << 10, STEP_EVENTS = 2048, ANALYSER_BUDGET = 16 << 20, INCIDENT_BUDGET = 64 << 20 };
+#define NATIVE_RULE 0x80000000u
 
 /* A file to be opened, or one that could not even be listed. */
 struct scan_item {
@@ -36,15 +37,21 @@ struct scan {
 	VEC(struct scan_unread) unread;
 	VEC(struct spill *) spills;
 	struct arena strings;
-	uint32_t *ranks;              /* [rules]: place of the rule by its id */
+	uint32_t *ranks;              /* [rules, then native rules]: place of the rule by its id */
 	struct coverage_table hosts;
 	struct correlate *correlate;  /* NULL without a plan */
-	struct spill *fired;          /* what correlations gave, in phase two */
+	struct spill *fired;          /* what correlations and incidents gave, in phase two */
+	const struct rule_info *native; /* rules of the incident room's analysers; their rule_index is NATIVE_RULE + their number */
+	uint32_t n_native;
+	VEC(struct analyser *) analysers;
+	struct incidents *incidents;
+	VEC(struct str) stories;
 	bool correlating;             /* at least one rule feeds a correlation */
 	struct rule_coverage *coverage;
 	struct fault spill_fault;
 	struct scan_source *sources;  /* after scan_settle */
 	uint32_t *final;              /* [open.n]: provisional number -> index in sources */
+	uint32_t *provisional;        /* the reverse */
 	struct scan_results results;
 	atomic_uint_fast64_t bytes, bytes_total, events, hits;
 	atomic_uint sources_done, sources_total;
@@ -62,6 +69,8 @@ struct scan_worker {
 	struct buf fields, packed;
 	struct arena scratch;
 	struct coverage_table hosts;
+	struct analyser *analyser;
+	VEC(const struct rule_info *) infos;  /* of the hits of the current event */
 };
 
 /* Adds to the list of what was not read. Any thread. */
@@ -70,3 +79,7 @@ void scan_note_unread(struct scan *s, uint64_t order, struct str path, const cha
 void worker_event(struct scan_worker *w, struct event *ev);
 /* merge.c: makes the correlator; false and *f when the rules pass a limit. */
 bool scan_correlate_start(struct scan *s, struct fault *f);
+/* A rule by its number in spilled findings; NULL for UINT32_MAX. */
+const struct rule_info *scan_rule_info(const struct scan *s, uint32_t rule_index);
+/* Its place by id, UINT32_MAX when there is none. */
+uint32_t scan_rule_rank(const struct scan *s, uint32_t rule_index);
