@@ -13,7 +13,7 @@
 
 enum {
 	OPT_RULES, OPT_OUTPUT, OPT_JOBS, OPT_MIN_LEVEL, OPT_SINCE, OPT_UNTIL, OPT_FAIL_ON, OPT_PLACEHOLDERS, OPT_STATS,
-	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_STATE_MEMORY, OPT_EVERY, OPT_QUIET
+	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_STATE_MEMORY, OPT_EVERY, OPT_BASELINE, OPT_QUIET
 };
 static const struct option_row rows[] = {
 	[OPT_RULES] = {'r', "rules", "PATH", "Sigma rules: a file or folder; again for more. Replaces Exhibit's own\nrules, unless one of them is the word 'default'"},
@@ -32,6 +32,7 @@ static const struct option_row rows[] = {
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
 	[OPT_STATE_MEMORY] = {0, "state-memory", "SIZE", "memory for correlations, e.g. 256M (the default) or 1G"},
 	[OPT_EVERY] = {0, "every", NULL, "correlations: a finding at each event that meets the condition"},
+	[OPT_BASELINE] = {0, "baseline", "FILE", "script paths of your web servers that are legitimate, one a line"},
 	[OPT_QUIET] = {'q', "quiet", NULL, "no summary and no progress"},
 	{0},
 };
@@ -45,6 +46,7 @@ struct settings {
 	struct reader_options reader;
 	struct plan_options plan;
 	size_t state_memory;
+	const char *baseline;
 	bool every;
 	unsigned jobs;
 	int fail_on; /* level, -1 = none */
@@ -114,6 +116,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	case OPT_ANY: s->plan.any_logsource = true; return true;
 	case OPT_CARVE: s->reader.carve = true; return true;
 	case OPT_QUIET: s->quiet = true; return true;
+	case OPT_BASELINE: s->baseline = argument; return true;
 	case OPT_EVERY: s->every = true; return true;
 	case OPT_STATE_MEMORY: return parse_size(s, argument, &s->state_memory);
 	case OPT_MIN_LEVEL: return parse_level(s, argument, &s->plan.min_level);
@@ -358,6 +361,8 @@ static int finish(const struct settings *s, struct scan *scan, const struct rule
 	for (size_t i = 1; i < sinks.n; i++)
 		if (!output_close(sinks.v[i], &f)) ok = false;
 	view.run.findings = r->findings;
+	view.run.stories = r->stories;
+	view.run.n_stories = r->n_stories;
 	view.run.seconds = app_seconds() - started;
 	if (ok && s->stats) ok = output_stats(s->stats, &view.run, &f);
 	if (ok) print_summary(s, &view, tally.tally);
@@ -370,6 +375,19 @@ static int finish(const struct settings *s, struct scan *scan, const struct rule
 	return status;
 }
 
+/* The native analysers belong to Exhibit's own rules: `-r` alone replaces them too. */
+static struct incident_plan *load_incidents(const struct settings *s, struct fault *f)
+{
+	struct incident_plan *p = incident_plan_new(f);
+	bool native = !s->rules.paths.n;
+	for (size_t i = 0; i < s->rules.paths.n; i++) native |= !strcmp(s->rules.paths.v[i], "default");
+	if (p) incident_plan_native(p, native);
+	bool ok = p && (!s->baseline || incident_plan_baseline(p, s->baseline, f));
+	if (ok) return p;
+	incident_plan_free(p);
+	return NULL;
+}
+
 static int scan_all(struct settings *s)
 {
 	struct fault f = FAULT_INIT;
@@ -378,12 +396,13 @@ static int scan_all(struct settings *s)
 	struct rule_set *rules = rules_load(&s->rules, &f);
 	struct taxonomy *taxonomy = rules ? taxonomy_new(&f) : NULL;
 	struct plan *plan = taxonomy ? plan_new(rules, &s->plan, &f) : NULL;
+	struct incident_plan *incidents = plan ? load_incidents(s, &f) : NULL;
 	int status = EXIT_FAILED;
-	if (!plan) {
+	if (!incidents) {
 		app_fault(&f);
 	} else {
 		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
-			.state_memory = s->state_memory, .every = s->every};
+			.state_memory = s->state_memory, .every = s->every, .incidents = incidents};
 		config.formats = formats_all(&config.n_formats);
 		struct scan *scan = scan_new(&config, &f);
 		for (size_t i = 0; scan && i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);
@@ -392,6 +411,7 @@ static int scan_all(struct settings *s)
 		else app_fault(&f);
 		scan_free(scan);
 	}
+	incident_plan_free(incidents);
 	plan_free(plan);
 	taxonomy_free(taxonomy);
 	rule_set_free(rules);

@@ -57,6 +57,8 @@ struct report_run {
 	uint64_t events, outside, findings;
 	const struct report_coverage *coverage;
 	uint32_t n_coverage;
+	const struct str *stories;    /* of incidents, for people: lines of plain text, not yet made safe */
+	uint32_t n_stories;
 	double seconds;
 };
 /* One JSON object and LF. */

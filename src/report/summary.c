@@ -361,6 +361,25 @@ static void put_damage(struct page *p, const struct report_run *r)
 	}
 }
 
+/* Incidents first: they are what the rest is about. */
+static void put_stories(struct page *p, const struct report_run *r)
+{
+	enum { SHOWN = 5 };
+	for (uint32_t i = 0; i < r->n_stories && i < SHOWN; i++) {
+		struct str rest = r->stories[i];
+		for (bool first = true; rest.p; first = false) {
+			struct str line = str_cut(&rest, '\n');
+			if (!rest.p && !line.n) break;
+			if (first) colour(p, "\033[1;31m");
+			term_str(p->out, line);
+			if (first) colour(p, "\033[0m");
+			buf_byte(p->out, '\n');
+		}
+		buf_byte(p->out, '\n');
+	}
+	if (r->n_stories > SHOWN) buf_printf(p->out, "and %u more incidents\n\n", r->n_stories - SHOWN);
+}
+
 /* Refused rules, counted by category. */
 static void put_blind(struct page *p, const struct report_run *r)
 {
@@ -394,6 +413,7 @@ static void put_blind(struct page *p, const struct report_run *r)
 void report_summary(const struct report_run *r, const struct tally *t, const struct summary_options *o, struct buf *out)
 {
 	struct page p = {out, o};
+	put_stories(&p, r);
 	put_read(&p, r);
 	put_levels(&p, r, t);
 	put_rules(&p, t);
