@@ -122,6 +122,7 @@ CATALOGUE = {
     (SYSMON, 20): (3, 20, 'RuleName EventType UtcTime Operation User Name Type Destination'),
     (SYSMON, 21): (3, 21, 'RuleName EventType UtcTime Operation User Consumer Filter'),
     (SYSMON, 22): (5, 22, 'RuleName UtcTime ProcessGuid:guid ProcessId:uint32 QueryName QueryStatus QueryResults Image User'),
+    (SYSMON, 23): (5, 23, 'RuleName UtcTime ProcessGuid:guid ProcessId:uint32 User Image TargetFilename Hashes IsExecutable:bool Archived'),
     (POWERSHELL, 4103): (1, 106, 'ContextInfo UserData Payload'),
     (POWERSHELL, 4104): (1, 2, 'MessageNumber:int32 MessageTotal:int32 ScriptBlockText ScriptBlockId Path'),
     (POWERSHELL, 40961): (1, 4, ''),
