@@ -8,12 +8,22 @@
 
 enum { MAX_DEPTH = 250 };
 
-/* stop_*: from p on, the first quote, backslash or control, or end. *high becomes nonzero when bytes from 0x80 on were passed. */
-static inline const uint8_t *stop_plain(const uint8_t *p, const uint8_t *end, unsigned *high)
+/* What stop_* have passed over in a string. */
+struct passed {
+	unsigned high;    /* nonzero: bytes from 0x80 on */
+	unsigned escaped; /* nonzero: escapes */
+};
+
+/* stop_*: from p on, the first quote or control, or a backslash that needs a closer look (all but \" \\ \/ \b \f \n \r \t may be
+ * left to the caller, near a vector's end also these), or end. */
+static inline const uint8_t *stop_plain(const uint8_t *p, const uint8_t *end, struct passed *passed)
 {
-	for (; p < end && *p >= 0x20 && *p != '"' && *p != '\\'; p++) *high |= *p & 0x80u;
+	for (; p < end && *p >= 0x20 && *p != '"' && *p != '\\'; p++) passed->high |= *p & 0x80u;
 	return p;
 }
+
+/* 1: a backslash and this letter are an escape. */
+static const uint8_t simple_escape[256] = {['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b'] = 1, ['f'] = 1, ['n'] = 1, ['r'] = 1, ['t'] = 1};
 
 static inline bool blank(uint8_t c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
@@ -27,7 +37,20 @@ static inline const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-__attribute__((target("sse4.2"))) static inline const uint8_t *stop_sse4(const uint8_t *p, const uint8_t *end, unsigned *high)
+/* The quotes, backslashes and controls of a vector of `width` bytes at p are the bits of `stops` (not 0): goes over escapes to the
+ * first that is none. Returns its index, or `width` when all were passed. */
+static inline __attribute__((always_inline)) unsigned pass_escapes(const uint8_t *p, unsigned stops, unsigned width, struct passed *passed)
+{
+	do {
+		unsigned i = (unsigned)__builtin_ctz(stops);
+		if (p[i] != '\\' || i == width - 1 || !simple_escape[p[i + 1]]) return i;
+		passed->escaped = 1;
+		stops &= ~(3u << i);
+	} while (stops);
+	return width;
+}
+
+__attribute__((target("sse4.2"))) static inline const uint8_t *stop_sse4(const uint8_t *p, const uint8_t *end, struct passed *passed)
 {
 	for (; end - p >= 16; p += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)p);
@@ -35,13 +58,11 @@ __attribute__((target("sse4.2"))) static inline const uint8_t *stop_sse4(const u
 		__m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"')), slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
 		unsigned stops = (unsigned)_mm_movemask_epi8(_mm_or_si128(control, _mm_or_si128(quote, slash)));
 		unsigned wide = (unsigned)_mm_movemask_epi8(v);
-		if (stops) {
-			*high |= wide & ((stops & -stops) - 1);
-			return p + __builtin_ctz(stops);
-		}
-		*high |= wide;
+		unsigned i = stops ? pass_escapes(p, stops, 16, passed) : 16;
+		passed->high |= wide & ((1u << i) - 1);
+		if (i < 16) return p + i;
 	}
-	return stop_plain(p, end, high);
+	return stop_plain(p, end, passed);
 }
 
 __attribute__((target("sse4.2"))) static inline const uint8_t *skip_sse4(const uint8_t *p, const uint8_t *end)
@@ -56,7 +77,7 @@ __attribute__((target("sse4.2"))) static inline const uint8_t *skip_sse4(const u
 	return skip_plain(p, end);
 }
 
-__attribute__((target("avx2,bmi,bmi2"))) static inline const uint8_t *stop_avx2(const uint8_t *p, const uint8_t *end, unsigned *high)
+__attribute__((target("avx2,bmi,bmi2"))) static inline const uint8_t *stop_avx2(const uint8_t *p, const uint8_t *end, struct passed *passed)
 {
 	for (; end - p >= 32; p += 32) {
 		__m256i v = _mm256_loadu_si256((const __m256i *)p);
@@ -64,17 +85,15 @@ __attribute__((target("avx2,bmi,bmi2"))) static inline const uint8_t *stop_avx2(
 		__m256i quote = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')), slash = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'));
 		unsigned stops = (unsigned)_mm256_movemask_epi8(_mm256_or_si256(control, _mm256_or_si256(quote, slash)));
 		unsigned wide = (unsigned)_mm256_movemask_epi8(v);
-		if (stops) {
-			*high |= wide & _blsmsk_u32(stops) & ~stops;
-			return p + _tzcnt_u32(stops);
-		}
-		*high |= wide;
+		unsigned i = stops ? pass_escapes(p, stops, 32, passed) : 32;
+		passed->high |= _bzhi_u32(wide, i);
+		if (i < 32) return p + i;
 	}
-	return stop_sse4(p, end, high);
+	return stop_sse4(p, end, passed);
 }
 #endif
 
-typedef const uint8_t *stop_function(const uint8_t *p, const uint8_t *end, unsigned *high);
+typedef const uint8_t *stop_function(const uint8_t *p, const uint8_t *end, struct passed *passed);
 typedef const uint8_t *skip_function(const uint8_t *p, const uint8_t *end);
 
 static bool grow(struct json_tape *t)
@@ -226,19 +245,16 @@ key:
 string:
 	from = ++p;
 	{
-		unsigned high = 0;
-		flags = 0;
-		for (;;) {
-			p = stop(p, end, &high);
-			if (p == end) CUT_OFF();
-			if (*p == '"') break;
-			if (*p != '\\') FAIL(p, "a control character in a string");
-			flags = JSON_ESCAPED;
+		struct passed passed = {0, 0};
+		while ((p = stop(p, end, &passed)) < end && *p == '\\') {
+			passed.escaped = 1;
 			fault = p;
 			p = pass_escape(p, end);
 			if (!p) FAIL(fault, "no escape");
 		}
-		if (high) flags |= JSON_NON_ASCII;
+		if (p == end) CUT_OFF();
+		if (*p != '"') FAIL(p, "a control character in a string");
+		flags = (uint8_t)((passed.escaped ? JSON_ESCAPED : 0) | (passed.high ? JSON_NON_ASCII : 0));
 		PUSH(type, flags, from, p);
 		p++;
 	}

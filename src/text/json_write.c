@@ -1,7 +1,8 @@
 /* json_write.c: escaping and the comma-setting writer. See json_write.h.
  *
- * Clean stretches (printable ASCII but quote and backslash) are copied by vectors; what stops them is handled character by
- * character, then the vectors go on. Windows paths stop them at each backslash: that step is kept short. */
+ * Vectors are stored as they are and looked at: what stands before the first character that needs care is kept, that character
+ * is written by itself, and the next vector begins behind it. Windows paths stop them at each backslash, and most strings are
+ * short, so both that step and the last vector, which may not be read past the end, are kept cheap. */
 #include "text/json_write.h"
 #include "base/cpu.h"
 #include "base/cursor.h"
@@ -9,24 +10,78 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { STRETCH = 16384 }; /* room reserved at once for clean text */
+enum { STRETCH = 4096 }; /* characters for which room is reserved at once: six bytes each */
 
 static inline bool clean(uint32_t c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
-/* clean8_*, clean16_*: copy leading clean characters, return how many. They may store up to 32 bytes more (buf keeps 64). */
-static size_t clean8_plain(const uint8_t *p, size_t n, char *out)
+/* Bytes below 0x80 that are escaped by a letter; the other ones that are not clean need \u00xx. */
+static const char letters[128] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+
+static bool hidden(uint32_t c)
 {
-	size_t i = 0;
-	for (; i < n && clean(p[i]); i++) out[i] = (char)p[i];
-	return i;
+	return (c >= 0x80 && c < 0xA0) || c == 0x2028 || c == 0x2029 || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
-static size_t clean16_plain(const uint8_t *p, size_t n, char *out)
+/* One character that is not clean, UTF8_BAD as U+FFFD; at most six bytes. Returns where the next goes. */
+static char *put_escaped(char *o, uint32_t c)
 {
-	size_t i = 0;
-	for (; i < n && clean(le16_at(p + i * 2)); i++) out[i] = (char)p[i * 2];
-	return i;
+	static const char digits[] = "0123456789abcdef";
+	if (c < 0x80 && letters[c]) {
+		o[0] = '\\';
+		o[1] = letters[c];
+		return o + 2;
+	}
+	if (c >= 0x80 && !hidden(c)) return o + utf8_put(c, o);
+	o[0] = '\\';
+	o[1] = 'u';
+	for (int k = 0; k < 4; k++) o[2 + k] = digits[c >> (12 - 4 * k) & 15];
+	return o + 6;
 }
+
+/* The character at p, of which n units (`unit` bytes each) are left: returns the units used. */
+static inline size_t character(const uint8_t *p, size_t n, unsigned unit, uint32_t *ret)
+{
+	if (unit == 1) {
+		const char *at = (const char *)p;
+		*ret = utf8_step(&at, (const char *)p + n);
+		return (size_t)(at - (const char *)p);
+	}
+	uint32_t c = le16_at(p), low = (c & 0xFC00) == 0xD800 && n > 1 ? le16_at(p + 2) : 0;
+	bool pair = (low & 0xFC00) == 0xDC00;
+	*ret = pair ? 0x10000 + ((c & 0x3FF) << 10 | (low & 0x3FF)) : c;
+	return 1 + pair;
+}
+
+/* How many of n units may go into one stretch: all, or STRETCH less what would tear a character. */
+static inline size_t stretch(const uint8_t *p, size_t n, unsigned unit)
+{
+	if (n <= STRETCH) return n;
+	n = STRETCH;
+	if (unit == 2) return n - ((le16_at(p + n * 2) & 0xFC00) == 0xDC00);
+	for (int k = 0; k < 3 && (p[n] & 0xC0) == 0x80; k++) n--;
+	return n;
+}
+
+static inline __attribute__((always_inline)) void write_plain(struct buf *b, const uint8_t *p, size_t n, unsigned unit)
+{
+	while (n) {
+		size_t left = stretch(p, n, unit);
+		char *start = buf_reserve(b, left * 6), *o = start;
+		n -= left;
+		while (left) {
+			uint32_t c;
+			size_t used = character(p, left, unit, &c);
+			if (clean(c)) *o++ = (char)c;
+			else o = put_escaped(o, c);
+			p += used * unit;
+			left -= used;
+		}
+		b->n += (size_t)(o - start);
+	}
+}
+
+void json_str_part_plain(struct buf *b, struct str s) { write_plain(b, (const uint8_t *)s.p, s.n, 1); }
+void json_part_utf16le_plain(struct buf *b, const void *units, size_t n_units) { write_plain(b, units, n_units, 2); }
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -39,163 +94,141 @@ __attribute__((target("sse4.2"))) static inline unsigned dirty_sse4(__m128i v)
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, del), _mm_or_si128(quote, slash)));
 }
 
-__attribute__((target("sse4.2"))) static size_t clean8_sse4(const uint8_t *p, size_t n, char *out)
+/* block*: a vector of units from p is stored at o as bytes; bit i set: unit i needs care. Units above 0xFF become 0xFF or, from
+ * 0x8000 on, 0 when they are packed: both need care. */
+__attribute__((target("sse4.2"))) static inline unsigned block8_sse4(const uint8_t *p, char *o)
 {
-	size_t i = 0;
-	for (; n - i >= 16; i += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		_mm_storeu_si128((__m128i *)(out + i), v);
-		unsigned dirty = dirty_sse4(v);
-		if (dirty) return i + (size_t)__builtin_ctz(dirty);
-	}
-	return i + clean8_plain(p + i, n - i, out + i);
+	__m128i v = _mm_loadu_si128((const __m128i *)p);
+	_mm_storeu_si128((__m128i *)o, v);
+	return dirty_sse4(v);
 }
 
-__attribute__((target("sse4.2"))) static size_t clean16_sse4(const uint8_t *p, size_t n, char *out)
+__attribute__((target("sse4.2"))) static inline unsigned block16_sse4(const uint8_t *p, char *o)
 {
-	size_t i = 0;
-	for (; n - i >= 8; i += 8) {
-		/* packus: units above 0xFF become 0xFF, those from 0x8000 on 0: both dirty. */
-		__m128i v = _mm_loadu_si128((const __m128i *)(p + i * 2));
-		v = _mm_packus_epi16(v, v);
-		_mm_storel_epi64((__m128i *)(out + i), v);
-		unsigned dirty = dirty_sse4(v);
-		if (dirty) return i + (size_t)__builtin_ctz(dirty);
-	}
-	return i + clean16_plain(p + i * 2, n - i, out + i);
+	__m128i v = _mm_packus_epi16(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)(p + 16)));
+	_mm_storeu_si128((__m128i *)o, v);
+	return dirty_sse4(v);
 }
 
-__attribute__((target("avx2,bmi"))) static size_t clean8_avx2(const uint8_t *p, size_t n, char *out)
+__attribute__((target("avx2,bmi"))) static inline unsigned block8_avx2(const uint8_t *p, char *o)
 {
-	const __m256i blank = _mm256_set1_epi8(0x20), quote = _mm256_set1_epi8('"'), slash = _mm256_set1_epi8('\\'), del = _mm256_set1_epi8(0x7F);
-	size_t i = 0;
-	for (; n - i >= 32; i += 32) {
-		__m256i v = _mm256_loadu_si256((const __m256i *)(p + i));
-		_mm256_storeu_si256((__m256i *)(out + i), v);
-		__m256i bad = _mm256_or_si256(_mm256_cmpgt_epi8(blank, v), _mm256_cmpeq_epi8(v, del));
-		bad = _mm256_or_si256(bad, _mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, slash)));
-		unsigned dirty = (unsigned)_mm256_movemask_epi8(bad);
-		if (dirty) return i + _tzcnt_u32(dirty);
-	}
-	return i + clean8_sse4(p + i, n - i, out + i);
+	__m256i v = _mm256_loadu_si256((const __m256i *)p);
+	_mm256_storeu_si256((__m256i *)o, v);
+	__m256i bad = _mm256_or_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v), _mm256_cmpeq_epi8(v, _mm256_set1_epi8(0x7F)));
+	__m256i marks = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+	return (unsigned)_mm256_movemask_epi8(_mm256_or_si256(bad, marks));
 }
 
-__attribute__((target("avx2,bmi"))) static size_t clean16_avx2(const uint8_t *p, size_t n, char *out)
+__attribute__((target("avx2,bmi"))) static inline unsigned block16_avx2(const uint8_t *p, char *o)
 {
-	size_t i = 0;
-	for (; n - i >= 16; i += 16) {
-		__m256i v = _mm256_loadu_si256((const __m256i *)(p + i * 2));
-		v = _mm256_permute4x64_epi64(_mm256_packus_epi16(v, v), 0xD8);
-		__m128i packed = _mm256_castsi256_si128(v);
-		_mm_storeu_si128((__m128i *)(out + i), packed);
-		unsigned dirty = dirty_sse4(packed);
-		if (dirty) return i + _tzcnt_u32(dirty);
-	}
-	return i + clean16_sse4(p + i * 2, n - i, out + i);
-}
-#endif
-
-typedef size_t clean_run(const uint8_t *p, size_t n, char *out);
-
-static bool hidden(uint32_t c)
-{
-	return (c >= 0x80 && c < 0xA0) || c == 0x2028 || c == 0x2029 || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+	__m256i a = _mm256_loadu_si256((const __m256i *)p);
+	__m128i v = _mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi16(a, a), 0xD8));
+	_mm_storeu_si128((__m128i *)o, v);
+	return dirty_sse4(v);
 }
 
-/* One character that is not clean; UTF8_BAD becomes U+FFFD. */
-static void put_escaped(struct buf *b, uint32_t c)
+typedef unsigned block_function(const uint8_t *p, char *o);
+
+/* n < 64 bytes, by few overlapping pieces. */
+static inline void copy_few(uint8_t *to, const uint8_t *from, size_t n)
 {
-	/* Bytes below 0x80 that are not clean: 0 means \u00xx. */
-	static const char letters[128] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
-	static const char digits[] = "0123456789abcdef";
-	char *o = buf_reserve(b, 6);
-	if (c < 0x80 && letters[c]) {
-		o[0] = '\\';
-		o[1] = letters[c];
-		b->n += 2;
-	} else if (c < 0x80 || hidden(c)) {
-		o[0] = '\\';
-		o[1] = 'u';
-		for (int k = 0; k < 4; k++) o[2 + k] = digits[c >> (12 - 4 * k) & 15];
-		b->n += 6;
+	if (n >= 32) {
+		memcpy(to, from, 32);
+		memcpy(to + n - 32, from + n - 32, 32);
+	} else if (n >= 16) {
+		memcpy(to, from, 16);
+		memcpy(to + n - 16, from + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + n - 8, from + n - 8, 8);
 	} else {
-		b->n += utf8_put(c, o);
+		for (size_t i = 0; i < n; i++) to[i] = from[i];
 	}
 }
 
-static inline void part8(clean_run *run, struct buf *b, struct str s)
+/* `width` units a vector. The units of the last, not whole vector are moved to where a whole one may be read. */
+static inline __attribute__((always_inline)) void write_blocks(block_function *block, unsigned width, unsigned unit, struct buf *b,
+	const uint8_t *p, size_t n)
 {
-	const uint8_t *p = (const uint8_t *)s.p, *end = s.n ? p + s.n : p;
-	while (p < end) {
-		size_t m = (size_t)(end - p) < STRETCH ? (size_t)(end - p) : STRETCH;
-		size_t k = run(p, m, buf_reserve(b, m));
-		b->n += k;
-		p += k;
-		while (p < end && !clean(*p)) {
-			if (*p < 0x80) {
-				put_escaped(b, *p++);
+	uint8_t last[64]; /* less than one vector in front, room to read one from anywhere in it */
+	while (n) {
+		size_t left = stretch(p, n, unit);
+		const uint8_t *next = p + left * unit;
+		char *start = buf_reserve(b, left * 6), *o = start;
+		bool moved = false;
+		n -= left;
+		while (left) {
+			size_t good = left < width ? left : width;
+			if (good < width && !moved) {
+				memset(last, 0, sizeof last);
+				copy_few(last, p, good * unit);
+				p = last;
+				moved = true;
+			}
+			unsigned dirty = block(p, o) & (unsigned)(((uint64_t)1 << good) - 1);
+			if (dirty) good = (size_t)__builtin_ctz(dirty);
+			o += good;
+			p += good * unit;
+			left -= good;
+			if (!dirty) continue;
+			uint32_t c = unit == 1 ? *p : le16_at(p);
+			if (c < 0x80 && letters[c]) { /* mostly a backslash */
+				o[0] = '\\';
+				o[1] = letters[c];
+				o += 2;
+				p += unit;
+				left--;
 				continue;
 			}
-			const char *at = (const char *)p;
-			put_escaped(b, utf8_step(&at, (const char *)end));
-			p = (const uint8_t *)at;
+			size_t used = character(p, left, unit, &c);
+			o = put_escaped(o, c);
+			p += used * unit;
+			left -= used;
 		}
+		b->n += (size_t)(o - start);
+		p = next;
 	}
 }
 
-static inline void part16(clean_run *run, struct buf *b, const uint8_t *p, size_t n)
+__attribute__((target("sse4.2"))) static void part8_sse4(struct buf *b, const uint8_t *p, size_t n)
 {
-	for (size_t i = 0; i < n;) {
-		size_t m = n - i < STRETCH ? n - i : STRETCH;
-		size_t k = run(p + i * 2, m, buf_reserve(b, m));
-		b->n += k;
-		i += k;
-		for (uint32_t c; i < n && !clean(c = le16_at(p + i * 2)); i++) {
-			if ((c & 0xFC00) == 0xD800 && i + 1 < n) {
-				uint32_t low = le16_at(p + i * 2 + 2);
-				if ((low & 0xFC00) == 0xDC00) {
-					c = 0x10000 + ((c & 0x3FF) << 10 | (low & 0x3FF));
-					i++;
-				}
-			}
-			put_escaped(b, c);
-		}
-	}
+	write_blocks(block8_sse4, 16, 1, b, p, n);
 }
-
-void json_str_part_plain(struct buf *b, struct str s) { part8(clean8_plain, b, s); }
-void json_part_utf16le_plain(struct buf *b, const void *units, size_t n_units) { part16(clean16_plain, b, units, n_units); }
+__attribute__((target("sse4.2"))) static void part16_sse4(struct buf *b, const uint8_t *p, size_t n)
+{
+	write_blocks(block16_sse4, 16, 2, b, p, n);
+}
+__attribute__((target("avx2,bmi"))) static void part8_avx2(struct buf *b, const uint8_t *p, size_t n)
+{
+	write_blocks(block8_avx2, 32, 1, b, p, n);
+}
+__attribute__((target("avx2,bmi"))) static void part16_avx2(struct buf *b, const uint8_t *p, size_t n)
+{
+	write_blocks(block16_avx2, 16, 2, b, p, n);
+}
+#endif
 
 void json_str_part(struct buf *b, struct str s)
 {
+	const uint8_t *p = (const uint8_t *)s.p;
 #if defined(__x86_64__)
 	enum cpu_level level = cpu_level();
-	if (level >= CPU_AVX2) {
-		part8(clean8_avx2, b, s);
-		return;
-	}
-	if (level >= CPU_SSE4) {
-		part8(clean8_sse4, b, s);
-		return;
-	}
+	if (level >= CPU_AVX2) part8_avx2(b, p, s.n);
+	else if (level >= CPU_SSE4) part8_sse4(b, p, s.n);
+	else
 #endif
-	part8(clean8_plain, b, s);
+		write_plain(b, p, s.n, 1);
 }
 
 void json_part_utf16le(struct buf *b, const void *units, size_t n_units)
 {
 #if defined(__x86_64__)
 	enum cpu_level level = cpu_level();
-	if (level >= CPU_AVX2) {
-		part16(clean16_avx2, b, units, n_units);
-		return;
-	}
-	if (level >= CPU_SSE4) {
-		part16(clean16_sse4, b, units, n_units);
-		return;
-	}
+	if (level >= CPU_AVX2) part16_avx2(b, units, n_units);
+	else if (level >= CPU_SSE4) part16_sse4(b, units, n_units);
+	else
 #endif
-	part16(clean16_plain, b, units, n_units);
+		write_plain(b, units, n_units, 2);
 }
 
 void json_str(struct buf *b, struct str s)

@@ -12,7 +12,8 @@ enum token_kind {
 	TOKEN_CHAR,    /* `c` */
 	TOKEN_ANY,     /* dot, or an escape for a set of characters or sequences: \d \w \s \p{..} \h \R */
 	TOKEN_CLASS,   /* [..]; `c` when all its members fold to one letter, else UTF8_BAD */
-	TOKEN_EMPTY,   /* matches no characters: ^ $ \b \B \A \z \Z, a comment, flags for what follows */
+	TOKEN_EMPTY,   /* matches no characters: ^ $ \b \B \A \z \Z */
+	TOKEN_FLAGS,   /* flags for what follows; also, within `group` and `next` only, a comment, which is passed over */
 	TOKEN_OPEN,    /* a group whose content counts */
 	TOKEN_LOOK,    /* a look-around group */
 	TOKEN_CLOSE,
@@ -28,7 +29,7 @@ struct token {
 	bool escaped;     /* TOKEN_CHAR, TOKEN_ANY, TOKEN_EMPTY: written with a backslash, `letter` behind it */
 	uint32_t letter;
 	bool named;       /* TOKEN_OPEN: (?<name> or (?'name' */
-	bool comment;     /* TOKEN_EMPTY: (?#..) */
+	bool comment;     /* TOKEN_FLAGS: (?#..) */
 	bool line_flag;   /* flags that set or clear m */
 };
 struct scan {
@@ -154,7 +155,7 @@ static enum token_kind group(struct scan *s, struct token *t)
 	if (take(s, "#")) {
 		while (s->p < s->end && *s->p != ')') s->p++;
 		t->comment = true;
-		return take(s, ")") ? TOKEN_EMPTY : TOKEN_UNKNOWN;
+		return take(s, ")") ? TOKEN_FLAGS : TOKEN_UNKNOWN;
 	}
 	bool re2_name = at(s, "P<");
 	if (take(s, "P<") || take(s, "<") || take(s, "'")) {
@@ -167,7 +168,7 @@ static enum token_kind group(struct scan *s, struct token *t)
 	}
 	for (; s->p < s->end; s->p++) {
 		if (take(s, ":")) return TOKEN_OPEN;
-		if (take(s, ")")) return TOKEN_EMPTY;
+		if (take(s, ")")) return TOKEN_FLAGS;
 		if (*s->p == 'm') t->line_flag = true;
 		if (!strchr("ims-", *s->p) || !*s->p) return TOKEN_UNKNOWN;
 	}
@@ -196,7 +197,7 @@ static enum token_kind brace(struct scan *s, struct token *t)
 	return TOKEN_CHAR;
 }
 
-static enum token_kind next(struct scan *s, struct token *t)
+static enum token_kind next_or_comment(struct scan *s, struct token *t)
 {
 	*t = (struct token){.at = s->p};
 	if (s->p == s->end) return t->kind = TOKEN_END;
@@ -216,6 +217,13 @@ static enum token_kind next(struct scan *s, struct token *t)
 	default: t->kind = TOKEN_CHAR;
 	}
 	if (t->kind == TOKEN_REPEAT && !take(s, "?")) take(s, "+"); /* lazy, possessive: the same for what is asked here */
+	return t->kind;
+}
+
+/* Comments are as if they were not there: a quantifier behind one belongs to what stands before it. */
+static enum token_kind next(struct scan *s, struct token *t)
+{
+	while (next_or_comment(s, t) == TOKEN_FLAGS && t->comment) {}
 	return t->kind;
 }
 
@@ -268,7 +276,7 @@ static void put_token(struct buf *b, const struct token *t, const struct scan *s
 	else if (t->kind == TOKEN_ANY && t->letter == 'R') buf_lit(b, "(?:\\r\\n|[" VERTICAL "])");
 	else if (t->kind == TOKEN_EMPTY && (t->letter == 'Z' || (*t->at == '$' && !lines))) buf_lit(b, "(?:\\n?\\z)");
 	else if (t->kind == TOKEN_OPEN && t->named) buf_byte(b, '(');
-	else if (!t->comment) copy(b, t, s);
+	else copy(b, t, s);
 }
 
 bool regex_translate(struct str pattern, unsigned flags, struct buf *out)
@@ -409,7 +417,7 @@ static bool atom(struct scan *s, struct token *t, unsigned depth, struct known *
 		ret->exact = true;
 		ret->prefix.n = utf8_put(utf_fold_cp(t->c), ret->prefix.p);
 		ret->suffix = ret->best = ret->prefix;
-	} else if (t->kind == TOKEN_EMPTY) {
+	} else if (t->kind == TOKEN_EMPTY || t->kind == TOKEN_FLAGS) {
 		ret->exact = true;
 	} else if (t->kind == TOKEN_OPEN || t->kind == TOKEN_LOOK) {
 		bool look = t->kind == TOKEN_LOOK;
@@ -418,12 +426,13 @@ static bool atom(struct scan *s, struct token *t, unsigned depth, struct known *
 	} else if (t->kind != TOKEN_ANY && t->kind != TOKEN_CLASS) {
 		return false;
 	}
-	for (;;) {
+	for (bool flags = t->kind == TOKEN_FLAGS;;) {
 		struct scan before = *s;
 		if (next(s, t) != TOKEN_REPEAT) {
 			*s = before;
 			return true;
 		}
+		if (flags) return false; /* a mistake, or it belongs to what stands before: engines differ */
 		repeat(ret, t->min, t->max);
 	}
 }

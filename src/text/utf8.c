@@ -81,7 +81,7 @@ static inline unsigned put(uint32_t c, char *out)
 
 unsigned utf8_put(uint32_t c, char out[4]) { return put(c, out); }
 
-/* ascii_*: the number of leading ASCII bytes. */
+/* ascii_*: the number of leading ASCII bytes. Short texts and the rest of long ones are read by two words that may overlap. */
 static size_t ascii_plain(const uint8_t *p, size_t n)
 {
 	size_t i = 0;
@@ -89,16 +89,39 @@ static size_t ascii_plain(const uint8_t *p, size_t n)
 		uint64_t high = le64_at(p + i) & 0x8080808080808080;
 		if (high) return i + (size_t)__builtin_ctzll(high) / 8;
 	}
+	if (n >= 8 && !(le64_at(p + n - 8) & 0x8080808080808080)) return n;
 	while (i < n && p[i] < 0x80) i++;
 	return i;
 }
 
 static inline uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? c | 32 : c; }
 
+/* Eight ASCII bytes lower-cased: bit 7 of (c + 0x3F) is set from 'A' on, of (c + 0x25) from behind 'Z' on. */
+static inline uint64_t lower8(uint64_t v)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t upper = (v + ones * 0x3F) & ~(v + ones * 0x25) & ones * 0x80;
+	return v | upper >> 2;
+}
+
 /* fold_*: leading ASCII bytes lower-cased into out; returns how many. May store up to 32 bytes more. */
 static size_t fold_plain(const uint8_t *p, size_t n, char *out)
 {
 	size_t i = 0;
+	for (; n - i >= 8; i += 8) {
+		uint64_t v = le64_at(p + i);
+		if (v & 0x8080808080808080) break;
+		v = lower8(v);
+		memcpy(out + i, &v, 8);
+	}
+	if (n >= 8 && n - i < 8) {
+		uint64_t v = le64_at(p + n - 8);
+		if (!(v & 0x8080808080808080)) {
+			v = lower8(v);
+			memcpy(out + n - 8, &v, 8);
+			return n;
+		}
+	}
 	for (; i < n && p[i] < 0x80; i++) out[i] = (char)lower(p[i]);
 	return i;
 }
@@ -109,56 +132,58 @@ static size_t fold_plain(const uint8_t *p, size_t n, char *out)
 __attribute__((target("sse4.2"))) static size_t ascii_sse4(const uint8_t *p, size_t n)
 {
 	size_t i = 0;
-	for (; n - i >= 16; i += 16) {
+	if (n < 16) return ascii_plain(p, n);
+	for (;;) {
 		unsigned high = (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(p + i)));
 		if (high) return i + (size_t)__builtin_ctz(high);
+		if (i + 16 == n) return n;
+		i = n - i >= 32 ? i + 16 : n - 16;
 	}
-	return i + ascii_plain(p + i, n - i);
 }
 
 __attribute__((target("avx2,bmi"))) static size_t ascii_avx2(const uint8_t *p, size_t n)
 {
 	size_t i = 0;
-	for (; n - i >= 32; i += 32) {
+	if (n < 32) return ascii_sse4(p, n);
+	for (;;) {
 		unsigned high = (unsigned)_mm256_movemask_epi8(_mm256_loadu_si256((const __m256i *)(p + i)));
 		if (high) return i + _tzcnt_u32(high);
+		if (i + 32 == n) return n;
+		i = n - i >= 64 ? i + 32 : n - 32;
 	}
-	return i + ascii_sse4(p + i, n - i);
 }
 
 /* The comparisons are signed: bytes from 0x80 on are negative and stay as they are. */
-__attribute__((target("sse4.2"))) static inline __m128i lower_sse4(__m128i v)
-{
-	__m128i upper = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('A' - 1)), _mm_cmplt_epi8(v, _mm_set1_epi8('Z' + 1)));
-	return _mm_or_si128(v, _mm_and_si128(upper, _mm_set1_epi8(0x20)));
-}
-
 __attribute__((target("sse4.2"))) static size_t fold_sse4(const uint8_t *p, size_t n, char *out)
 {
+	const __m128i before = _mm_set1_epi8('A' - 1), behind = _mm_set1_epi8('Z' + 1), bit = _mm_set1_epi8(0x20);
 	size_t i = 0;
-	for (; n - i >= 16; i += 16) {
+	if (n < 16) return fold_plain(p, n, out);
+	for (;;) {
 		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
-		_mm_storeu_si128((__m128i *)(out + i), lower_sse4(v));
+		__m128i upper = _mm_and_si128(_mm_cmpgt_epi8(v, before), _mm_cmplt_epi8(v, behind));
+		_mm_storeu_si128((__m128i *)(out + i), _mm_or_si128(v, _mm_and_si128(upper, bit)));
 		unsigned high = (unsigned)_mm_movemask_epi8(v);
 		if (high) return i + (size_t)__builtin_ctz(high);
+		if (i + 16 == n) return n;
+		i = n - i >= 32 ? i + 16 : n - 16;
 	}
-	return i + fold_plain(p + i, n - i, out + i);
 }
 
 __attribute__((target("avx2,bmi"))) static size_t fold_avx2(const uint8_t *p, size_t n, char *out)
 {
+	const __m256i before = _mm256_set1_epi8('A' - 1), behind = _mm256_set1_epi8('Z' + 1), bit = _mm256_set1_epi8(0x20);
 	size_t i = 0;
-	for (; n - i >= 32; i += 32) {
+	if (n < 32) return fold_sse4(p, n, out);
+	for (;;) {
 		__m256i v = _mm256_loadu_si256((const __m256i *)(p + i));
-		__m256i above = _mm256_cmpgt_epi8(v, _mm256_set1_epi8('A' - 1)), below = _mm256_cmpgt_epi8(_mm256_set1_epi8('Z' + 1), v);
-		__m256i bit = _mm256_and_si256(_mm256_and_si256(above, below), _mm256_set1_epi8(0x20));
-		_mm256_storeu_si256((__m256i *)(out + i), _mm256_or_si256(v, bit));
+		__m256i upper = _mm256_and_si256(_mm256_cmpgt_epi8(v, before), _mm256_cmpgt_epi8(behind, v));
+		_mm256_storeu_si256((__m256i *)(out + i), _mm256_or_si256(v, _mm256_and_si256(upper, bit)));
 		unsigned high = (unsigned)_mm256_movemask_epi8(v);
 		if (high) return i + _tzcnt_u32(high);
+		if (i + 32 == n) return n;
+		i = n - i >= 64 ? i + 32 : n - 32;
 	}
-	if (n - i >= 16 || i == 0) return i + fold_sse4(p + i, n - i, out + i);
-	i = n - 16; /* the last vector overlaps the one before */
-	return i + fold_sse4(p + i, 16, out + i);
 }
 #endif
 

@@ -137,7 +137,8 @@ TEST(required_literals)
 		{"(a|b)\\1cccc", ""}, {"\\Qabc\\E", ""}, {"(?x)a b c", ""}, {"\xc3\x84\xd0\x96+", "\xc3\xa4\xd0\xb6"}, {"(\xc3\xa4|\xc3\xb6)xy", "xy"},
 		{"a{,2}b", ""},
 		{"", ""}, {"a**", ""}, {"(", ""}, {"[[:alpha:]]ab", "ab"}, {"[[=a=]]ab", ""}, {"\\p{Lu}ab\\dc", "ab"}, {"(?<n>ab)c", "abc"},
-		{"a(?:b(?i:C)d)e", "abcde"},
+		{"a(?:b(?i:C)d)e", "abcde"}, {"ab(?#c){0}", "a"}, {"ab(?#c)c", "abc"},
+		{"ab(?i)*", ""}, {"ab(?i)c", "abc"},
 	};
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct regex *re = regex_compile(str_of(cases[i][0]), 0, NULL);
@@ -195,6 +196,7 @@ static void grow(struct buf *pattern, struct buf *text, unsigned depth)
 		}
 		if (rnd(3)) continue;
 		k = rnd(COUNT(repeats));
+		if (!rnd(10)) buf_lit(pattern, "(?#c)");
 		size_t n = text->n - from;
 		char copy[4096];
 		if (!n || n > sizeof copy) continue;
@@ -229,6 +231,7 @@ TEST(engines_agree_and_literals_are_required)
 	for (int round = 0; round < 4000; round++) {
 		struct buf pattern = {0};
 		struct buf text = {0};
+		buf_reserve(&text, 1); /* never NULL */
 		grow(&pattern, &text, 3);
 		unsigned flags = rnd(8);
 		struct regex *fast = regex_compile(buf_view(&pattern), flags, NULL);
