@@ -30,3 +30,5 @@ void canon_bytes(struct buf *out, const void *p, size_t n)
 }
 
 bool canon_text_ok(struct str s) { return utf8_valid(s); }
+
+void canon_repair(struct buf *out, struct str s) { out->n += utf8_repair(s, buf_reserve(out, UTF8_REPAIR_ROOM(s.n))); }

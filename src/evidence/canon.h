@@ -10,3 +10,5 @@ void canon_str(struct buf *out, struct str s);
 /* Bytes as base64 text (RFC 4648 section 4), in quotes. */
 void canon_bytes(struct buf *out, const void *p, size_t n);
 bool canon_text_ok(struct str s);
+/* Appends s with U+FFFD for what is not UTF-8. */
+void canon_repair(struct buf *out, struct str s);

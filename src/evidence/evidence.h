@@ -6,7 +6,7 @@
 #include "evidence/key.h"
 #include "evidence/merkle.h"
 #include "evidence/multiproof.h"
-#include "evidence/note.h"
+#include "evidence/signed_note.h"
 #include "evidence/policy.h"
 #include "evidence/salt.h"
 #include "evidence/source_tree.h"

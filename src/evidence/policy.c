@@ -185,17 +185,17 @@ static bool origin_of(struct str text, const char *name)
 	return str_starts(origin, str_of(name)) && (origin.n == n || origin.p[n] == '/');
 }
 
-bool policy_check_note(const struct policy *p, const struct note *n, struct policy_result *ret)
+bool policy_check_note(const struct policy *p, const struct signed_note *n, struct policy_result *ret)
 {
 	*ret = (struct policy_result){.log_ok = p->n_logs == 0};
 	for (uint32_t i = 0; i < p->n_logs; i++) {
-		enum note_verdict v = note_check(n, &p->logs[i], NULL);
+		enum signed_note_verdict v = signed_note_check(n, &p->logs[i], NULL);
 		ret->bad |= v == NOTE_BAD;
 		ret->log_ok |= v == NOTE_GOOD && origin_of(n->text, p->logs[i].name);
 	}
 	for (uint32_t i = 0; i < p->n_names; i++) {
 		if (p->names[i].is_group) continue;
-		enum note_verdict v = note_check(n, &p->names[i].key, NULL);
+		enum signed_note_verdict v = signed_note_check(n, &p->names[i].key, NULL);
 		ret->bad |= v == NOTE_BAD;
 		ret->holds[i] = v == NOTE_GOOD;
 	}

@@ -9,7 +9,7 @@
  * vkey is of type 01, by its note signature; for a DSSE statement by a signature of the same key. An immutable value after
  * parsing; strings are views into the text given. Any thread. */
 #pragma once
-#include "evidence/note.h"
+#include "evidence/signed_note.h"
 
 enum { POLICY_MAX_LOGS = 64, POLICY_MAX_NAMES = 256 };
 
@@ -41,4 +41,4 @@ struct policy_result {
 	bool holds[POLICY_MAX_NAMES];
 };
 /* Checks a checkpoint's note. True when log_ok, quorum_ok and not bad. */
-bool policy_check_note(const struct policy *p, const struct note *n, struct policy_result *ret);
+bool policy_check_note(const struct policy *p, const struct signed_note *n, struct policy_result *ret);

@@ -3,19 +3,15 @@
 #include "base/alloc.h"
 #include <sodium.h>
 
-static void be32(uint8_t *p, uint32_t v)
-{
-	v = __builtin_bswap32(v);
-	memcpy(p, &v, 4);
-}
-
-void salt_stream_init(struct salt_stream *s, const struct salt_key *key, const char *label, uint32_t step, uint32_t number, struct str path)
+void salt_stream_init(struct salt_stream *s, const struct salt_key *key, const char *label, uint32_t step, uint64_t number, struct str path)
 {
 	crypto_auth_hmacsha256_state h;
 	verify(sodium_init() >= 0); /* picks the vectorised ChaCha20; may be called again and again, from any thread */
-	uint8_t numbers[8];
-	be32(numbers, step);
-	be32(numbers + 4, number);
+	uint8_t numbers[12];
+	step = __builtin_bswap32(step);
+	number = __builtin_bswap64(number);
+	memcpy(numbers, &step, 4);
+	memcpy(numbers + 4, &number, 8);
 	crypto_auth_hmacsha256_init(&h, key->b, sizeof key->b);
 	crypto_auth_hmacsha256_update(&h, (const uint8_t *)label, strlen(label) + 1);
 	crypto_auth_hmacsha256_update(&h, numbers, sizeof numbers);

@@ -5,7 +5,7 @@
  * was not disclosed. To any verifier it stays plain RFC 6962.
  *
  * One ChaCha20 keystream a tree: salt i = bytes [16 i, 16 i + 16) of the stream under
- *	K_tree = HMAC-SHA256(K, label || 0x00 || be32(step) || be32(number) || path)
+ *	K_tree = HMAC-SHA256(K, label || 0x00 || be32(step) || be64(number) || path)
  * (why a stream and not one HMAC a leaf: doc/decisions/0071-salts.md). Nothing here is needed to check a disclosed record:
  * its salt comes with it. */
 #pragma once
@@ -25,6 +25,6 @@ struct salt_stream {
 /* `label` parts uses of one key: SALT_SOURCE for the tree of a source, SALT_ROWS for the tree of a case. */
 #define SALT_SOURCE "exhibit source"
 #define SALT_ROWS "exhibit rows"
-void salt_stream_init(struct salt_stream *s, const struct salt_key *key, const char *label, uint32_t step, uint32_t number, struct str path);
+void salt_stream_init(struct salt_stream *s, const struct salt_key *key, const char *label, uint32_t step, uint64_t number, struct str path);
 /* The salt of leaf `index`; valid until the next call. Ascending indices cost about a tenth of a hash. */
 const uint8_t *salt_at(struct salt_stream *s, uint64_t index);

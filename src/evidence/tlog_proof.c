@@ -70,9 +70,9 @@ void tlog_proof_print(const struct tlog_proof *p, struct buf *out)
 
 bool tlog_proof_holds(const struct tlog_proof *p, const struct hash *leaf, struct checkpoint *ret, struct fault *f)
 {
-	struct note n;
+	struct signed_note n;
 	struct checkpoint c;
-	if (!note_parse(p->note, &n, f) || !checkpoint_parse(n.text, &c, f)) return false;
+	if (!signed_note_parse(p->note, &n, f) || !checkpoint_parse(n.text, &c, f)) return false;
 	if (!merkle_path_ok(leaf, p->index, c.size, p->path, p->n_path, &c.root)) {
 		fault_set(f, FAULT_VERIFY, "the record is not at index %llu of the tree that the checkpoint names", (unsigned long long)p->index);
 		return false;

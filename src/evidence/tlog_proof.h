@@ -8,7 +8,7 @@
  *	checkpoint, verbatim
  * Pure functions, any thread. */
 #pragma once
-#include "evidence/note.h"
+#include "evidence/signed_note.h"
 
 struct tlog_proof {
 	uint8_t *extra;       /* malloc'd by the parser; NULL = none */

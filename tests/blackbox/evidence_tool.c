@@ -113,10 +113,10 @@ static int note(char **a)
 	buf_byte(&out, '\n');
 	buf_str(&out, buf_view(&text));
 	buf_byte(&out, '\n');
-	note_sign(buf_view(&text), &k, 0, &out);
+	signed_note_sign(buf_view(&text), &k, 0, &out);
 	/* A cosignature, of a type the reader does not know: to be ignored. */
 	if (!key_from_seed(STR("cosigner.example"), KEY_COSIGNER, seed, &k, &f)) return print_fault(&f), 1;
-	note_sign(buf_view(&text), &k, 1700000000, &out);
+	signed_note_sign(buf_view(&text), &k, 1700000000, &out);
 	fwrite(out.p, out.n, 1, stdout);
 	buf_done(&text), buf_done(&out);
 	free(v);
@@ -127,12 +127,12 @@ static int note(char **a)
 static int opens(char **a)
 {
 	struct key_public k;
-	struct note n;
+	struct signed_note n;
 	struct fault f = FAULT_INIT;
 	struct buf b = slurp(a[1]);
-	bool ok = key_public_parse(str_of(a[0]), &k, &f) && note_parse(buf_view(&b), &n, &f);
+	bool ok = key_public_parse(str_of(a[0]), &k, &f) && signed_note_parse(buf_view(&b), &n, &f);
 	if (!ok) print_fault(&f);
-	else printf("%s\n", (const char *[]){"unknown", "good", "bad"}[note_check(&n, &k, NULL)]);
+	else printf("%s\n", (const char *[]){"unknown", "good", "bad"}[signed_note_check(&n, &k, NULL)]);
 	buf_done(&b);
 	return !ok;
 }

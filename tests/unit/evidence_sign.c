@@ -75,22 +75,22 @@ TEST(the_checkpoint_vector_is_made_and_read)
 {
 	struct key_private log = seeded("example.org/logs/host1", KEY_NOTE, 0), party = seeded("cert.example/party1", KEY_COSIGNER, 0x20);
 	struct buf b = {0};
-	note_sign(STR(body), &log, 0, &b);
+	signed_note_sign(STR(body), &log, 0, &b);
 	check_buf(&b, log_line);
 	b = (struct buf){0};
-	note_sign(STR(body), &party, 1700000000, &b);
+	signed_note_sign(STR(body), &party, 1700000000, &b);
 	check_buf(&b, party_line);
 
 	char text[1024];
-	struct note n;
-	NEED(note_parse(whole_note(text), &n, NULL));
+	struct signed_note n;
+	NEED(signed_note_parse(whole_note(text), &n, NULL));
 	CHECK(str_eq(n.text, STR(body)) && n.n_lines == 2);
 	CHECK(n.signed_part.n == sizeof body - 1 + 1 + sizeof log_line - 1);
 	uint64_t time = 1;
-	CHECK(note_check(&n, &log.public, &time) == NOTE_GOOD && time == 0);
-	CHECK(note_check(&n, &party.public, &time) == NOTE_GOOD && time == 1700000000);
+	CHECK(signed_note_check(&n, &log.public, &time) == NOTE_GOOD && time == 0);
+	CHECK(signed_note_check(&n, &party.public, &time) == NOTE_GOOD && time == 1700000000);
 	struct key_private stranger = seeded("cert.example/party2", KEY_COSIGNER, 0x20);
-	CHECK(note_check(&n, &stranger.public, &time) == NOTE_UNKNOWN);
+	CHECK(signed_note_check(&n, &stranger.public, &time) == NOTE_UNKNOWN);
 
 	struct checkpoint c;
 	NEED(checkpoint_parse(n.text, &c, NULL));
@@ -107,9 +107,9 @@ TEST(every_changed_bit_of_a_note_is_noticed)
 	struct str s = whole_note(text);
 	for (size_t i = 0; i < s.n; i++) {
 		for (int bit = 0; bit < 8; bit++) {
-			struct note n;
+			struct signed_note n;
 			text[i] ^= (char)(1 << bit);
-			bool both = note_parse(s, &n, NULL) && note_check(&n, &log.public, NULL) == NOTE_GOOD && note_check(&n, &party.public, NULL) == NOTE_GOOD;
+			bool both = signed_note_parse(s, &n, NULL) && signed_note_check(&n, &log.public, NULL) == NOTE_GOOD && signed_note_check(&n, &party.public, NULL) == NOTE_GOOD;
 			CHECK(!both);
 			text[i] ^= (char)(1 << bit);
 		}
@@ -121,10 +121,10 @@ TEST(the_c2sp_example_holds)
 	static const char note[] = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n"
 		"\xe2\x80\x94 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 	struct key_public key;
-	struct note n;
+	struct signed_note n;
 	NEED(key_public_parse(STR("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"), &key, NULL));
-	NEED(note_parse(STR(note), &n, NULL));
-	CHECK(note_check(&n, &key, NULL) == NOTE_GOOD);
+	NEED(signed_note_parse(STR(note), &n, NULL));
+	CHECK(signed_note_check(&n, &key, NULL) == NOTE_GOOD);
 }
 
 TEST(what_is_no_note)
@@ -132,10 +132,10 @@ TEST(what_is_no_note)
 	static const char *const bad[] = {"", "\n", "text\n", "text\n\n", "text\n\nno dash\n", "text\n\n\xe2\x80\x94 name\n", "text\n\n\xe2\x80\x94 name AAAA\n",
 		"te\rxt\n\n\xe2\x80\x94 name AAAAAAAA\n", "text\n\n\xe2\x80\x94 name AAAAAAAA", "te\xff\n\n\xe2\x80\x94 name AAAAAAAA\n",
 		"text\n\n\xe2\x80\x94 na+me AAAAAAAA\n", "text\n\n\xe2\x80\x94 name AAAAAAAA more\n"};
-	struct note n;
+	struct signed_note n;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct fault f = FAULT_INIT;
-		bool parsed = note_parse(str_of(bad[i]), &n, &f);
+		bool parsed = signed_note_parse(str_of(bad[i]), &n, &f);
 		/* Text and an empty line, nothing below: no signature, so nothing can hold. */
 		CHECK(!parsed || (i == 3 && n.n_lines == 0));
 	}
@@ -146,9 +146,9 @@ TEST(what_is_no_note)
 	struct buf many = {0};
 	buf_lit(&many, "t\n\n");
 	for (int i = 0; i < 16; i++) buf_lit(&many, "\xe2\x80\x94 name AAAAAAAA\n");
-	CHECK(note_parse(buf_view(&many), &n, NULL) && n.n_lines == 16);
+	CHECK(signed_note_parse(buf_view(&many), &n, NULL) && n.n_lines == 16);
 	for (int i = 0; i < 50; i++) buf_lit(&many, "\xe2\x80\x94 name AAAAAAAA\n");
-	CHECK(!note_parse(buf_view(&many), &n, NULL));
+	CHECK(!signed_note_parse(buf_view(&many), &n, NULL));
 	buf_done(&many);
 }
 
@@ -180,12 +180,12 @@ TEST(policies_two_of_three_and_groups_of_groups)
 		struct buf n = {0};
 		buf_put(&n, body, sizeof body - 1);
 		buf_byte(&n, '\n');
-		note_sign(STR(body), &log, 0, &n);
+		signed_note_sign(STR(body), &log, 0, &n);
 		for (int i = 0; i < 3; i++)
-			if (set >> i & 1) note_sign(STR(body), &w[i], 1700000000, &n);
-		struct note parsed;
+			if (set >> i & 1) signed_note_sign(STR(body), &w[i], 1700000000, &n);
+		struct signed_note parsed;
 		struct policy_result r;
-		NEED(note_parse(buf_view(&n), &parsed, NULL));
+		NEED(signed_note_parse(buf_view(&n), &parsed, NULL));
 		CHECK(policy_check_note(&p, &parsed, &r) == (set == 7));
 		CHECK(r.log_ok && r.quorum_ok == (set == 7) && !r.bad);
 		buf_done(&n);
@@ -197,10 +197,10 @@ TEST(policies_two_of_three_and_groups_of_groups)
 	struct buf n = {0};
 	buf_put(&n, body, sizeof body - 1);
 	buf_byte(&n, '\n');
-	note_sign(STR(body), &w[0], 5, &n);
-	struct note parsed;
+	signed_note_sign(STR(body), &w[0], 5, &n);
+	struct signed_note parsed;
 	struct policy_result r;
-	NEED(note_parse(buf_view(&n), &parsed, NULL));
+	NEED(signed_note_parse(buf_view(&n), &parsed, NULL));
 	CHECK(!policy_check_note(&p, &parsed, &r) && !r.log_ok);
 	policy_done(&p);
 	buf_done(&n);

@@ -1,5 +1,5 @@
-/* note.c: see note.h. */
-#include "evidence/note.h"
+/* signed_note.c: see signed_note.h. */
+#include "evidence/signed_note.h"
 #include "evidence/b64_internal.h"
 #include "base/cursor.h"
 #include "text/utf.h"
@@ -14,13 +14,13 @@ static uint32_t line_of(struct str bytes, size_t at)
 }
 
 /* The signature lines behind the last empty line. */
-static bool parse_lines(struct str all, size_t start, struct note *n, struct fault *f)
+static bool parse_lines(struct str all, size_t start, struct signed_note *n, struct fault *f)
 {
 	size_t at = start;
 	while (at < all.n) {
 		size_t lf = str_find_byte(all, '\n', at);
 		struct str line = str_sub(all, at, lf - at), rest = str_sub(line, sizeof dash - 1, SIZE_MAX);
-		struct note_line l = {.name = str_cut(&rest, ' ')};
+		struct signed_note_line l = {.name = str_cut(&rest, ' ')};
 		l.base64 = rest;
 		uint8_t head[4];
 		size_t got;
@@ -46,9 +46,9 @@ static bool parse_lines(struct str all, size_t start, struct note *n, struct fau
 	return true;
 }
 
-bool note_parse(struct str bytes, struct note *ret, struct fault *f)
+bool signed_note_parse(struct str bytes, struct signed_note *ret, struct fault *f)
 {
-	struct note n = {0};
+	struct signed_note n = {0};
 	if (bytes.n > NOTE_MAX_SIZE) {
 		fault_set(f, FAULT_LIMIT, "a signed note larger than %d bytes", NOTE_MAX_SIZE);
 		return false;
@@ -84,7 +84,7 @@ static void cosigned_message(struct str text, uint64_t time, struct buf *out)
 	buf_str(out, text);
 }
 
-static bool line_holds(struct str text, const struct note_line *l, const struct key_public *key, uint64_t *ret_time)
+static bool line_holds(struct str text, const struct signed_note_line *l, const struct key_public *key, uint64_t *ret_time)
 {
 	uint8_t blob[4 + 8 + KEY_SIGNATURE_SIZE];
 	if (key->type == KEY_NOTE) {
@@ -102,12 +102,12 @@ static bool line_holds(struct str text, const struct note_line *l, const struct 
 	return ok;
 }
 
-enum note_verdict note_check(const struct note *n, const struct key_public *key, uint64_t *ret_time)
+enum signed_note_verdict signed_note_check(const struct signed_note *n, const struct key_public *key, uint64_t *ret_time)
 {
-	enum note_verdict verdict = NOTE_UNKNOWN;
+	enum signed_note_verdict verdict = NOTE_UNKNOWN;
 	uint64_t time = 0, ignored;
 	for (uint32_t i = 0; i < n->n_lines; i++) {
-		const struct note_line *l = &n->lines[i];
+		const struct signed_note_line *l = &n->lines[i];
 		if (l->id != key->id || !str_eq(l->name, str_of(key->name))) continue;
 		if (!line_holds(n->text, l, key, verdict == NOTE_UNKNOWN ? &time : &ignored)) return NOTE_BAD;
 		verdict = NOTE_GOOD;
@@ -116,7 +116,7 @@ enum note_verdict note_check(const struct note *n, const struct key_public *key,
 	return verdict;
 }
 
-void note_sign(struct str text, const struct key_private *key, uint64_t time, struct buf *out)
+void signed_note_sign(struct str text, const struct key_private *key, uint64_t time, struct buf *out)
 {
 	uint8_t blob[4 + 8 + KEY_SIGNATURE_SIZE];
 	size_t n = 0;

@@ -1,4 +1,4 @@
-/* note: text with signatures of known keys below it (C2SP signed-note); checkpoints (C2SP tlog-checkpoint) and cosignatures
+/* signed_note: text with signatures of known keys below it (C2SP signed-note); checkpoints (C2SP tlog-checkpoint) and cosignatures
  * (C2SP tlog-cosignature, cosignature/v1).
  *
  *	text, ends with LF
@@ -14,22 +14,22 @@
 
 enum { NOTE_MAX_SIGNATURES = 64, NOTE_MAX_SIZE = 1 << 20 };
 
-struct note_line { struct str name, base64; uint32_t id; };
-struct note {
+struct signed_note_line { struct str name, base64; uint32_t id; };
+struct signed_note {
 	struct str text;         /* with its last LF */
 	struct str signed_part;  /* text and the first signature line, without the others: what a timestamp is asked for */
-	struct note_line lines[NOTE_MAX_SIGNATURES];
+	struct signed_note_line lines[NOTE_MAX_SIGNATURES];
 	uint32_t n_lines;
 };
 /* FAULT_SYNTAX, with line, when the bytes are no signed note; FAULT_LIMIT beyond the limits above. */
-bool note_parse(struct str bytes, struct note *ret, struct fault *f);
+bool signed_note_parse(struct str bytes, struct signed_note *ret, struct fault *f);
 
-enum note_verdict { NOTE_UNKNOWN /* no line of this key */, NOTE_GOOD, NOTE_BAD };
+enum signed_note_verdict { NOTE_UNKNOWN /* no line of this key */, NOTE_GOOD, NOTE_BAD };
 /* What the note says for one key. *ret_time (may be NULL) is the cosignature's, 0 for type 01. */
-enum note_verdict note_check(const struct note *n, const struct key_public *key, uint64_t *ret_time);
+enum signed_note_verdict signed_note_check(const struct signed_note *n, const struct key_public *key, uint64_t *ret_time);
 
 /* Appends the signature line of `key` over `text` (which ends in LF). `time` is for type 04: seconds since 1970, below 2^63. */
-void note_sign(struct str text, const struct key_private *key, uint64_t time, struct buf *out);
+void signed_note_sign(struct str text, const struct key_private *key, uint64_t time, struct buf *out);
 
 struct checkpoint {
 	struct str origin;
