@@ -18,8 +18,8 @@ enum {
 struct regex {
 	struct regex_re2 *re2; /* NULL: PCRE2 */
 	pcre2_code *code;
-	size_t n_literal;
-	char literal[REGEX_LITERAL_MAX];
+	bool all;              /* dot is any character: for facts.run */
+	struct regex_facts facts;
 };
 
 static struct regex_re2 *try_re2(struct str pattern, unsigned flags, struct fault *f, bool *ret_too_deep)
@@ -84,7 +84,9 @@ struct regex *regex_compile(struct str pattern, unsigned flags, struct fault *f)
 		regex_free(re);
 		return NULL;
 	}
-	re->n_literal = regex_required(pattern, re->literal);
+	regex_study(pattern, &re->facts);
+	re->all = flags & REGEX_DOTALL;
+	if (flags & REGEX_BACKTRACK) re->facts.run = re->facts.min_chars = 0; /* the engine alone */
 	return re;
 }
 
@@ -128,12 +130,26 @@ static enum regex_match backtrack(const struct regex *re, struct str s)
 	return got >= 0 ? MATCH_YES : got == PCRE2_ERROR_NOMATCH ? MATCH_NO : MATCH_UNDECIDED;
 }
 
+/* Is there a run of so many characters without LF (or at all)? RE2 needs an automaton of that many states for it. */
+static bool has_run(struct str s, uint32_t times, bool all)
+{
+	uint32_t n = 0;
+	const char *p = s.p, *end = s.n ? p + s.n : p;
+	while (p < end && n < times) {
+		uint32_t c = utf8_step(&p, end);
+		n = c == UTF8_BAD || (c == '\n' && !all) ? 0 : n + 1;
+	}
+	return n >= times;
+}
+
 enum regex_match regex_match(const struct regex *re, struct str s)
 {
+	if (s.n < re->facts.min_chars) return MATCH_NO;
+	if (re->facts.run) return has_run(s, re->facts.run, re->all) ? MATCH_YES : MATCH_NO;
 	if (!re->re2) return backtrack(re, s);
 	int got = regex_re2_match(re->re2, s.n ? s.p : "", s.n);
 	return got < 0 ? MATCH_UNDECIDED : got ? MATCH_YES : MATCH_NO;
 }
 
-enum regex_engine regex_engine(const struct regex *re) { return re->re2 ? REGEX_RE2 : REGEX_PCRE2; }
-struct str regex_literal(const struct regex *re) { return (struct str){re->literal, re->n_literal}; }
+enum regex_engine regex_engine(const struct regex *re) { return re->facts.run ? REGEX_RUN : re->re2 ? REGEX_RE2 : REGEX_PCRE2; }
+struct str regex_literal(const struct regex *re) { return (struct str){re->facts.literal, re->facts.n_literal}; }

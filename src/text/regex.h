@@ -19,7 +19,7 @@ enum regex_flags {
 	REGEX_DOTALL = 4,    /* like (?s): dot is any character */
 	REGEX_BACKTRACK = 8  /* always PCRE2: for tests that compare the engines */
 };
-enum regex_engine { REGEX_RE2, REGEX_PCRE2 };
+enum regex_engine { REGEX_RE2, REGEX_PCRE2, REGEX_RUN /* nothing but .{n,}: counted, no engine needed */ };
 enum regex_match { MATCH_NO, MATCH_YES, MATCH_UNDECIDED /* the work limit was reached */ };
 
 enum { REGEX_MAX_PATTERN = 64 << 10, REGEX_MAX_NESTING = 150, REGEX_LITERAL_MAX = 128 };
@@ -29,8 +29,8 @@ enum { REGEX_MAX_PATTERN = 64 << 10, REGEX_MAX_NESTING = 150, REGEX_LITERAL_MAX 
 struct regex *regex_compile(struct str pattern, unsigned flags, struct fault *f);
 void regex_free(struct regex *re);
 
-/* Does the pattern occur anywhere in s? Invalid UTF-8 in s matches nothing but is no hindrance. RE2: MATCH_NO or MATCH_YES;
- * PCRE2 also MATCH_UNDECIDED. */
+/* Does the pattern occur anywhere in s? Invalid UTF-8 in s matches nothing but is no hindrance. MATCH_UNDECIDED comes from PCRE2
+ * only. */
 enum regex_match regex_match(const struct regex *re, struct str s);
 
 enum regex_engine regex_engine(const struct regex *re);

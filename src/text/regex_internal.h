@@ -22,6 +22,12 @@ int regex_re2_match(const struct regex_re2 *re, const char *text, size_t n);
 #include "base/buf.h"
 /* The pattern in RE2's dialect, flags in front (regex_pattern.c). False when it is nested too deeply. */
 bool regex_translate(struct str pattern, unsigned flags, struct buf *out);
-/* The required literal of the pattern into out[REGEX_LITERAL_MAX]; returns its length, 0 when none is certain. */
-size_t regex_required(struct str pattern, char *out);
+struct regex_facts {
+	size_t n_literal;     /* the required literal; 0: none is certain */
+	char literal[128];
+	uint32_t min_chars;   /* no match has fewer characters */
+	uint32_t run;         /* not 0: the pattern is nothing but a dot so many times, at least */
+};
+/* What is certain about a pattern (regex_pattern.c). */
+void regex_study(struct str pattern, struct regex_facts *ret);
 #endif

@@ -302,21 +302,25 @@ bool regex_translate(struct str pattern, unsigned flags, struct buf *out)
 
 /* The required literal
  *
- * For each part of a pattern: what every match of it begins with, ends with and contains; `exact` when it matches one text
- * only (which is then all three). Everything is folded, so case does not matter. Texts are cut at MAX bytes: a part that is
+ * For each part of a pattern: what every match of it begins with, ends with and contains, and how long it is at least; `exact`
+ * when it matches one text only (which is then all three). Everything is folded, so case does not matter. Texts are cut at MAX bytes: a part that is
  * longer is no longer exact, but what is kept still holds. */
 
 enum { MAX = REGEX_LITERAL_MAX };
+_Static_assert(sizeof((struct regex_facts *)0)->literal == MAX, "a literal fits");
 struct text {
 	size_t n;
 	char p[MAX];
 };
 struct known {
 	bool exact;
+	uint32_t min; /* characters; a byte each at least */
 	struct text prefix, suffix, best;
 };
 
 static const struct known nothing; /* matches who knows what */
+
+static uint32_t sum(uint32_t a, uint32_t b) { return a + b < a ? UINT32_MAX : a + b; }
 
 static struct text text_of(const char *p, size_t n)
 {
@@ -354,7 +358,7 @@ static void keep_longer(struct text *best, const struct text *other)
 static void append(struct known *a, const struct known *b)
 {
 	struct text seam = a->suffix.n + b->prefix.n <= MAX ? joined_front(&a->suffix, &b->prefix) : (struct text){0};
-	struct known k = {.exact = a->exact && b->exact && a->prefix.n + b->prefix.n <= MAX};
+	struct known k = {.exact = a->exact && b->exact && a->prefix.n + b->prefix.n <= MAX, .min = sum(a->min, b->min)};
 	k.prefix = a->exact ? joined_front(&a->prefix, &b->prefix) : a->prefix;
 	k.suffix = b->exact ? joined_back(&a->suffix, &b->suffix) : b->suffix;
 	k.best = a->best;
@@ -386,6 +390,7 @@ static bool contains(const struct text *x, const struct text *y) { return memmem
 static void either(struct known *a, const struct known *b)
 {
 	struct known k = {.exact = a->exact && b->exact && a->prefix.n == b->prefix.n && !memcmp(a->prefix.p, b->prefix.p, a->prefix.n)};
+	k.min = a->min < b->min ? a->min : b->min;
 	k.prefix = common_front(&a->prefix, &b->prefix);
 	k.suffix = common_back(&a->suffix, &b->suffix);
 	if (contains(&a->best, &b->best)) k.best = b->best;
@@ -399,11 +404,13 @@ static void repeat(struct known *a, uint32_t min, uint32_t max)
 {
 	if (min == 0 || max == 0) *a = nothing;
 	struct known once = *a;
+	uint64_t chars = (uint64_t)once.min * min;
 	bool exact = min == max;
 	for (uint32_t i = 1; i < min && i < MAX && once.exact && once.prefix.n; i++) {
 		append(a, &once);
 		exact = exact && a->exact;
 	}
+	a->min = chars > UINT32_MAX ? UINT32_MAX : (uint32_t)chars;
 	a->exact = a->exact && exact && (min == 1 || once.exact) && (once.prefix.n == 0 || min <= MAX);
 }
 
@@ -417,13 +424,16 @@ static bool atom(struct scan *s, struct token *t, unsigned depth, struct known *
 		ret->exact = true;
 		ret->prefix.n = utf8_put(utf_fold_cp(t->c), ret->prefix.p);
 		ret->suffix = ret->best = ret->prefix;
+		ret->min = 1;
 	} else if (t->kind == TOKEN_EMPTY || t->kind == TOKEN_FLAGS) {
 		ret->exact = true;
 	} else if (t->kind == TOKEN_OPEN || t->kind == TOKEN_LOOK) {
 		bool look = t->kind == TOKEN_LOOK;
 		if (depth >= REGEX_MAX_NESTING || !alternation(s, depth + 1, ret) || next(s, t) != TOKEN_CLOSE) return false;
 		if (look) *ret = (struct known){.exact = true}; /* takes no text */
-	} else if (t->kind != TOKEN_ANY && t->kind != TOKEN_CLASS) {
+	} else if (t->kind == TOKEN_ANY || t->kind == TOKEN_CLASS) {
+		ret->min = 1;
+	} else {
 		return false;
 	}
 	for (bool flags = t->kind == TOKEN_FLAGS;;) {
@@ -470,11 +480,33 @@ static bool alternation(struct scan *s, unsigned depth, struct known *ret)
 	}
 }
 
-size_t regex_required(struct str pattern, char *out)
+/* .{n,} in any number of plain groups, the quantifier within or behind them: n, or 0. */
+static uint32_t dot_run(struct scan s)
+{
+	struct token t;
+	unsigned groups = 0;
+	uint32_t times = 0;
+	for (; next(&s, &t) == TOKEN_OPEN && (s.p - t.at == 1 || (s.p - t.at == 3 && t.at[2] == ':')); groups++) {}
+	if (t.kind != TOKEN_ANY || *t.at != '.') return 0;
+	while (next(&s, &t) != TOKEN_END) {
+		if (t.kind == TOKEN_CLOSE && groups) {
+			groups--;
+		} else if (t.kind == TOKEN_REPEAT && !times && t.min) {
+			times = t.min;
+		} else {
+			return 0;
+		}
+	}
+	return groups ? 0 : times;
+}
+
+void regex_study(struct str pattern, struct regex_facts *ret)
 {
 	struct scan s = {pattern.p, pattern.n ? pattern.p + pattern.n : pattern.p};
 	struct known k;
-	if (!alternation(&s, 0, &k) || s.p != s.end) return 0;
-	memcpy(out, k.best.p, k.best.n);
-	return k.best.n;
+	*ret = (struct regex_facts){.run = dot_run(s)};
+	if (!alternation(&s, 0, &k) || s.p != s.end) return;
+	ret->min_chars = k.min;
+	ret->n_literal = k.best.n;
+	memcpy(ret->literal, k.best.p, k.best.n);
 }

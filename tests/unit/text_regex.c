@@ -74,6 +74,22 @@ TEST(what_only_backtracking_decides)
 	run(cases, COUNT(cases), REGEX_PCRE2);
 }
 
+TEST(runs_of_dots_are_counted)
+{
+	static const struct match_case cases[] = {
+		{".{3,}", 0, "abc", true}, {".{3,}", 0, "ab\nc", false}, {".{3,}", REGEX_DOTALL, "ab\nc", true}, {"(.){3}", 0, "xx\nabc", true},
+		{"((?:.{4,9}))", 0, "\xc3\xa4\xc3\xa4\xc3\xa4", false}, {".{2}", 0, "a\xff" "b", false}, {".+", 0, "\n", false}, {".{2}?", 0, "ab", true},
+	};
+	run(cases, COUNT(cases), REGEX_RUN);
+	static const char *const others[] = {".*", ".", ".{0,3}", "(?s:.{3})", "(?s).{3}", ".{2}.{2}", "[.]{3}",
+		"\\.{3}", ".{3}|a", "(?=.{3})", "\\d{3}"};
+	for (size_t i = 0; i < COUNT(others); i++) {
+		struct regex *re = compile(str_of(others[i]), 0);
+		CHECK(re && regex_engine(re) != REGEX_RUN);
+		regex_free(re);
+	}
+}
+
 TEST(mistakes_are_refused_with_their_place)
 {
 	static const struct { const char *pattern; uint64_t at; } cases[] = {{"ab(c", 4}, {"a)", 1}, {"*a", 0}, {"[a", 2}, {"a\\i", 2}, {"\\", 1}};
