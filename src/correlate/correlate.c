@@ -1,0 +1,200 @@
+/* correlate.c: the front door: making a correlator, feeding it, the passing of time. See correlate.h. */
+#include "correlate/correlate_internal.h"
+#include <sodium.h>
+
+enum { DEFAULT_MEMORY = 256 << 20, LEAST_MEMORY = 1 << 20, PLAN_BUDGET = 64 << 20, SWEEP_PER_EVENT = 2 };
+
+static void set_budget(struct correlate *c)
+{
+	if (!c->options.state_memory) c->options.state_memory = DEFAULT_MEMORY;
+	if (c->options.state_memory < LEAST_MEMORY) c->options.state_memory = LEAST_MEMORY;
+	c->sketch_bytes = sketch_share(c);
+	c->budget.limit = c->options.state_memory - c->sketch_bytes;
+	c->budget.reserve = c->options.state_memory / 16;
+	c->group_table.budget = c->pair_table.budget = c->context_table.budget = &c->budget;
+}
+
+static bool init_memory(struct correlate *c, struct fault *f)
+{
+	struct budget *b = &c->budget;
+	if (slab_init(&c->groups, b, sizeof(struct group)) && slab_init(&c->records, b, sizeof(struct record)) &&
+		slab_init(&c->pairs, b, sizeof(struct pair)) && pool_init(&c->pool, b)) return true;
+	fault_set(f, FAULT_IO, "no address space for correlation state");
+	return false;
+}
+
+struct correlate *correlate_new_over(const struct rule *const *rules, uint32_t n_rules, const struct correlate_options *options, struct fault *f)
+{
+	_Static_assert(sizeof(struct group) == 64 && sizeof(struct record) == 64, "one cache line each");
+	struct correlate *c = xcalloc(1, sizeof *c);
+	c->options = *options;
+	c->rules = rules;
+	c->n_rules = n_rules;
+	c->now = NEVER;
+	arena_init(&c->plan, PLAN_BUDGET);
+	randombytes_buf(c->value_key, sizeof c->value_key);
+	if (!correlate_compile(c, f)) goto failed;
+	set_budget(c);
+	if (!init_memory(c, f)) goto failed;
+	if (options->lateness_ns > 0) c->reorder = reorder_new(c);
+	return c;
+failed:
+	correlate_free(c);
+	return NULL;
+}
+
+struct correlate *correlate_new(const struct rule_set *set, const struct correlate_options *options, struct fault *f)
+{
+	uint32_t n = rule_set_count(set);
+	const struct rule **rules = xcalloc(n ? n : 1, sizeof *rules);
+	for (uint32_t i = 0; i < n; i++) rules[i] = rule_set_at(set, i);
+	struct correlate *c = correlate_new_over(rules, n, options, f);
+	if (c) c->owned_rules = rules;
+	else free(rules);
+	return c;
+}
+
+void correlate_free(struct correlate *c)
+{
+	if (!c) return;
+	for (size_t i = 0; i < c->corrs.n; i++) sketch_free(c->corrs.v[i].sketch);
+	correlate_compile_done(c);
+	slab_done(&c->groups);
+	slab_done(&c->records);
+	slab_done(&c->pairs);
+	pool_done(&c->pool);
+	table_done(&c->group_table);
+	table_done(&c->pair_table);
+	table_done(&c->context_table);
+	reorder_free(c->reorder);
+	arena_done(&c->plan);
+	buf_done(&c->key);
+	buf_done(&c->scratch);
+	buf_done(&c->json);
+	vec_free(&c->evidence);
+	vec_free(&c->cited);
+	vec_free(&c->contexts);
+	vec_free(&c->group_view);
+	free(c->owned_rules);
+	free(c);
+}
+
+bool correlate_wants(const struct correlate *c, uint32_t rule) { return rule < c->n_rules && c->subscribers[rule].wanted; }
+
+const struct str *correlate_keep(const struct correlate *c, uint32_t rule, uint32_t *ret_n)
+{
+	if (rule >= c->n_rules) {
+		*ret_n = 0;
+		return NULL;
+	}
+	*ret_n = (uint32_t)c->subscribers[rule].keep.n;
+	return c->subscribers[rule].keep.v;
+}
+
+static bool same_record(const struct corr_event *a, const struct evidence_ref *b, int64_t a_time, int64_t b_time)
+{
+	return a_time == b_time && a->evidence[0].source == b->source && a->evidence[0].offset == b->offset && a->evidence[0].length == b->length;
+}
+
+/* An event in order. Hits of one record come one after the other and share its reference. */
+void correlate_take(struct correlate *c, const struct corr_event *e, int64_t time)
+{
+	if (c->started && time < c->now) {
+		c->stats.late++;
+		return;
+	}
+	if (!c->started || !same_record(e, &c->previous, time, c->now)) {
+		record_forget_current(c);
+		c->previous = e->evidence[0];
+	}
+	c->started = true;
+	c->now = c->event_time = time;
+	c->event = e;
+	c->stats.hits++;
+	sweep(c, SWEEP_PER_EVENT);
+	const struct subscribers *s = &c->subscribers[e->rule];
+	for (size_t i = 0; i < s->refs.n; i++) {
+		struct firing f = {.ref = s->refs.v[i].ref, .source = &s->refs.v[i]};
+		correlate_fire(c, &c->corrs.v[s->refs.v[i].corr], &f);
+	}
+	c->event = NULL;
+}
+
+/* Nanoseconds since 1970; false when absent, or outside the years 1678 to 2261 that 64 bits hold. */
+static bool time_ns(struct etime t, int64_t *ret)
+{
+	if (!t.present || t.sec < -9200000000 || t.sec > 9200000000) return false;
+	*ret = t.sec * 1000000000 + t.nsec;
+	return true;
+}
+
+void correlate_hit(struct correlate *c, const struct corr_event *e)
+{
+	int64_t time;
+	if (!correlate_wants(c, e->rule) || !e->n_evidence) return;
+	if (!time_ns(e->time, &time)) {
+		c->stats.untimed++;
+		return;
+	}
+	if (!c->reorder) {
+		correlate_take(c, e, time);
+		return;
+	}
+	reorder_push(c, e, time);
+	if (!c->latest_known || time > c->latest) c->latest = time;
+	c->latest_known = true;
+	reorder_release(c, c->latest - c->options.lateness_ns);
+}
+
+void correlate_advance(struct correlate *c, struct etime now)
+{
+	int64_t time;
+	if (!time_ns(now, &time)) return;
+	if (c->reorder) {
+		if (!c->latest_known || time > c->latest) c->latest = time;
+		c->latest_known = true;
+		time = c->latest - c->options.lateness_ns;
+		reorder_release(c, time);
+	}
+	if (c->started && time > c->now) c->now = time;
+	if (c->started) sweep(c, c->groups.n);
+}
+
+struct open_group { int64_t opened; uint32_t corr, group; };
+static int by_opening(const void *a, const void *b)
+{
+	const struct open_group *x = a, *y = b;
+	if (x->opened != y->opened) return x->opened < y->opened ? -1 : 1;
+	if (x->corr != y->corr) return x->corr < y->corr ? -1 : 1;
+	return x->group < y->group ? -1 : x->group > y->group;
+}
+
+void correlate_finish(struct correlate *c)
+{
+	VEC(struct open_group) open = {0};
+	if (c->reorder) reorder_release(c, INT64_MAX);
+	record_forget_current(c);
+	for (uint32_t i = 1; i < c->groups.n; i++) {
+		const struct group *g = group_at(c, i);
+		if (g->live && g->episode) vec_push(&open, (struct open_group){episode_at(c, g->episode)->opened, g->corr, i});
+	}
+	if (open.n) qsort(open.v, open.n, sizeof *open.v, by_opening);
+	for (size_t i = 0; i < open.n; i++) {
+		struct group *g = group_at(c, open.v[i].group);
+		episode_close(c, &c->corrs.v[g->corr], g);
+	}
+	vec_free(&open);
+	for (uint32_t i = 1; i < c->groups.n; i++)
+		if (group_at(c, i)->live) group_free(c, i);
+}
+
+void correlate_stats(const struct correlate *c, struct corr_stats *ret)
+{
+	*ret = c->stats;
+	ret->groups = c->groups.live;
+	ret->memory = c->budget.used;
+	ret->memory_peak = c->budget.peak;
+	for (size_t i = 0; i < c->corrs.n; i++)
+		if (c->corrs.v[i].sketch) ret->memory += c->sketch_bytes, ret->memory_peak += c->sketch_bytes, i = c->corrs.n;
+	sketch_errors(c, &ret->error_count, &ret->error_distinct);
+}

@@ -1,0 +1,290 @@
+/* correlate_internal: what the files of the room share: the compiled correlations and the state of their groups.
+ *
+ * record    an event's reference to its bytes, shared by every window and finding that holds it (counted)
+ * window    the events of one group that are not older than the timespan, as chunks of entries
+ * group     one correlation x one tuple of group values
+ * episode   an open finding of a group: from the event at which the condition came to hold until the window empties */
+#pragma once
+#include "base/buf.h"
+#include "base/map.h"
+#include "base/sha256.h"
+#include "correlate/correlate.h"
+#include "correlate/memory_internal.h"
+
+enum {
+	MAX_REFS = 64, MAX_DEPTH = 16, MAX_CHAIN_REFS = 32, /* rules of an ordered correlation whose longest chain is compared */
+	MAX_VALUE = 1024, /* longer group and counted values are replaced by their beginning and their SHA-256 */
+	CHUNK_MIN = 32, CHUNK_CLASSES = 6
+};
+static const int64_t NEVER = INT64_MIN;
+
+/* --- records --- */
+enum record_flags { RECORD_CONTEXT = 1, RECORD_RECOVERED = 2, RECORD_BUNDLE = 4 /* stands for an inner finding's evidence; `offset` is its episode */ };
+struct record {                  /* 64 bytes */
+	uint32_t refs, next;     /* next: further records of the event, then its contexts (shared chains) */
+	uint32_t source, line;
+	uint64_t offset;
+	uint32_t length : 29, flags : 3;
+	uint32_t sequence;       /* order of arrival */
+	uint8_t sha256[SHA256_SIZE];
+};
+
+/* RFC 6962 tree hash over records' SHA-256, grown leaf by leaf. */
+struct tree_root {
+	uint64_t n;
+	uint8_t stack[48][SHA256_SIZE]; /* one subtree for each 1 bit of n, largest first */
+};
+void tree_root_add(struct tree_root *t, const uint8_t record[SHA256_SIZE]);
+void tree_root_get(const struct tree_root *t, uint8_t ret[SHA256_SIZE]);
+
+/* --- compiled correlations --- */
+enum source_kind { FROM_EVENT, FROM_INNER, FROM_EVENT_BY_NAME };
+struct field_source {            /* where a field's value comes from when a given rule fires */
+	enum source_kind kind;
+	uint32_t index;          /* in correlate_keep of the rule, or in the inner correlation's group-by */
+	struct str name;
+};
+struct corr_ref {                /* one referenced rule of a correlation, as seen from that rule */
+	uint32_t corr, ref;      /* correlation (index in correlate.corrs), place in its `rules` */
+	const struct field_source *group, *fields;
+};
+struct corr {
+	const struct rule *rule;
+	const struct correlation *c;
+	int64_t span;
+	uint32_t distinct_refs;
+	uint32_t index, depth;   /* depth: 0 = over detections only */
+	uint8_t stride;          /* of a window entry */
+	bool temporal, ordered;
+	bool chains;             /* ordered, and the longest chain is compared (thresholds or text) */
+	bool missing_groups;     /* a missing group value is a group, not a reason to drop */
+	bool needs_window;       /* the window is kept up while a finding is open */
+	bool over_findings;      /* some referenced rule is a correlation */
+	bool is_inner, inner_of_temporal;
+	bool full_list;          /* every contributing record is remembered */
+	bool by_count;           /* event_count or value_count whose condition is a lower bound alone: sketches can stand in */
+	double lower;            /* that bound: the least integer that satisfies */
+	struct sketch *sketch;
+	VEC(struct corr_ref) outer; /* who refers to this correlation */
+};
+struct subscribers {             /* of one rule */
+	VEC(struct corr_ref) refs;
+	VEC(struct str) keep;
+	bool wanted, detector;
+};
+
+/* --- windows --- */
+struct entry {
+	int64_t time;
+	uint32_t record;         /* 0: reference lost for memory */
+	uint32_t extra;          /* value_count: pair; temporal: place of the rule in `rules` */
+	double number;           /* value_sum and the like only (stride 24) */
+};
+struct chunk {
+	uint32_t next;
+	uint8_t class;
+	uint8_t pad[3];
+	/* entries follow */
+};
+enum group_life { GROUP_FREE, GROUP_LIVE, GROUP_PINNED /* being worked on: not to be freed */ };
+struct group {                   /* 64 bytes */
+	int64_t last;            /* time of the last event */
+	uint32_t head, tail;     /* chunks */
+	uint16_t head_at, tail_at; /* entries taken from the head chunk; entries in the tail chunk */
+	uint32_t n;              /* entries in the window */
+	uint32_t episode;        /* open finding, 0 = none */
+	uint32_t aux;            /* type's own state, in the pool */
+	uint32_t distinct;       /* value_count: values in the window */
+	uint16_t corr;
+	uint8_t live, key_n;     /* live: enum group_life; key_n: bytes of the key kept here; KEY_FAR: in the pool */
+	union {
+		char key[24];
+		struct { uint32_t at, n; } far;
+	};
+};
+struct pair {                    /* a value that occurs in a group's window */
+	uint64_t value;          /* keyed 64-bit fingerprint of the value or tuple */
+	uint32_t group, count;
+};
+enum { KEY_INLINE = 24, KEY_FAR = UINT8_MAX };
+
+/* --- episodes --- */
+/* Record indices in chained blocks: no block is large, nothing is copied. Holds a reference on each. */
+struct list {
+	uint32_t first, last;    /* blocks in the pool */
+	uint16_t skip, last_n;   /* taken from the first block; used in the last */
+	uint32_t n;
+};
+struct episode {                 /* in the pool */
+	uint32_t group;          /* 0 once closed */
+	uint32_t refs;           /* 1 while open, and 1 while a bundle stands for it */
+	uint32_t corr;
+	uint8_t digits, first_digits, last_digits;
+	bool approximate;
+	int64_t opened, first, last;
+	uint64_t count, records, uncited; /* events; records they rest on; of them without reference, for memory */
+	struct list head, tail;  /* the first CORR_CITE_END and the last; everything is in head under corr.full_list */
+	uint32_t tree;           /* struct tree_root in the pool, once more than CORR_CITE_ALL */
+	uint32_t last_record;
+	uint32_t host, host_n;
+	uint32_t bundle;         /* the record that stands for it in outer windows, 0 = none */
+	double value;            /* what the condition compared when it opened */
+};
+
+struct firing;                   /* one thing that happened to a correlation: a hit, or an inner finding */
+struct detectors;
+struct reorder;
+
+struct correlate {
+	struct correlate_options options;
+	const struct rule *const *rules;
+	const struct rule **owned_rules;
+	uint32_t n_rules;
+	struct arena plan;       /* field sources, keep lists */
+	struct subscribers *subscribers; /* [n_rules] */
+	VEC(struct corr) corrs;
+	struct budget budget;
+	struct slab groups, records, pairs;
+	struct pool pool;
+	struct table group_table, pair_table, context_table;
+	unsigned char value_key[16];
+	int64_t now, latest;     /* latest: newest time fed, under a watermark */
+	bool started, latest_known;
+	struct evidence_ref previous; /* first reference of the event before */
+	uint32_t hand;           /* the sweep's place in groups */
+	uint32_t sequence;
+	uint32_t current;        /* record of the event at hand (one reference held) */
+	bool current_made;
+	const struct corr_event *event;
+	int64_t event_time;
+	size_t sketch_bytes;     /* set aside for sketches */
+	struct buf key, scratch, json;
+	VEC(struct evidence_ref) evidence;
+	struct index_vec { uint32_t *v; size_t n, cap; } cited, contexts;
+	VEC(struct named) group_view;
+	struct reorder *reorder;
+	struct detectors *detectors;
+	struct corr_stats stats;
+};
+
+struct firing {
+	uint32_t ref;            /* place in the correlation's `rules` */
+	uint32_t record;         /* the bundle of an inner finding; 0 for a hit: record_current has it */
+	uint32_t inner;          /* episode of the inner correlation, 0 = a plain hit */
+	bool again;              /* the inner finding was already open: its condition holds once more */
+	const struct corr_ref *source;
+	const struct group *inner_group;
+};
+
+/* compile.c: rules -> corrs and subscribers. */
+bool correlate_compile(struct correlate *c, struct fault *f);
+void correlate_compile_done(struct correlate *c);
+
+/* record.c: the references. */
+uint32_t record_current(struct correlate *c);    /* the record of the event at hand; 0 for memory */
+void record_forget_current(struct correlate *c);
+static inline struct record *record_at(const struct correlate *c, uint32_t i) { return slab_at(&c->records, i); }
+static inline void record_hold(const struct correlate *c, uint32_t i) { if (i) record_at(c, i)->refs++; }
+void record_drop(struct correlate *c, uint32_t i);
+uint32_t record_bundle(struct correlate *c, uint32_t episode);
+
+/* window.c */
+static inline struct group *group_at(const struct correlate *c, uint32_t i) { return slab_at(&c->groups, i); }
+struct str group_key(const struct correlate *c, const struct group *g);
+/* The group of the key in c->key, made when it is new; 0 when there is no memory even after making room. */
+uint32_t group_find(struct correlate *c, struct corr *k, bool make, uint32_t *ret_hash);
+void group_free(struct correlate *c, uint32_t index);
+/* Drops what has grown too old at `now`. */
+void window_expire(struct correlate *c, struct corr *k, struct group *g, int64_t now);
+void window_clear(struct correlate *c, struct corr *k, struct group *g);
+/* Appends; takes a reference on the record. NULL when there is no memory: the caller counts. */
+struct entry *window_push(struct correlate *c, struct corr *k, struct group *g, int64_t time, uint32_t record, uint32_t extra);
+static inline struct entry *window_entry(const struct correlate *c, const struct corr *k, uint32_t chunk, uint32_t at)
+{
+	return (struct entry *)((char *)pool_at(&c->pool, chunk) + sizeof(struct chunk) + (size_t)at * k->stride);
+}
+/* Not older than the timespan at `now`: the edge is inside. */
+static inline bool within(const struct corr *k, int64_t time, int64_t now)
+{
+	return time != NEVER && (uint64_t)now - (uint64_t)time <= (uint64_t)k->span;
+}
+struct window_walk { uint32_t chunk, at, left; };
+struct window_walk window_walk(const struct group *g);
+struct entry *window_walk_next(const struct correlate *c, const struct corr *k, struct window_walk *w);
+/* Frees groups whose window has emptied: looks at `n` groups. Closes their findings. */
+void sweep(struct correlate *c, uint32_t n);
+/* Frees memory at any price: emptied groups first, then the longest silent of a sample. False when nothing could be freed. */
+bool make_room(struct correlate *c);
+
+/* value.c: distinct values, numbers. */
+bool value_fingerprint(struct correlate *c, const struct field_source *fields, uint32_t n, const struct firing *f, uint64_t *ret);
+uint32_t pair_add(struct correlate *c, struct group *g, uint32_t group, uint64_t value);
+void pair_drop(struct correlate *c, struct group *g, uint32_t pair);
+bool number_of(struct str s, double *ret);
+bool numbers_add(struct correlate *c, struct corr *k, struct group *g, double x);
+void numbers_drop(struct correlate *c, struct corr *k, struct group *g, double x);
+double numbers_value(struct correlate *c, struct corr *k, struct group *g);
+void numbers_free(struct correlate *c, struct corr *k, struct group *g);
+
+/* temporal.c */
+/* The rule at `ref` stands earlier in the list as well. */
+static inline bool is_repeated(const struct correlation *n, uint32_t ref)
+{
+	for (uint32_t i = 0; i < ref; i++)
+		if (n->refs[i] == n->refs[ref]) return true;
+	return false;
+}
+bool temporal_init(struct correlate *c, struct corr *k, struct group *g);
+void temporal_free(struct correlate *c, struct corr *k, struct group *g);
+/* Notes that rule `ref` matched at `time`; returns whether the condition holds, *ret_value = what was compared. */
+bool temporal_step(struct correlate *c, struct corr *k, struct group *g, uint32_t ref, int64_t time, double *ret_value);
+/* Appends what contributed to the episode that opens. */
+void temporal_collect(struct correlate *c, struct corr *k, struct group *g, struct episode *e);
+/* An inner finding's condition holds again: moves its entry in the window to `time`. False when it is not there. */
+bool temporal_again(struct correlate *c, struct corr *k, struct group *g, const struct firing *f, int64_t time);
+/* The inner finding is among what the open episode cites: noted, asked. */
+void temporal_cite(struct correlate *c, struct corr *k, struct group *g, const struct firing *f);
+bool temporal_cited(struct correlate *c, struct corr *k, struct group *g, const struct firing *f);
+/* Remembers where the last entry of the window stands, for temporal_again. */
+void temporal_place(struct correlate *c, struct corr *k, struct group *g, uint32_t ref);
+
+/* evaluate.c: one firing of one correlation. */
+struct str source_value(const struct correlate *c, const struct field_source *s, const struct firing *f);
+void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f);
+bool thresholds_hold(const struct correlation *k, double value);
+/* Group values of a key: views into it; p == NULL for a missing one. Returns how many. */
+uint32_t key_values(struct str key, struct str *ret, uint32_t max);
+
+/* episode.c: findings. */
+static inline struct episode *episode_at(const struct correlate *c, uint32_t i) { return pool_at(&c->pool, i); }
+/* 0 when there is no memory: the caller then uses episode_put_alone. */
+uint32_t episode_open(struct correlate *c, struct corr *k, uint32_t group, double value);
+/* An event that contributed: it spans first..last (differ for an inner finding). */
+void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t first, int64_t last, uint8_t digits, uint32_t record);
+void episode_put(struct correlate *c, struct corr *k, const struct group *g, struct episode *e, bool final);
+/* A finding that rests on the event at hand alone, for want of memory. */
+void episode_put_alone(struct correlate *c, struct corr *k, const struct group *g, double value);
+void episode_close(struct correlate *c, struct corr *k, struct group *g);
+void episode_unref(struct correlate *c, uint32_t episode);
+struct etime corr_time(int64_t ns, uint8_t digits);
+
+/* sketch.c: what stands in for groups that memory has no room for. */
+struct sketch;
+void sketch_free(struct sketch *s);
+/* Adds one event (its value, for value_count) of the key and returns the estimate over the window. */
+double sketch_add(struct correlate *c, struct corr *k, uint64_t key_hash, uint64_t value_hash, int64_t time);
+double sketch_estimate(struct correlate *c, struct corr *k, uint64_t key_hash, int64_t time);
+/* The correlation's sketch, made on first need. False when its threshold is beyond what sketches can tell. */
+bool sketch_ready(struct correlate *c, struct corr *k);
+/* Bytes to set aside for all sketches. */
+size_t sketch_share(const struct correlate *c);
+void sketch_errors(const struct correlate *c, double *ret_count, double *ret_distinct);
+
+/* reorder.c: events out of order, until the watermark has passed them. */
+struct reorder *reorder_new(struct correlate *c);
+void reorder_free(struct reorder *r);
+void reorder_push(struct correlate *c, const struct corr_event *e, int64_t time);
+/* Releases everything before `watermark`. */
+void reorder_release(struct correlate *c, int64_t watermark);
+/* correlate.c: an event in order. */
+void correlate_take(struct correlate *c, const struct corr_event *e, int64_t time);

@@ -1,0 +1,337 @@
+/* episode.c: open findings: what contributed, what is cited, and the finding as it is handed out. */
+#include "correlate/correlate_internal.h"
+#include "event/value.h"
+
+/* --- lists --- */
+
+enum { BLOCK_BYTES = 256, BLOCK_ROOM = (BLOCK_BYTES - 8) / 4 };
+struct block {
+	uint32_t next, pad;
+	uint32_t record[BLOCK_ROOM];
+};
+static struct block *block_at(const struct correlate *c, uint32_t i) { return pool_at(&c->pool, i); }
+
+/* What findings rest on may use the reserve that nothing else may touch. */
+static uint32_t privileged_take(struct correlate *c, size_t bytes)
+{
+	bool before = c->budget.privileged;
+	c->budget.privileged = true;
+	uint32_t i = pool_take(&c->pool, bytes);
+	c->budget.privileged = before;
+	return i;
+}
+
+static bool list_push(struct correlate *c, struct list *l, uint32_t record)
+{
+	if (!l->last || l->last_n == BLOCK_ROOM) {
+		uint32_t i = privileged_take(c, BLOCK_BYTES);
+		if (!i) return false;
+		block_at(c, i)->next = 0;
+		if (l->last) block_at(c, l->last)->next = i;
+		else l->first = i;
+		l->last = i;
+		l->last_n = 0;
+	}
+	block_at(c, l->last)->record[l->last_n++] = record;
+	record_hold(c, record);
+	l->n++;
+	return true;
+}
+
+static void list_pop(struct correlate *c, struct list *l)
+{
+	struct block *b = block_at(c, l->first);
+	record_drop(c, b->record[l->skip++]);
+	l->n--;
+	if (l->skip < (l->first == l->last ? l->last_n : BLOCK_ROOM)) return;
+	uint32_t next = b->next;
+	pool_give(&c->pool, l->first, BLOCK_BYTES);
+	l->first = next;
+	l->skip = 0;
+	if (!next) *l = (struct list){0};
+}
+
+static void list_clear(struct correlate *c, struct list *l)
+{
+	while (l->n) list_pop(c, l);
+}
+
+static void list_gather(const struct correlate *c, const struct list *l, struct index_vec *ret)
+{
+	uint32_t block = l->first, at = l->skip;
+	for (uint32_t i = 0; i < l->n; i++) {
+		vec_push(ret, block_at(c, block)->record[at++]);
+		if (at == BLOCK_ROOM) block = block_at(c, block)->next, at = 0;
+	}
+}
+
+/* --- episodes --- */
+
+struct etime corr_time(int64_t ns, uint8_t digits)
+{
+	int64_t sec = ns / 1000000000, rest = ns % 1000000000;
+	if (rest < 0) rest += 1000000000, sec--;
+	return etime_from_unix(sec, (uint32_t)rest, digits);
+}
+
+static void keep_host(struct correlate *c, struct episode *e)
+{
+	struct str host = str_sub(c->event->host, 0, 255);
+	if (!host.n || !(e->host = privileged_take(c, host.n))) return;
+	e->host_n = (uint32_t)host.n;
+	memcpy(pool_at(&c->pool, e->host), host.p, host.n);
+}
+
+uint32_t episode_open(struct correlate *c, struct corr *k, uint32_t group, double value)
+{
+	uint32_t i = privileged_take(c, sizeof(struct episode));
+	if (!i) return 0;
+	struct episode *e = episode_at(c, i);
+	uint8_t digits = c->event->time.digits;
+	*e = (struct episode){.group = group, .refs = 1, .corr = k->index, .digits = digits, .first_digits = digits, .last_digits = digits,
+		.opened = c->event_time, .first = c->event_time, .last = c->event_time, .value = value};
+	keep_host(c, e);
+	return i;
+}
+
+static void tree_add_record(struct correlate *c, struct tree_root *t, uint32_t record)
+{
+	for (uint32_t i = record; i; i = record_at(c, i)->next) {
+		const struct record *r = record_at(c, i);
+		if (!(r->flags & RECORD_CONTEXT)) tree_root_add(t, r->sha256);
+	}
+}
+
+/* The first entry beyond what is cited in full: from now on all leaves go into the tree. */
+static void tree_begin(struct correlate *c, struct episode *e)
+{
+	e->tree = privileged_take(c, sizeof(struct tree_root));
+	if (!e->tree) return;
+	struct tree_root *t = pool_at(&c->pool, e->tree);
+	t->n = 0;
+	c->cited.n = 0;
+	list_gather(c, &e->head, &c->cited);
+	list_gather(c, &e->tail, &c->cited);
+	for (size_t i = 0; i < c->cited.n; i++) tree_add_record(c, t, c->cited.v[i]);
+}
+
+static uint32_t records_of(const struct correlate *c, uint32_t record)
+{
+	uint32_t n = 0;
+	for (uint32_t i = record; i; i = record_at(c, i)->next) n += !(record_at(c, i)->flags & RECORD_CONTEXT);
+	return n;
+}
+
+static void note_time(struct episode *e, int64_t first, int64_t last, uint8_t digits)
+{
+	if (first < e->first) e->first = first, e->first_digits = digits;
+	if (last >= e->last) e->last = last, e->last_digits = digits;
+}
+
+void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t first, int64_t last, uint8_t digits, uint32_t record)
+{
+	note_time(e, first, last, digits);
+	if (record && record == e->last_record) return; /* the record at hand, by another rule */
+	e->count++;
+	e->last_record = record;
+	if (!record) {
+		e->records++;
+		e->uncited++;
+		return;
+	}
+	e->records += records_of(c, record);
+	bool in_head = k->full_list || e->head.n < CORR_CITE_END;
+	if (!in_head && e->tail.n == CORR_CITE_END && !e->tree) tree_begin(c, e);
+	if (!list_push(c, in_head ? &e->head : &e->tail, record)) {
+		e->uncited++;
+		c->stats.uncited++;
+		return;
+	}
+	if (e->tree) tree_add_record(c, pool_at(&c->pool, e->tree), record);
+	if (e->tail.n > CORR_CITE_END) list_pop(c, &e->tail);
+}
+
+void episode_unref(struct correlate *c, uint32_t index)
+{
+	struct episode *e = episode_at(c, index);
+	if (--e->refs) return;
+	list_clear(c, &e->head);
+	list_clear(c, &e->tail);
+	if (e->tree) pool_give(&c->pool, e->tree, sizeof(struct tree_root));
+	if (e->host) pool_give(&c->pool, e->host, e->host_n);
+	pool_give(&c->pool, index, sizeof *e);
+}
+
+/* --- the finding --- */
+
+/* Inner findings' records in place of the bundles. Bounded: chains are at most MAX_DEPTH deep. */
+static void expand(const struct correlate *c, const struct episode *e, struct index_vec *ret)
+{
+	struct index_vec own = {0};
+	list_gather(c, &e->head, &own);
+	list_gather(c, &e->tail, &own);
+	for (size_t i = 0; i < own.n; i++) {
+		const struct record *r = record_at(c, own.v[i]);
+		if (r->flags & RECORD_BUNDLE) expand(c, episode_at(c, (uint32_t)r->offset), ret);
+		else vec_push(ret, own.v[i]);
+	}
+	vec_free(&own);
+}
+
+struct sort_key { uint32_t sequence, record; };
+static int by_arrival(const void *a, const void *b)
+{
+	const struct sort_key *x = a, *y = b;
+	if (x->sequence != y->sequence) return x->sequence < y->sequence ? -1 : 1;
+	return x->record < y->record ? -1 : x->record > y->record;
+}
+
+/* Arrival is the order of (time, source, offset); a record that two inner findings rest on is cited once. */
+static void sort_unique(const struct correlate *c, struct index_vec *v)
+{
+	struct sort_key *keys = v->n ? xmalloc(v->n * sizeof *keys) : NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < v->n; i++) keys[i] = (struct sort_key){record_at(c, v->v[i])->sequence, v->v[i]};
+	if (v->n) qsort(keys, v->n, sizeof *keys, by_arrival);
+	for (size_t i = 0; i < v->n; i++)
+		if (!i || keys[i].record != keys[i - 1].record) v->v[n++] = keys[i].record;
+	v->n = n;
+	free(keys);
+}
+
+static void cite(struct correlate *c, uint32_t record)
+{
+	const struct record *r = record_at(c, record);
+	vec_push(&c->evidence, (struct evidence_ref){.source = r->source, .offset = r->offset, .length = r->length, .line = r->line,
+		.role = r->flags & RECORD_CONTEXT ? EVIDENCE_CONTEXT : EVIDENCE_RECORD, .recovered = r->flags & RECORD_RECOVERED});
+	memcpy(c->evidence.v[c->evidence.n - 1].sha256, r->sha256, SHA256_SIZE);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct evidence_ref *x = a, *y = b;
+	if (x->source != y->source) return x->source < y->source ? -1 : 1;
+	if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+	return x->length < y->length ? -1 : x->length > y->length;
+}
+
+/* The records of all cited events in order, then the contexts they need, each once, by source and offset. */
+static void cite_all(struct correlate *c)
+{
+	c->contexts.n = 0;
+	for (size_t i = 0; i < c->cited.n; i++)
+		for (uint32_t r = c->cited.v[i]; r; r = record_at(c, r)->next) {
+			if (record_at(c, r)->flags & RECORD_CONTEXT) vec_push(&c->contexts, r);
+			else cite(c, r);
+		}
+	size_t first = c->evidence.n, n = first;
+	for (size_t i = 0; i < c->contexts.n; i++) cite(c, c->contexts.v[i]);
+	if (c->evidence.n > first) qsort(c->evidence.v + first, c->evidence.n - first, sizeof *c->evidence.v, by_place);
+	for (size_t i = first; i < c->evidence.n; i++)
+		if (n == first || by_place(&c->evidence.v[i], &c->evidence.v[n - 1])) c->evidence.v[n++] = c->evidence.v[i];
+	c->evidence.n = n;
+}
+
+/* Under full_list: all records are at hand; root over all, the ends cited. */
+static void choose_of_all(struct correlate *c, struct finding *f)
+{
+	struct tree_root t = {0};
+	uint64_t total = 0;
+	for (size_t i = 0; i < c->cited.n; i++) total += records_of(c, c->cited.v[i]);
+	f->evidence_total = total;
+	if (c->cited.n <= CORR_CITE_ALL) return;
+	for (size_t i = 0; i < c->cited.n; i++) tree_add_record(c, &t, c->cited.v[i]);
+	tree_root_get(&t, f->root);
+	f->has_root = true;
+	memmove(c->cited.v + CORR_CITE_END, c->cited.v + c->cited.n - CORR_CITE_END, CORR_CITE_END * sizeof *c->cited.v);
+	c->cited.n = CORR_CITE_ALL;
+}
+
+static void put_evidence(struct correlate *c, struct corr *k, const struct episode *e, struct finding *f)
+{
+	c->cited.n = 0;
+	c->evidence.n = 0;
+	expand(c, e, &c->cited);
+	f->evidence_total = e->records;
+	if (k->full_list) {
+		if (k->over_findings) sort_unique(c, &c->cited);
+		choose_of_all(c, f);
+	} else if (e->tree) {
+		tree_root_get(pool_at(&c->pool, e->tree), f->root);
+		f->has_root = true;
+	}
+	if (e->uncited) f->has_root = false;
+	cite_all(c);
+	/* Never empty: where memory left no reference at all, the event at hand stands for them. */
+	if (!c->evidence.n && c->event)
+		for (uint32_t i = 0; i < c->event->n_evidence; i++) vec_push(&c->evidence, c->event->evidence[i]);
+	f->evidence = c->evidence.v;
+	f->n_evidence = (uint32_t)c->evidence.n;
+}
+
+static void put_json_str(struct buf *b, struct str s)
+{
+	struct value v = value_str(s);
+	value_json(&v, b);
+}
+
+/* fields_json: the group; extra_json: what kind of correlation, and its reservations. */
+static void put_json(struct correlate *c, const struct corr *k, const struct episode *e, struct finding *f)
+{
+	static const char *const types[] = {"event_count", "value_count", "temporal", "temporal_ordered", "value_sum", "value_avg", "value_percentile", "value_median"};
+	struct buf *b = &c->json;
+	b->n = 0;
+	buf_byte(b, '{');
+	for (uint32_t i = 0; i < f->n_group; i++) {
+		if (i) buf_byte(b, ',');
+		put_json_str(b, f->group[i].name);
+		buf_byte(b, ':');
+		if (f->group[i].value.p) put_json_str(b, f->group[i].value);
+		else buf_lit(b, "null");
+	}
+	buf_byte(b, '}');
+	size_t fields = b->n;
+	buf_printf(b, "\"correlation\":\"%s\",\"timespan\":%.9g,\"value\":%.17g", types[k->c->type], (double)k->span / 1e9, e->value);
+	if (e->approximate) buf_printf(b, ",\"approximate\":true");
+	if (e->uncited) buf_printf(b, ",\"uncited\":%llu", (unsigned long long)e->uncited);
+	f->fields_json = (struct str){b->p, fields};
+	f->extra_json = (struct str){b->p + fields, b->n - fields};
+}
+
+void episode_put(struct correlate *c, struct corr *k, const struct group *g, struct episode *e, bool final)
+{
+	struct str values[MAX_REFS];
+	if (!k->rule->report) return;
+	struct finding f = {.kind = FINDING_CORRELATION, .level = k->rule->info.level, .rule = &k->rule->info, .rule_index = k->rule->index,
+		.event_id = -1, .time = corr_time(e->opened, e->digits), .first = corr_time(e->first, e->first_digits),
+		.last = corr_time(e->last, e->last_digits), .count = e->count};
+	if (c->options.every) f.time = c->event->time;
+	if (e->host) f.host = (struct str){pool_at(&c->pool, e->host), e->host_n};
+	f.n_group = key_values(group_key(c, g), values, MAX_REFS);
+	c->group_view.n = 0;
+	for (uint32_t i = 0; i < f.n_group; i++) vec_push(&c->group_view, (struct named){k->c->group_by[i], values[i]});
+	f.group = c->group_view.v;
+	put_evidence(c, k, e, &f);
+	put_json(c, k, e, &f);
+	c->stats.findings += final;
+	if (f.n_evidence && c->options.put) c->options.put(c->options.arg, &f, final);
+}
+
+void episode_put_alone(struct correlate *c, struct corr *k, const struct group *g, double value)
+{
+	struct episode e = {.refs = 1, .corr = k->index, .digits = c->event->time.digits, .opened = c->event_time, .first = c->event_time,
+		.last = c->event_time, .count = (uint64_t)(value > 0 ? value : 0), .records = 1, .uncited = 1, .value = value, .approximate = true};
+	e.first_digits = e.last_digits = e.digits;
+	c->stats.uncited++;
+	episode_put(c, k, g, &e, true);
+}
+
+void episode_close(struct correlate *c, struct corr *k, struct group *g)
+{
+	uint32_t index = g->episode;
+	struct episode *e = episode_at(c, index);
+	if (!c->options.every) episode_put(c, k, g, e, true);
+	e->group = 0;
+	g->episode = 0;
+	episode_unref(c, index);
+}

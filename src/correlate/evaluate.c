@@ -1,0 +1,317 @@
+/* evaluate.c: one thing happened to one correlation: find its group, move its window, look at its condition. */
+#include "correlate/correlate_internal.h"
+
+static struct str by_name(const struct correlate *c, struct str name)
+{
+	const struct subscribers *s = &c->subscribers[c->event->rule];
+	for (uint32_t i = 0; i < s->keep.n && i < c->event->n_values; i++)
+		if (str_eq(s->keep.v[i], name)) return c->event->values[i];
+	return (struct str){NULL, 0};
+}
+
+/* Keys: for each group value its length plus one in two bytes (0 = missing), then the value. */
+uint32_t key_values(struct str key, struct str *ret, uint32_t max)
+{
+	uint32_t n = 0;
+	for (size_t at = 0; at + 2 <= key.n && n < max; n++) {
+		size_t length = (uint8_t)key.p[at] | (size_t)(uint8_t)key.p[at + 1] << 8;
+		at += 2;
+		ret[n] = length ? (struct str){key.p + at, length - 1} : (struct str){NULL, 0};
+		if (length) at += length - 1;
+	}
+	return n;
+}
+
+static struct str of_inner(const struct correlate *c, const struct group *g, uint32_t index)
+{
+	struct str values[MAX_REFS];
+	uint32_t n = key_values(group_key(c, g), values, MAX_REFS);
+	return index < n ? values[index] : (struct str){NULL, 0};
+}
+
+struct str source_value(const struct correlate *c, const struct field_source *s, const struct firing *f)
+{
+	switch (s->kind) {
+	case FROM_EVENT: return s->index < c->event->n_values ? c->event->values[s->index] : (struct str){NULL, 0};
+	case FROM_INNER: return of_inner(c, f->inner_group, s->index);
+	case FROM_EVENT_BY_NAME: return by_name(c, s->name);
+	}
+	return (struct str){NULL, 0};
+}
+
+static void put_value(struct buf *b, struct str v)
+{
+	uint8_t hash[SHA256_SIZE];
+	bool cut = v.n > MAX_VALUE;
+	size_t shown = cut ? MAX_VALUE - 80 : v.n, n = cut ? shown + 10 + 2 * SHA256_SIZE : v.n;
+	buf_byte(b, (char)((n + 1) & 0xff));
+	buf_byte(b, (char)((n + 1) >> 8));
+	buf_put(b, v.p, shown);
+	if (!cut) return;
+	sha256_of(v.p, v.n, hash);
+	buf_lit(b, "...sha256:");
+	buf_hex(b, hash, SHA256_SIZE);
+}
+
+/* The group's key into c->key. False: a value is missing and the policy says drop. */
+static bool make_key(struct correlate *c, const struct corr *k, const struct firing *f)
+{
+	c->key.n = 0;
+	buf_reserve(&c->key, 0);
+	for (uint32_t i = 0; i < k->c->n_group_by; i++) {
+		struct str v = source_value(c, &f->source->group[i], f);
+		if (v.p) {
+			put_value(&c->key, v);
+			continue;
+		}
+		if (!k->missing_groups) return false;
+		buf_put(&c->key, "\0", 2);
+	}
+	return true;
+}
+
+bool thresholds_hold(const struct correlation *k, double value)
+{
+	for (uint32_t i = 0; i < k->n_thresholds; i++) {
+		double t = k->thresholds[i].value;
+		bool holds = false;
+		switch (k->thresholds[i].op) {
+		case THRESHOLD_GT: holds = value > t; break;
+		case THRESHOLD_GTE: holds = value >= t; break;
+		case THRESHOLD_LT: holds = value < t; break;
+		case THRESHOLD_LTE: holds = value <= t; break;
+		case THRESHOLD_EQ: holds = value == t; break;
+		case THRESHOLD_NEQ: holds = value != t; break;
+		}
+		if (!holds) return false;
+	}
+	return k->n_thresholds > 0;
+}
+
+/* What the event brings beside itself: a value's fingerprint, or a number. */
+struct brought { uint64_t value; double number; };
+
+static bool bring(struct correlate *c, const struct corr *k, const struct firing *f, struct brought *ret)
+{
+	if (k->c->type == CORRELATE_VALUE_COUNT) return value_fingerprint(c, f->source->fields, k->c->n_fields, f, &ret->value);
+	if (k->stride != 24) return true;
+	struct str v = k->c->n_fields ? source_value(c, &f->source->fields[0], f) : (struct str){NULL, 0};
+	if (v.p && number_of(v, &ret->number)) return true;
+	c->stats.not_numbers++;
+	return false;
+}
+
+static uint32_t firing_record(struct correlate *c, const struct firing *f) { return f->inner ? f->record : record_current(c); }
+
+static uint8_t digits_now(const struct correlate *c) { return c->event->time.digits; }
+
+/* When the thing that fired began: an inner finding, when it opened. */
+static int64_t began(const struct correlate *c, const struct firing *f) { return f->inner ? episode_at(c, f->inner)->opened : c->event_time; }
+
+static void append(struct correlate *c, struct corr *k, struct group *g, const struct firing *f)
+{
+	struct episode *e = episode_at(c, g->episode);
+	uint32_t record = firing_record(c, f);
+	episode_append(c, k, e, began(c, f), c->event_time, digits_now(c), record);
+}
+
+/* Its condition holds: outer correlations hear of it. */
+static void raise(struct correlate *c, struct corr *k, struct group *g, bool again)
+{
+	if (!k->outer.n || !g->episode) return;
+	struct firing f = {.inner = g->episode, .again = again, .inner_group = g};
+	f.record = record_bundle(c, g->episode);
+	for (uint32_t i = 0; i < k->outer.n; i++) {
+		struct corr *outer = &c->corrs.v[k->outer.v[i].corr];
+		if (again && !outer->temporal) continue;
+		f.source = &k->outer.v[i];
+		f.ref = f.source->ref;
+		correlate_fire(c, outer, &f);
+	}
+	record_drop(c, f.record);
+}
+
+static void collect(struct correlate *c, struct corr *k, struct group *g, struct episode *e)
+{
+	if (k->temporal) {
+		temporal_collect(c, k, g, e);
+		return;
+	}
+	struct window_walk w = window_walk(g);
+	for (struct entry *i; (i = window_walk_next(c, k, &w));) {
+		const struct record *r = i->record ? record_at(c, i->record) : NULL;
+		int64_t first = r && (r->flags & RECORD_BUNDLE) ? episode_at(c, (uint32_t)r->offset)->opened : i->time;
+		episode_append(c, k, e, first, i->time, e->digits, i->record);
+	}
+}
+
+/* The condition holds and no finding is open. */
+static bool open_episode(struct correlate *c, struct corr *k, struct group *g, uint32_t index, double value)
+{
+	uint32_t at = episode_open(c, k, index, value);
+	if (!at) {
+		episode_put_alone(c, k, g, value);
+		return false;
+	}
+	g->episode = at;
+	collect(c, k, g, episode_at(c, at));
+	if (!k->needs_window) window_clear(c, k, g);
+	return true;
+}
+
+static void trace(struct correlate *c, const struct corr *k, const struct group *g, double value, bool holds, bool opened)
+{
+	struct str values[MAX_REFS];
+	uint32_t n = key_values(group_key(c, g), values, k->c->n_group_by < MAX_REFS ? k->c->n_group_by : MAX_REFS);
+	c->group_view.n = 0;
+	for (uint32_t i = 0; i < n; i++) vec_push(&c->group_view, (struct named){k->c->group_by[i], values[i]});
+	struct corr_trace t = {.rule = k->rule->index, .time = c->event->time, .group = c->group_view.v, .n_group = n, .events = g->n,
+		.value = value, .holds = holds, .opened = opened};
+	c->options.trace(c->options.arg, &t);
+}
+
+/* After the window has moved: findings open, grow, are handed out, and raise outer ones. */
+static void settle(struct correlate *c, struct corr *k, uint32_t index, const struct firing *f, bool holds, double value)
+{
+	struct group *g = group_at(c, index);
+	bool opened = false, was_open = g->episode;
+	g->last = c->event_time;
+	if (was_open) {
+		if (!(f->again && k->temporal && temporal_cited(c, k, g, f))) append(c, k, g, f);
+		else episode_at(c, g->episode)->last = c->event_time;
+	} else if (holds) {
+		opened = open_episode(c, k, g, index, value);
+	}
+	if (k->temporal && f->inner && g->episode) temporal_cite(c, k, g, f);
+	if (c->options.trace) trace(c, k, g, value, holds, opened);
+	if (!holds || !g->episode) return;
+	if (c->options.every || (opened && c->options.announce)) episode_put(c, k, g, episode_at(c, g->episode), c->options.every);
+	raise(c, k, g, was_open);
+}
+
+/* The same record by another of the correlation's rules: one event all the same. Hits of a record arrive together. */
+static bool repeated(struct correlate *c, const struct corr *k, const struct group *g, const struct firing *f)
+{
+	if (f->inner || !c->current || g->last != c->event_time) return false;
+	if (g->episode) return episode_at(c, g->episode)->last_record == c->current;
+	return g->n && window_entry(c, k, g->tail, g->tail_at - 1u)->record == c->current;
+}
+
+/* Puts the event into the window; false when memory does not let it. */
+static bool enter(struct correlate *c, struct corr *k, struct group *g, uint32_t index, const struct firing *f, const struct brought *b)
+{
+	uint32_t pair = 0;
+	uint32_t record = firing_record(c, f);
+	if (k->c->type == CORRELATE_VALUE_COUNT && !(pair = pair_add(c, g, index, b->value))) return false;
+	if (k->stride == 24 && !numbers_add(c, k, g, b->number)) return false;
+	struct entry *e = window_push(c, k, g, c->event_time, record, k->temporal ? f->ref : pair);
+	if (!e) {
+		if (pair) pair_drop(c, g, pair);
+		if (k->stride == 24) numbers_drop(c, k, g, b->number);
+		return false;
+	}
+	if (k->stride == 24) e->number = b->number;
+	return true;
+}
+
+static double value_of(struct correlate *c, struct corr *k, struct group *g)
+{
+	if (k->c->type == CORRELATE_EVENT_COUNT) return g->n;
+	return k->c->type == CORRELATE_VALUE_COUNT ? g->distinct : numbers_value(c, k, g);
+}
+
+static void fire_values(struct correlate *c, struct corr *k, uint32_t index, const struct firing *f, const struct brought *b)
+{
+	struct group *g = group_at(c, index);
+	if (repeated(c, k, g, f)) return;
+	if (g->episode && !k->needs_window) {
+		settle(c, k, index, f, false, 0);
+		return;
+	}
+	window_expire(c, k, g, c->event_time);
+	if (!enter(c, k, g, index, f, b)) {
+		c->stats.evicted_events++;
+		return;
+	}
+	double value = value_of(c, k, g);
+	settle(c, k, index, f, thresholds_hold(k->c, value), value);
+}
+
+static void fire_temporal(struct correlate *c, struct corr *k, uint32_t index, const struct firing *f)
+{
+	struct group *g = group_at(c, index);
+	struct brought none = {0};
+	window_expire(c, k, g, c->event_time);
+	if (!g->episode || c->options.trace) {
+		bool moved = f->again && temporal_again(c, k, g, f, c->event_time);
+		if (!moved && !enter(c, k, g, index, f, &none)) c->stats.evicted_events++;
+		else if (!moved && k->over_findings) temporal_place(c, k, g, f->ref);
+	}
+	double value;
+	bool holds = temporal_step(c, k, g, f->ref, c->event_time, &value);
+	settle(c, k, index, f, holds, value);
+}
+
+/* No room for the key's group: it is counted in the sketch, and gets a group once the estimate reaches the threshold. */
+static void fire_sketched(struct correlate *c, struct corr *k, const struct firing *f, const struct brought *b)
+{
+	uint32_t hash;
+	if (f->inner || !sketch_ready(c, k)) {
+		c->stats.evicted_events++;
+		return;
+	}
+	double estimate = sketch_add(c, k, hash_bytes(c->key.p, c->key.n), b->value, c->event_time);
+	c->stats.sketched_events++;
+	if (estimate < k->lower) return;
+	c->budget.privileged = true;
+	make_room(c);
+	uint32_t index = group_find(c, k, true, &hash);
+	c->budget.privileged = false;
+	if (!index) return;
+	struct group *g = group_at(c, index);
+	g->live = GROUP_PINNED;
+	g->last = c->event_time;
+	uint32_t at = episode_open(c, k, index, estimate);
+	if (at) {
+		struct episode *e = episode_at(c, at);
+		g->episode = at;
+		e->approximate = true;
+		episode_append(c, k, e, c->event_time, c->event_time, digits_now(c), record_current(c));
+		e->count = (uint64_t)estimate;
+		e->records = e->count;
+		if (c->options.every || c->options.announce) episode_put(c, k, g, e, c->options.every);
+		raise(c, k, g, false);
+	} else {
+		episode_put_alone(c, k, g, estimate);
+	}
+	g->live = GROUP_LIVE;
+}
+
+void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f)
+{
+	struct brought b = {0};
+	uint32_t hash;
+	if (!make_key(c, k, f)) {
+		c->stats.missing++;
+		return;
+	}
+	if (!bring(c, k, f, &b)) return;
+	/* A key that the sketch knows stays there until the sketch has forgotten it: its count is never too low. */
+	bool make = !k->sketch || sketch_estimate(c, k, hash_bytes(c->key.p, c->key.n), c->event_time) == 0;
+	uint32_t index = group_find(c, k, make, &hash);
+	if (!index) {
+		if (k->by_count) fire_sketched(c, k, f, &b);
+		else c->stats.evicted_events++;
+		return;
+	}
+	struct group *g = group_at(c, index);
+	uint8_t life = g->live;
+	g->live = GROUP_PINNED;
+	if (g->last != NEVER && !within(k, g->last, c->event_time)) {
+		if (g->episode) episode_close(c, k, g);
+		window_clear(c, k, g);
+	}
+	if (k->temporal) fire_temporal(c, k, index, f);
+	else fire_values(c, k, index, f, &b);
+	g->live = life;
+}
