@@ -149,7 +149,8 @@ bool correlate_compile(struct correlate *c, struct fault *f)
 	c->subscribers = xcalloc(c->n_rules ? c->n_rules : 1, sizeof *c->subscribers);
 	for (uint32_t i = 0; i < c->n_rules; i++) {
 		if (!c->rules[i]->correlation) continue;
-		vec_push(&c->corrs, (struct corr){.rule = c->rules[i], .c = c->rules[i]->correlation, .index = (uint32_t)c->corrs.n});
+		uint32_t index = (uint32_t)c->corrs.n;
+		vec_push(&c->corrs, (struct corr){.rule = c->rules[i], .c = c->rules[i]->correlation, .index = index});
 		if (c->corrs.n > UINT16_MAX) {
 			fault_set(f, FAULT_LIMIT, "more than 65535 correlations");
 			return false;

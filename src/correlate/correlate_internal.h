@@ -259,8 +259,8 @@ uint32_t key_values(struct str key, struct str *ret, uint32_t max);
 static inline struct episode *episode_at(const struct correlate *c, uint32_t i) { return pool_at(&c->pool, i); }
 /* 0 when there is no memory: the caller then uses episode_put_alone. */
 uint32_t episode_open(struct correlate *c, struct corr *k, uint32_t group, double value);
-/* An event that contributed: it spans first..last (differ for an inner finding). */
-void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t first, int64_t last, uint8_t digits, uint32_t record);
+/* An event that contributed, or an inner finding (then `record` is its bundle). */
+void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t time, uint8_t digits, uint32_t record);
 void episode_put(struct correlate *c, struct corr *k, const struct group *g, struct episode *e, bool final);
 /* A finding that rests on the event at hand alone, for want of memory. */
 void episode_put_alone(struct correlate *c, struct corr *k, const struct group *g, double value);

@@ -128,9 +128,11 @@ static void note_time(struct episode *e, int64_t first, int64_t last, uint8_t di
 	if (last >= e->last) e->last = last, e->last_digits = digits;
 }
 
-void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t first, int64_t last, uint8_t digits, uint32_t record)
+void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t time, uint8_t digits, uint32_t record)
 {
-	note_time(e, first, last, digits);
+	const struct record *r = record ? record_at(c, record) : NULL;
+	const struct episode *inner = r && (r->flags & RECORD_BUNDLE) ? episode_at(c, (uint32_t)r->offset) : NULL;
+	note_time(e, inner ? inner->first : time, time, digits);
 	if (record && record == e->last_record) return; /* the record at hand, by another rule */
 	e->count++;
 	e->last_record = record;

@@ -105,14 +105,11 @@ static uint32_t firing_record(struct correlate *c, const struct firing *f) { ret
 
 static uint8_t digits_now(const struct correlate *c) { return c->event->time.digits; }
 
-/* When the thing that fired began: an inner finding, when it opened. */
-static int64_t began(const struct correlate *c, const struct firing *f) { return f->inner ? episode_at(c, f->inner)->opened : c->event_time; }
-
 static void append(struct correlate *c, struct corr *k, struct group *g, const struct firing *f)
 {
 	struct episode *e = episode_at(c, g->episode);
 	uint32_t record = firing_record(c, f);
-	episode_append(c, k, e, began(c, f), c->event_time, digits_now(c), record);
+	episode_append(c, k, e, c->event_time, digits_now(c), record);
 }
 
 /* Its condition holds: outer correlations hear of it. */
@@ -138,11 +135,7 @@ static void collect(struct correlate *c, struct corr *k, struct group *g, struct
 		return;
 	}
 	struct window_walk w = window_walk(g);
-	for (struct entry *i; (i = window_walk_next(c, k, &w));) {
-		const struct record *r = i->record ? record_at(c, i->record) : NULL;
-		int64_t first = r && (r->flags & RECORD_BUNDLE) ? episode_at(c, (uint32_t)r->offset)->opened : i->time;
-		episode_append(c, k, e, first, i->time, e->digits, i->record);
-	}
+	for (struct entry *i; (i = window_walk_next(c, k, &w));) episode_append(c, k, e, i->time, e->digits, i->record);
 }
 
 /* The condition holds and no finding is open. */
@@ -276,7 +269,7 @@ static void fire_sketched(struct correlate *c, struct corr *k, const struct firi
 		struct episode *e = episode_at(c, at);
 		g->episode = at;
 		e->approximate = true;
-		episode_append(c, k, e, c->event_time, c->event_time, digits_now(c), record_current(c));
+		episode_append(c, k, e, c->event_time, digits_now(c), record_current(c));
 		e->count = (uint64_t)estimate;
 		e->records = e->count;
 		if (c->options.every || c->options.announce) episode_put(c, k, g, e, c->options.every);

@@ -190,7 +190,7 @@ void temporal_collect(struct correlate *c, struct corr *k, struct group *g, stru
 		if (!within(k, i->time, now)) continue;
 		if (chain && r && earliest[r - 1] > i->time) continue;
 		if (chain && r + 1 < n_of(k) && began(c, k, i, now) > latest[r + 1]) continue;
-		episode_append(c, k, e, began(c, k, i, now), i->time, e->digits, i->record);
+		episode_append(c, k, e, i->time, e->digits, i->record);
 		const struct record *in = k->over_findings && i->record ? record_at(c, i->record) : NULL;
 		if (in && (in->flags & RECORD_BUNDLE)) places_of(c, k, g)[r] = (struct place){i->record, IN_EPISODE};
 	}
