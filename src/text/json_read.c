@@ -5,6 +5,7 @@
 #include "text/json_read.h"
 #include "base/alloc.h"
 #include "base/cpu.h"
+#include "base/cursor.h"
 
 enum { MAX_DEPTH = 250 };
 
@@ -27,7 +28,7 @@ static const uint8_t simple_escape[256] = {['"'] = 1, ['\\'] = 1, ['/'] = 1, ['b
 
 static inline bool blank(uint8_t c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
-/* skip_*: the first byte from p on that is no blank, or end. Called when *p is one. */
+/* skip_*: the first byte from p on that is no blank, or end. */
 static inline const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 {
 	while (p < end && blank(*p)) p++;
@@ -67,7 +68,7 @@ __attribute__((target("sse4.2"))) static inline const uint8_t *stop_sse4(const u
 
 __attribute__((target("sse4.2"))) static inline const uint8_t *skip_sse4(const uint8_t *p, const uint8_t *end)
 {
-	for (p++; end - p >= 16; p += 16) {
+	for (; end - p >= 16; p += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)p);
 		__m128i a = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
 		__m128i b = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\t')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\r')));
@@ -115,8 +116,15 @@ void json_tape_done(struct json_tape *t)
 }
 
 static inline bool digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }
-static inline bool word(uint8_t c) { return digit(c) || (uint8_t)((c | 32) - 'a') < 26 || c == '_' || c == '.' || c == '+' || c == '-'; }
 static inline bool hex(uint8_t c) { return digit(c) || (uint8_t)((c | 32) - 'a') < 6; }
+
+/* What may not follow a number or word directly: 64 bits each for '@'..0x7F and for 0..'?'. */
+static inline bool word(uint8_t c)
+{
+	const uint64_t low = (uint64_t)0x3FF << '0' | (uint64_t)1 << '.' | (uint64_t)1 << '+' | (uint64_t)1 << '-';
+	const uint64_t high = (uint64_t)0x3FFFFFF << ('A' - 64) | (uint64_t)0x3FFFFFF << ('a' - 64) | (uint64_t)1 << ('_' - 64);
+	return c < 128 && (c < 64 ? low : high) >> (c & 63) & 1;
+}
 
 /* One escape at the backslash p. What stands behind it, end when it is cut off, NULL when it is none. */
 static inline const uint8_t *pass_escape(const uint8_t *p, const uint8_t *end)
@@ -169,6 +177,13 @@ static inline unsigned pass_word(const uint8_t *p, const uint8_t *end, uint8_t *
 	static const struct { const char *text; uint8_t n, type; } words[] = {
 		{"true", 4, JSON_TRUE}, {"false", 5, JSON_FALSE}, {"null", 4, JSON_NULL},
 	};
+	*ret_cut = false;
+	if (end - p >= 5) {
+		uint8_t is_false = p[0] == 'f';
+		*type = is_false ? JSON_FALSE : p[0] == 't' ? JSON_TRUE : JSON_NULL;
+		uint32_t four = le32_at(p + is_false), wanted = is_false ? 0x65736C61 : p[0] == 't' ? 0x65757274 : 0x6C6C756E; /* alse true null */
+		return four == wanted ? 4u + is_false : 0;
+	}
 	for (size_t i = 0; i < COUNT(words); i++) {
 		size_t left = (size_t)(end - p), n = left < words[i].n ? left : words[i].n;
 		if (memcmp(p, words[i].text, n)) continue;
@@ -179,18 +194,32 @@ static inline unsigned pass_word(const uint8_t *p, const uint8_t *end, uint8_t *
 	return 0;
 }
 
+/* In two stores. */
+static inline void put_token(struct json_token *v, uint32_t from, uint32_t length, uint32_t next, unsigned type, unsigned flags,
+	unsigned depth)
+{
+	uint64_t place = from | (uint64_t)length << 32, rest = next | (uint64_t)(type | flags << 8 | depth << 16) << 32;
+	_Static_assert(offsetof(struct json_token, next) == 8 && offsetof(struct json_token, depth) == 14, "the order, little-endian");
+	memcpy(v, &place, 8);
+	memcpy((char *)v + 8, &rest, 8);
+}
+
 /* Ends of the scan: tokens counted so far go back to the tape. */
 #define STOP(status_, place, why) do { t->n = n; t->at = (size_t)((place) - base); t->reason = (why); return (status_); } while (0)
 #define FAIL(place, why) STOP(JSON_BAD, place, why)
 #define CUT_OFF() do { if (final) FAIL(end, "the text ends within a value"); STOP(JSON_MORE, end, "more bytes are needed"); } while (0)
-#define SKIP_BLANKS() do { if (p < end && *p <= ' ' && blank(*p)) p = skip(p, end); if (p == end) CUT_OFF(); } while (0)
+/* One blank, as behind a colon, needs no vector. */
+#define SKIP_BLANKS() do { \
+	if (p < end && *p <= ' ' && blank(*p) && ++p < end && *p <= ' ') p = skip(p, end); \
+	if (p == end) CUT_OFF(); \
+} while (0)
 #define PUSH(type_, flags_, from, to) do { \
 	if (__builtin_expect(n == t->cap, 0)) { \
 		t->n = n; \
 		if (!grow(t)) STOP(JSON_LIMIT, from, "more tokens than the limit"); \
 		v = t->v; \
 	} \
-	v[n] = (struct json_token){(uint32_t)((from) - base), (uint32_t)((to) - (from)), n + 1, (type_), (flags_), (uint8_t)depth, 0}; \
+	put_token(&v[n], (uint32_t)((from) - base), (uint32_t)((to) - (from)), n + 1, (type_), (flags_), depth); \
 	n++; \
 } while (0)
 

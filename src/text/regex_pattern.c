@@ -303,8 +303,8 @@ bool regex_translate(struct str pattern, unsigned flags, struct buf *out)
 /* The required literal
  *
  * For each part of a pattern: what every match of it begins with, ends with and contains, and how long it is at least; `exact`
- * when it matches one text only (which is then all three). Everything is folded, so case does not matter. Texts are cut at MAX bytes: a part that is
- * longer is no longer exact, but what is kept still holds. */
+ * when it matches one text only (which is then all three). Everything is folded, so case does not matter. Texts are cut at MAX
+ * bytes: a part that is longer is no longer exact, but what is kept still holds. */
 
 enum { MAX = REGEX_LITERAL_MAX };
 _Static_assert(sizeof((struct regex_facts *)0)->literal == MAX, "a literal fits");
