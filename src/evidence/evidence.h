@@ -3,6 +3,7 @@
  * The front door of the room: include this one, or the single header you need. */
 #pragma once
 #include "evidence/canon.h"
+#include "evidence/dsse.h"
 #include "evidence/key.h"
 #include "evidence/merkle.h"
 #include "evidence/multiproof.h"

@@ -1,6 +1,7 @@
 /* key.c: see key.h. */
 #include "evidence/key.h"
 #include "evidence/b64_internal.h"
+#include <sodium.h>
 #include "base/file.h"
 #include "base/sha256.h"
 #include "text/utf.h"
@@ -78,8 +79,8 @@ static bool parse_parts(struct str line, struct str *ret_name, uint32_t *ret_id,
 	struct str id = rest.p ? str_cut(&rest, '+') : rest;
 	uint64_t id_value;
 	size_t n;
-	uint8_t wide[2048];
-	if (!rest.p || !key_name_ok(name) || id.n != 8 || !str_hex64(id, &id_value) || !b64_decode(rest, wide, sizeof wide, &n) || n < 2) {
+	uint8_t wide[2048 + 6];
+	if (!rest.p || !key_name_ok(name) || id.n != 8 || !str_hex64(id, &id_value) || !b64_decode(rest, wide, 2048, &n) || n < 2) {
 		fault_set(f, FAULT_SYNTAX, "not a key: NAME+8 hex digits+base64 expected");
 		return false;
 	}

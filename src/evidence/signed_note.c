@@ -22,17 +22,15 @@ static bool parse_lines(struct str all, size_t start, struct signed_note *n, str
 		struct str line = str_sub(all, at, lf - at), rest = str_sub(line, sizeof dash - 1, SIZE_MAX);
 		struct signed_note_line l = {.name = str_cut(&rest, ' ')};
 		l.base64 = rest;
-		uint8_t head[4];
+		uint8_t head[4], eight[12];
 		size_t got;
 		/* Four base64 characters hold three bytes; eight hold the key id. */
 		bool ok = str_starts(line, STR(dash)) && rest.p && key_name_ok(l.name) && rest.n >= 8 && str_find_byte(rest, ' ', 0) == SIZE_MAX &&
-			b64_decode(str_sub(rest, 0, 8), (uint8_t[8]){0}, 8, &got) && got >= 5;
+			b64_decode(str_sub(rest, 0, 8), eight, 6, &got) && got >= 5;
 		if (!ok) {
 			fault_at(f, FAULT_SYNTAX, line_of(all, at), 1, "not a signature line: a dash (U+2014), a name, base64 of five bytes or more");
 			return false;
 		}
-		uint8_t eight[8];
-		b64_decode(str_sub(rest, 0, 8), eight, sizeof eight, &got);
 		memcpy(head, eight, 4);
 		l.id = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
 		if (n->n_lines == NOTE_MAX_SIGNATURES) {

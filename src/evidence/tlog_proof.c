@@ -16,8 +16,8 @@ static struct str take_line(struct str *rest, uint32_t *line)
 
 static bool take_extra(struct str b64, struct tlog_proof *p)
 {
-	p->extra = malloc(b64.n / 4 * 3 + 4);
-	return p->extra && b64_decode(b64, p->extra, b64.n / 4 * 3 + 3, &p->extra_n);
+	p->extra = malloc(BASE64_BYTES(b64.n));
+	return p->extra && b64_decode(b64, p->extra, b64.n / 4 * 3, &p->extra_n);
 }
 
 bool tlog_proof_parse(struct str bytes, struct tlog_proof *ret, struct fault *f)

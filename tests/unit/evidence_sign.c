@@ -253,6 +253,69 @@ TEST(a_proof_as_text_goes_there_and_back)
 	buf_done(&b);
 }
 
+TEST(dsse_encodes_signs_and_reads_back)
+{
+	struct buf b = {0};
+	dsse_pae(STR("http://example.com/HelloWorld"), STR("hello world"), &b);
+	check_buf(&b, "DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+	struct key_private a = seeded("a", KEY_NOTE, 1), c = seeded("c", KEY_COSIGNER, 2), stranger = seeded("d", KEY_NOTE, 3);
+	struct dsse d = {STR(DSSE_STATEMENT_TYPE), STR("{\"x\":\"\xc3\xa4\"}"), .v = {{.ed25519 = true}, {.ed25519 = true}}, .n = 2}, e;
+	dsse_sign(d.payload_type, d.payload, &a, d.v[0].sig);
+	dsse_sign(d.payload_type, d.payload, &c, d.v[1].sig);
+	d.v[0].keyid = STR("hint \"1\"");
+	b = (struct buf){0};
+	dsse_print(&d, &b);
+	struct arena arena;
+	arena_init(&arena, 1 << 20);
+	NEED(dsse_parse(buf_view(&b), &arena, &e, NULL));
+	CHECK(str_eq(e.payload, d.payload) && str_eq(e.payload_type, d.payload_type) && e.n == 2 && str_eq(e.v[0].keyid, d.v[0].keyid));
+	CHECK(dsse_signed_by(&e, &a.public) && dsse_signed_by(&e, &c.public) && !dsse_signed_by(&e, &stranger.public));
+	/* The other alphabet, no padding. */
+	static const char url[] = "{\"payloadType\":\"t\",\"payload\":\"-_8\",\"signatures\":[{\"sig\":\"AA\"}],\"more\":1}";
+	CHECK(dsse_parse(STR(url), &arena, &e, NULL) && e.payload.n == 2 && !e.v[0].ed25519);
+	static const char *const no[] = {"", "{}", "[]", "{\"payload\":\"\",\"payloadType\":\"\",\"signatures\":[]}",
+		"{\"payload\":\"!\",\"payloadType\":\"\",\"signatures\":[{\"sig\":\"AA==\"}]}", "{\"payload\":1,\"payloadType\":\"\",\"signatures\":[{\"sig\":\"AA==\"}]}"};
+	for (size_t i = 0; i < COUNT(no); i++) CHECK(!dsse_parse(str_of(no[i]), &arena, &e, NULL));
+	/* Two of three, each key counted once however often it signed. */
+	char text[1024];
+	struct buf keys = {0};
+	const struct key_private *all[] = {&a, &c, &stranger};
+	for (int i = 0; i < 3; i++) {
+		buf_printf(&keys, "witness P%d ", i);
+		key_public_print(&all[i]->public, &keys);
+		buf_byte(&keys, '\n');
+	}
+	snprintf(text, sizeof text, "%.*sgroup two 2 P0 P1 P2\nquorum two\n", (int)keys.n, keys.p);
+	struct policy p;
+	struct policy_result r;
+	NEED(policy_parse(str_of(text), &p, NULL));
+	CHECK(policy_check_dsse(&p, &d, &r) && r.holds[0] && r.holds[1] && !r.holds[2]);
+	d.v[1] = d.v[0];
+	CHECK(!policy_check_dsse(&p, &d, &r));
+	policy_done(&p);
+	buf_done(&keys);
+	buf_done(&b);
+	arena_done(&arena);
+}
+
+TEST(statements_name_their_subjects)
+{
+	struct statement_subject s[2] = {{STR("finding/1"), {0xab}}, {STR("a \"b\""), {0}}}, *back;
+	struct buf b = {0};
+	struct arena arena;
+	struct str type, predicate;
+	size_t n;
+	arena_init(&arena, 1 << 20);
+	statement_print(s, 2, STR("https://example.org/x/v1"), STR("{\"a\":1}"), &b);
+	NEED(statement_parse(buf_view(&b), &arena, &back, &n, &type, &predicate, NULL));
+	CHECK(n == 2 && str_eq(back[0].name, s[0].name) && back[0].sha256[0] == 0xab && str_eq(back[1].name, s[1].name));
+	CHECK(str_eq(type, STR("https://example.org/x/v1")) && str_eq(predicate, STR("{\"a\":1}")));
+	CHECK(!statement_parse(STR("{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[],\"predicateType\":\"\",\"predicate\":{}}"), &arena, &back, &n, &type, &predicate, NULL));
+	CHECK(!statement_parse(STR("{\"_type\":\"https://in-toto.io/Statement/v1\",\"subject\":[{\"name\":\"x\"}],\"predicateType\":\"\",\"predicate\":{}}"), &arena, &back, &n, &type, &predicate, NULL));
+	buf_done(&b);
+	arena_done(&arena);
+}
+
 TEST(private_keys_are_private)
 {
 	char dir[] = "/tmp/exhibit-key-XXXXXX", path[64], salt_path[64];
