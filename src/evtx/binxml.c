@@ -1,0 +1,493 @@
+/* binxml.c: binary XML ([MS-EVEN6] 2.2.12, and doc/format-evtx.md for what it leaves out) to trees and slots.
+ *
+ * A template is read once per cursor and kept by its GUID; an element stream (forwarded records) is read for each record. Element
+ * starts carry a dependency id inside templates only. Everything is bounded: depth, nodes, slots, and by the chunk's end. */
+#include "evtx/evtx_internal.h"
+#include "text/utf.h"
+
+enum {
+	TOKEN_EOF = 0x00, TOKEN_OPEN = 0x01, TOKEN_CLOSE_START = 0x02, TOKEN_CLOSE_EMPTY = 0x03, TOKEN_END = 0x04, TOKEN_VALUE = 0x05,
+	TOKEN_ATTRIBUTE = 0x06, TOKEN_CDATA = 0x07, TOKEN_CHARREF = 0x08, TOKEN_ENTITY = 0x09, TOKEN_PI_TARGET = 0x0a, TOKEN_PI_DATA = 0x0b,
+	TOKEN_TEMPLATE = 0x0c, TOKEN_SLOT = 0x0d, TOKEN_SLOT_OPTIONAL = 0x0e, TOKEN_FRAGMENT = 0x0f, TOKEN_MORE = 0x40
+};
+
+struct template_store {
+	struct arena arena;
+	struct map by_guid;              /* GUID -> index */
+	VEC(struct fragment *) fragments;
+};
+
+struct template_store *template_store_new(void)
+{
+	struct template_store *s = xcalloc(1, sizeof *s);
+	arena_init(&s->arena, 24 << 20);
+	return s;
+}
+
+void template_store_free(struct template_store *s)
+{
+	if (!s) return;
+	map_done(&s->by_guid);
+	vec_free(&s->fragments);
+	arena_done(&s->arena);
+	free(s);
+}
+
+/* Reading one fragment. */
+struct parse {
+	struct evtx_chunk *c;
+	struct arena *arena;             /* where the tree goes */
+	uint32_t at, end;                /* chunk offsets */
+	bool in_template;
+};
+
+static bool fail(struct evtx_chunk *c, const char *static_why)
+{
+	if (!c->why) c->why = static_why;
+	return false;
+}
+
+static bool u8(struct parse *p, uint8_t *ret)
+{
+	if (p->at >= p->end) return fail(p->c, "record ends inside a token");
+	*ret = p->c->p[p->at++];
+	return true;
+}
+static bool u16(struct parse *p, uint16_t *ret)
+{
+	if (p->end - p->at < 2) return fail(p->c, "record ends inside a token");
+	*ret = le16_at(p->c->p + p->at);
+	p->at += 2;
+	return true;
+}
+static bool u32(struct parse *p, uint32_t *ret)
+{
+	if (p->end - p->at < 4) return fail(p->c, "record ends inside a token");
+	*ret = le32_at(p->c->p + p->at);
+	p->at += 4;
+	return true;
+}
+
+static struct str utf8(struct parse *p, uint32_t at, uint32_t units)
+{
+	struct str s = utf16le_arena(p->arena, p->c->p + at, units, UTF_LONE_REPLACE, NULL);
+	if (!s.p) fail(p->c, "out of the memory set aside for one block");
+	return s;
+}
+
+/* A name: its chunk offset; inline right behind the offset where it is used first. */
+static bool name(struct parse *p, struct str *ret)
+{
+	uint32_t offset;
+	if (!u32(p, &offset)) return false;
+	if (offset > p->c->n || p->c->n - offset < 8) return fail(p->c, "name outside the chunk");
+	uint32_t units = le16_at(p->c->p + offset + 6);
+	if (p->c->n - offset < 10 + units * 2) return fail(p->c, "name runs out of the chunk");
+	if (offset == p->at) {
+		if (p->end - p->at < 10 + units * 2) return fail(p->c, "name runs out of the record");
+		p->at += 10 + units * 2;
+	}
+	*ret = utf8(p, offset + 8, units);
+	return ret->p != NULL;
+}
+
+static struct xnode *node(struct parse *p, enum xnode_kind kind)
+{
+	struct xnode *n = ++p->c->nodes <= EVTX_NODES_MAX ? arena_calloc(p->arena, 1, sizeof *n) : NULL;
+	if (!n) fail(p->c, "too many nodes in one record");
+	else n->kind = (uint8_t)kind;
+	return n;
+}
+
+static bool text_node(struct parse *p, struct str text, const struct xnode **ret)
+{
+	struct xnode *n = node(p, X_TEXT);
+	if (!n) return false;
+	n->text = text;
+	*ret = n;
+	return true;
+}
+
+static bool entity(struct parse *p, const struct xnode **ret)
+{
+	static const struct { struct str name; struct str text; } known[] = {
+		{{"amp", 3}, {"&", 1}}, {{"lt", 2}, {"<", 1}}, {{"gt", 2}, {">", 1}}, {{"quot", 4}, {"\"", 1}}, {{"apos", 4}, {"'", 1}}};
+	struct str n;
+	if (!name(p, &n)) return false;
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (str_eq(n, known[i].name)) return text_node(p, known[i].text, ret);
+	return fail(p->c, "unknown entity");
+}
+
+/* A token that is content: text, entity, character, substitution. *ret_none: it shows nothing (processing instructions). */
+static bool content(struct parse *p, uint8_t token, const struct xnode **ret, bool *ret_none)
+{
+	uint8_t type;
+	uint16_t n;
+	*ret_none = false;
+	switch (token & ~TOKEN_MORE) {
+	case TOKEN_VALUE:
+		if (!u8(p, &type) || !u16(p, &n)) return false;
+		if (type != EVTX_STRING) return fail(p->c, "literal value that is no string");
+		break;
+	case TOKEN_CDATA: case TOKEN_PI_DATA:
+		if (!u16(p, &n)) return false;
+		break;
+	case TOKEN_CHARREF: {
+		char utf[4];
+		if (!u16(p, &n)) return false;
+		struct str s = arena_str(p->arena, (struct str){utf, utf8_put(n, utf)});
+		return s.p ? text_node(p, s, ret) : fail(p->c, "out of the memory set aside for one block");
+	}
+	case TOKEN_ENTITY: return entity(p, ret);
+	case TOKEN_PI_TARGET: {
+		struct str ignored;
+		*ret_none = true;
+		return name(p, &ignored);
+	}
+	case TOKEN_SLOT: case TOKEN_SLOT_OPTIONAL: {
+		struct xnode *s = node(p, X_SLOT);
+		if (!s || !u16(p, &s->slot) || !u8(p, &type)) return false;
+		s->optional = (token & ~TOKEN_MORE) == TOKEN_SLOT_OPTIONAL;
+		*ret = s;
+		return true;
+	}
+	default: return fail(p->c, "unknown token");
+	}
+	if (p->end - p->at < n * 2u) return fail(p->c, "text runs out of the record");
+	struct str s = utf8(p, p->at, n);
+	p->at += n * 2u;
+	*ret_none = (token & ~TOKEN_MORE) == TOKEN_PI_DATA;
+	return s.p && (*ret_none || text_node(p, s, ret));
+}
+
+typedef VEC(const struct xnode *) node_list;
+typedef VEC(struct xattr) attr_list;
+
+static const struct xnode *const *keep_nodes(struct parse *p, const node_list *list)
+{
+	const struct xnode **v = arena_alloc(p->arena, (list->n ? list->n : 1) * sizeof *v);
+	if (!v) fail(p->c, "out of the memory set aside for one block");
+	else if (list->n) memcpy(v, list->v, list->n * sizeof *v);
+	return v;
+}
+
+/* Attributes up to the token that closes the start tag, which is left in *ret_token. */
+static bool attributes(struct parse *p, attr_list *attrs, uint8_t *ret_token)
+{
+	node_list parts = {0};
+	struct xattr current = {0};
+	bool open = false, ok = true, none;
+	for (;;) {
+		uint8_t token;
+		const struct xnode *part;
+		ok = u8(p, &token);
+		if (!ok) break;
+		uint8_t plain = token & ~TOKEN_MORE;
+		bool ends = plain == TOKEN_ATTRIBUTE || plain == TOKEN_CLOSE_START || plain == TOKEN_CLOSE_EMPTY;
+		if (ends && open) {
+			current.parts = keep_nodes(p, &parts);
+			current.n_parts = (uint32_t)parts.n;
+			if (!(ok = current.parts != NULL)) break;
+			vec_push(attrs, current);
+			parts.n = 0;
+			open = false;
+		}
+		if (plain == TOKEN_ATTRIBUTE) {
+			if (!(ok = name(p, &current.name))) break;
+			open = true;
+		} else if (ends) {
+			*ret_token = plain;
+			break;
+		} else {
+			if (!(ok = open || fail(p->c, "unknown token in a start tag"))) break;
+			if (!(ok = content(p, token, &part, &none))) break;
+			if (!none) vec_push(&parts, part);
+		}
+	}
+	vec_free(&parts);
+	return ok;
+}
+
+/* An element whose open token has been read. */
+static bool element(struct parse *p, uint8_t open, unsigned depth, const struct xnode **ret)
+{
+	uint16_t dependency;
+	uint32_t size;
+	uint8_t closed = TOKEN_CLOSE_EMPTY, token;
+	struct xnode *e = node(p, X_ELEMENT);
+	attr_list attrs = {0};
+	node_list children = {0};
+	bool ok = e && (depth < EVTX_DEPTH || fail(p->c, "elements nested too deep"));
+	if (ok && p->in_template) ok = u16(p, &dependency);
+	ok = ok && u32(p, &size) && name(p, &e->text);
+	if (ok && open & TOKEN_MORE) ok = u32(p, &size);
+	ok = ok && attributes(p, &attrs, &closed);
+	while (ok && closed == TOKEN_CLOSE_START) {
+		const struct xnode *child = NULL;
+		bool none = false;
+		if (!(ok = u8(p, &token))) break;
+		uint8_t plain = token & ~TOKEN_MORE;
+		if (plain == TOKEN_END) break;
+		ok = plain == TOKEN_OPEN ? element(p, token, depth + 1, &child) : content(p, token, &child, &none);
+		if (ok && !none) vec_push(&children, child);
+	}
+	if (ok) {
+		struct xattr *kept = arena_alloc(p->arena, (attrs.n ? attrs.n : 1) * sizeof *kept);
+		if (kept && attrs.n) memcpy(kept, attrs.v, attrs.n * sizeof *kept);
+		e->attrs = kept;
+		e->n_attrs = (uint32_t)attrs.n;
+		e->children = keep_nodes(p, &children);
+		e->n_children = (uint32_t)children.n;
+		ok = kept && e->children;
+	}
+	vec_free(&attrs);
+	vec_free(&children);
+	*ret = e;
+	return ok;
+}
+
+/* --- what a fragment means: System fields, content, leaves --- */
+
+static struct leaf *leaf_of(struct arena *a, const struct xnode *const *parts, uint32_t n)
+{
+	struct leaf *l = arena_calloc(a, 1, sizeof *l);
+	if (l) l->parts = parts, l->n_parts = n;
+	return l;
+}
+
+static void map_system(struct fragment *f, struct arena *a, const struct xnode *system)
+{
+	static const struct { struct str element, attribute; enum sys_field field; } fields[] = {
+		{{"Provider", 8}, {"Name", 4}, SYS_PROVIDER}, {{"Provider", 8}, {"Guid", 4}, SYS_PROVIDER_GUID}, {{"Provider", 8}, {"EventSourceName", 15}, SYS_SOURCE_NAME},
+		{{"EventID", 7}, {"", 0}, SYS_EVENT_ID}, {{"EventID", 7}, {"Qualifiers", 10}, SYS_QUALIFIERS}, {{"Version", 7}, {"", 0}, SYS_VERSION},
+		{{"Level", 5}, {"", 0}, SYS_LEVEL}, {{"Task", 4}, {"", 0}, SYS_TASK}, {{"Opcode", 6}, {"", 0}, SYS_OPCODE}, {{"Keywords", 8}, {"", 0}, SYS_KEYWORDS},
+		{{"TimeCreated", 11}, {"SystemTime", 10}, SYS_TIME}, {{"EventRecordID", 13}, {"", 0}, SYS_RECORD_ID}, {{"Correlation", 11}, {"ActivityID", 10}, SYS_ACTIVITY},
+		{{"Correlation", 11}, {"RelatedActivityID", 17}, SYS_RELATED}, {{"Execution", 9}, {"ProcessID", 9}, SYS_PROCESS}, {{"Execution", 9}, {"ThreadID", 8}, SYS_THREAD},
+		{{"Channel", 7}, {"", 0}, SYS_CHANNEL}, {{"Computer", 8}, {"", 0}, SYS_COMPUTER}, {{"Security", 8}, {"UserID", 6}, SYS_USER}};
+	f->has_system = true;
+	for (uint32_t i = 0; i < system->n_children; i++) {
+		const struct xnode *e = system->children[i];
+		if (e->kind != X_ELEMENT) continue;
+		for (size_t k = 0; k < COUNT(fields); k++) {
+			if (!str_eq(e->text, fields[k].element)) continue;
+			if (!fields[k].attribute.n && e->n_children) f->sys[fields[k].field] = leaf_of(a, e->children, e->n_children);
+			for (uint32_t t = 0; fields[k].attribute.n && t < e->n_attrs; t++)
+				if (str_eq(e->attrs[t].name, fields[k].attribute)) f->sys[fields[k].field] = leaf_of(a, e->attrs[t].parts, e->attrs[t].n_parts);
+		}
+	}
+}
+
+static struct str without_blanks(struct arena *a, struct str s)
+{
+	char *p = arena_alloc(a, s.n + 1);
+	size_t n = 0;
+	for (size_t i = 0; p && i < s.n; i++)
+		if (s.p[i] != ' ') p[n++] = s.p[i];
+	return p ? (struct str){p, n} : s;
+}
+
+static struct str local_name(struct str s)
+{
+	size_t colon = str_find_byte(s, ':', 0);
+	return colon == SIZE_MAX ? s : str_sub(s, colon + 1, s.n);
+}
+
+typedef VEC(struct leaf) leaf_list;
+
+static void add_leaf(struct arena *a, leaf_list *list, struct str label, const struct xnode *const *parts, uint32_t n)
+{
+	vec_push(list, (struct leaf){without_blanks(a, label), label, parts, n});
+}
+
+/* The Name attribute of a Data element; empty when it has none. */
+static struct str data_name(const struct xnode *e)
+{
+	for (uint32_t i = 0; i < e->n_attrs; i++)
+		if (str_eq(e->attrs[i].name, STR("Name")) && e->attrs[i].n_parts == 1 && e->attrs[i].parts[0]->kind == X_TEXT) return e->attrs[i].parts[0]->text;
+	return (struct str){"", 0};
+}
+
+/* Leaves below an element: Data by its Name, others by their local name; attributes as Element_Attribute. */
+static void collect(struct arena *a, leaf_list *list, const struct xnode *e, unsigned depth)
+{
+	bool elements = false;
+	for (uint32_t i = 0; i < e->n_children; i++) elements |= e->children[i]->kind == X_ELEMENT;
+	struct str name = local_name(e->text);
+	if (depth) {
+		struct str data = str_eq(name, STR("Data")) ? data_name(e) : (struct str){"", 0};
+		if (data.n) name = data;
+		for (uint32_t i = 0; i < e->n_attrs && !data.n; i++) {
+			if (str_starts(e->attrs[i].name, STR("xmlns"))) continue;
+			char *joined = arena_alloc(a, name.n + e->attrs[i].name.n + 1);
+			if (!joined) continue;
+			memcpy(joined, name.p, name.n);
+			joined[name.n] = '_';
+			memcpy(joined + name.n + 1, e->attrs[i].name.p, e->attrs[i].name.n);
+			add_leaf(a, list, (struct str){joined, name.n + 1 + e->attrs[i].name.n}, e->attrs[i].parts, e->attrs[i].n_parts);
+		}
+		if (!elements) add_leaf(a, list, name, e->children, e->n_children);
+	}
+	for (uint32_t i = 0; i < e->n_children && elements && depth < EVTX_DEPTH; i++)
+		if (e->children[i]->kind == X_ELEMENT) collect(a, list, e->children[i], depth + 1);
+}
+
+static void set_leaves(struct fragment *f, struct arena *a, const struct xnode *content, bool is_user_data)
+{
+	leaf_list list = {0};
+	collect(a, &list, content, 0);
+	/* A lone root without children of its own kind (UserData with one element) still counts as content. */
+	if (!list.n && is_user_data && content->n_children) add_leaf(a, &list, local_name(content->text), content->children, content->n_children);
+	struct leaf *v = arena_alloc(a, (list.n ? list.n : 1) * sizeof *v);
+	if (v && list.n) memcpy(v, list.v, list.n * sizeof *v);
+	f->leaves = v;
+	f->n_leaves = v ? (uint32_t)list.n : 0;
+	vec_free(&list);
+}
+
+static void understand(struct fragment *f, struct arena *a)
+{
+	if (!str_eq(f->root->text, STR("Event"))) {
+		set_leaves(f, a, f->root, true);
+		return;
+	}
+	for (uint32_t i = 0; i < f->root->n_children; i++) {
+		const struct xnode *e = f->root->children[i];
+		if (e->kind == X_ELEMENT && str_eq(e->text, STR("System"))) {
+			map_system(f, a, e);
+		} else if (e->kind == X_SLOT) {
+			f->content = e;
+		} else if (e->kind == X_ELEMENT && !f->content) {
+			/* Event/UserData/%content, or content that stands in the root itself. */
+			f->content = e->n_children == 1 && e->children[0]->kind == X_SLOT && str_eq(e->text, STR("UserData")) ? e->children[0] : e;
+			if (f->content == e) set_leaves(f, a, e, str_eq(e->text, STR("UserData")));
+		}
+	}
+}
+
+/* --- instances --- */
+
+static bool fragment_header(struct parse *p)
+{
+	if (p->at < p->end && p->c->p[p->at] == TOKEN_FRAGMENT) {
+		if (p->end - p->at < 4) return fail(p->c, "record ends inside a token");
+		p->at += 4;
+	}
+	return true;
+}
+
+static struct fragment *read_fragment(struct parse *p, unsigned depth)
+{
+	uint8_t token;
+	struct fragment *f = arena_calloc(p->arena, 1, sizeof *f);
+	if (!f) {
+		fail(p->c, "out of the memory set aside for one block");
+		return NULL;
+	}
+	if (!fragment_header(p) || !u8(p, &token)) return NULL;
+	if ((token & ~TOKEN_MORE) != TOKEN_OPEN) {
+		fail(p->c, "no element where one must stand");
+		return NULL;
+	}
+	if (!element(p, token, depth, &f->root)) return NULL;
+	understand(f, p->arena);
+	return f;
+}
+
+/* The template whose definition stands at `def`. */
+static struct fragment *template_at(struct evtx_chunk *c, uint32_t def, uint32_t id)
+{
+	if (def > c->n || c->n - def < 24) return fail(c, "template outside the chunk"), NULL;
+	const uint8_t *guid = c->p + def + 4;
+	uint32_t size = le32_at(c->p + def + 20);
+	if (le32_at(guid) != id) return fail(c, "template lost: another one stands in its place"), NULL;
+	if (size > c->n - def - 24) return fail(c, "template runs out of the chunk"), NULL;
+	if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
+	struct str key = {(const char *)guid, 16};
+	uint32_t *at = map_get(&c->store->by_guid, key);
+	if (at) return c->store->fragments.v[*at];
+	if (c->store->fragments.n >= EVTX_TEMPLATES_MAX) return fail(c, "too many templates"), NULL;
+	struct parse p = {c, &c->store->arena, def + 24, def + 24 + size, true};
+	struct fragment *f = read_fragment(&p, 0);
+	if (!f) return NULL;
+	f->is_template = true;
+	memcpy(f->guid, guid, 16);
+	map_put(&c->store->by_guid, key, (uint32_t)c->store->fragments.n, NULL);
+	vec_push(&c->store->fragments, f);
+	return f;
+}
+
+static bool read_slots(struct parse *p, struct instance *ret)
+{
+	uint32_t n;
+	if (!u32(p, &n)) return false;
+	if (n > EVTX_SLOTS_MAX || n > (p->end - p->at) / 4) return fail(p->c, "more values than the record can hold");
+	struct slot *slots = arena_alloc(p->c->arena, (n ? n : 1) * sizeof *slots);
+	if (!slots) return fail(p->c, "out of the memory set aside for one block");
+	uint32_t descriptors = p->at, value = p->at + n * 4;
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t size = le16_at(p->c->p + descriptors + i * 4);
+		if (size > p->end - value) return fail(p->c, "value runs out of the record");
+		slots[i] = (struct slot){p->c->p + value, size, p->c->p[descriptors + i * 4 + 2]};
+		value += size;
+	}
+	ret->slots = slots;
+	ret->n_slots = n;
+	p->at = value;
+	return true;
+}
+
+bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned depth, struct instance *ret)
+{
+	struct parse p = {c, c->arena, at, end, false};
+	uint8_t unknown, token;
+	uint32_t id, def, size;
+	if (depth > EVTX_DEPTH) return fail(c, "values nested too deep");
+	if (!fragment_header(&p)) return false;
+	if (p.at >= p.end) return fail(c, "empty record");
+	token = c->p[p.at] & ~TOKEN_MORE;
+	if (token == TOKEN_OPEN) {
+		*ret = (struct instance){.fragment = read_fragment(&p, depth)};
+		return ret->fragment != NULL;
+	}
+	if (token != TOKEN_TEMPLATE) return fail(c, "neither a template nor an element");
+	p.at++;
+	if (!u8(&p, &unknown) || !u32(&p, &id) || !u32(&p, &def)) return false;
+	if (def == p.at) {
+		if (p.end - p.at < 24) return fail(c, "template runs out of the record");
+		size = le32_at(c->p + def + 20);
+		if (size > p.end - p.at - 24) return fail(c, "template runs out of the record");
+		p.at += 24 + size;
+	}
+	ret->fragment = template_at(c, def, id);
+	return ret->fragment && read_slots(&p, ret);
+}
+
+static void join_parts(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct buf *out)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (parts[i]->kind == X_TEXT) buf_str(out, parts[i]->text);
+		if (parts[i]->kind != X_SLOT || parts[i]->slot >= in->n_slots) continue;
+		struct value v;
+		slot_value(&in->slots[parts[i]->slot], c->arena, &v);
+		buf_str(out, value_text(&v, c->arena));
+	}
+}
+
+void parts_value(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct value *ret)
+{
+	if (n == 1 && parts[0]->kind == X_TEXT) {
+		*ret = value_str(parts[0]->text);
+		return;
+	}
+	if (n == 1 && parts[0]->kind == X_SLOT) {
+		if (parts[0]->slot < in->n_slots) slot_value(&in->slots[parts[0]->slot], c->arena, ret);
+		else *ret = value_str((struct str){"", 0});
+		return;
+	}
+	struct buf joined = {0};
+	join_parts(c, in, parts, n, &joined);
+	struct str kept = arena_str(c->arena, buf_view(&joined));
+	*ret = value_str(kept.p ? kept : (struct str){"", 0});
+	buf_done(&joined);
+}

@@ -1,0 +1,110 @@
+/* evtx_internal: binary XML as trees and slots, shared by the files of the room. */
+#pragma once
+#include "base/base.h"
+#include "event/event.h"
+
+enum {
+	EVTX_FILE_HEADER = 4096, EVTX_CHUNK = 65536, EVTX_CHUNK_HEADER = 512, EVTX_RECORD_HEAD = 24, EVTX_RECORD_MIN = 32,
+	EVTX_PAD = 64,          /* readable bytes behind a chunk buffer */
+	EVTX_DEPTH = 32,        /* nested elements and values */
+	EVTX_NODES_MAX = 100000, EVTX_SLOTS_MAX = 16384, EVTX_TEMPLATES_MAX = 65536
+};
+
+/* Value types ([MS-EVEN6] 2.2.17 BinXmlValueType). */
+enum evtx_type {
+	EVTX_NULL = 0x00, EVTX_STRING = 0x01, EVTX_ANSI = 0x02, EVTX_INT8 = 0x03, EVTX_UINT8 = 0x04, EVTX_INT16 = 0x05, EVTX_UINT16 = 0x06,
+	EVTX_INT32 = 0x07, EVTX_UINT32 = 0x08, EVTX_INT64 = 0x09, EVTX_UINT64 = 0x0a, EVTX_FLOAT = 0x0b, EVTX_DOUBLE = 0x0c, EVTX_BOOL = 0x0d,
+	EVTX_BINARY = 0x0e, EVTX_GUID = 0x0f, EVTX_SIZE = 0x10, EVTX_FILETIME = 0x11, EVTX_SYSTEMTIME = 0x12, EVTX_SID = 0x13,
+	EVTX_HEX32 = 0x14, EVTX_HEX64 = 0x15, EVTX_XML = 0x21, EVTX_ARRAY = 0x80
+};
+
+/* A substitution value: bytes of the chunk. */
+struct slot {
+	const uint8_t *p;
+	uint16_t n;
+	uint8_t type;
+};
+
+enum xnode_kind { X_ELEMENT, X_TEXT, X_SLOT };
+/* One node of a fragment. Children in document order. */
+struct xnode {
+	uint8_t kind;
+	bool optional;               /* X_SLOT */
+	uint16_t slot;               /* X_SLOT */
+	struct str text;             /* X_ELEMENT: name; X_TEXT: UTF-8 text */
+	const struct xattr *attrs;   /* X_ELEMENT */
+	uint32_t n_attrs, n_children;
+	const struct xnode *const *children;
+};
+/* An attribute: its name and its value's parts (X_TEXT, X_SLOT). */
+struct xattr {
+	struct str name;
+	const struct xnode *const *parts;
+	uint32_t n_parts;
+};
+
+/* A place that holds a value: attribute or element content, as parts. */
+struct leaf {
+	struct str name, label;
+	const struct xnode *const *parts;
+	uint32_t n_parts;
+};
+
+enum sys_field {
+	SYS_PROVIDER, SYS_PROVIDER_GUID, SYS_SOURCE_NAME, SYS_EVENT_ID, SYS_QUALIFIERS, SYS_VERSION, SYS_LEVEL, SYS_TASK, SYS_OPCODE, SYS_KEYWORDS,
+	SYS_TIME, SYS_RECORD_ID, SYS_ACTIVITY, SYS_RELATED, SYS_PROCESS, SYS_THREAD, SYS_CHANNEL, SYS_COMPUTER, SYS_USER, SYS_COUNT
+};
+
+/* A fragment (the body of a template, or an element stream in a record), read once. Immutable. */
+struct fragment {
+	const struct xnode *root;    /* an element */
+	uint8_t guid[16];            /* of the template; zero for element streams */
+	bool is_template;
+	const struct leaf *sys[SYS_COUNT]; /* NULL: absent. Only where the root is Event/System */
+	const struct xnode *content; /* EventData's or UserData's element in the root, or the slot that holds it; NULL */
+	bool has_system;
+	const struct leaf *leaves;   /* content leaves, when this fragment is content */
+	uint32_t n_leaves;
+	/* The shape met last with this content: most logs repeat. */
+	const struct shape *last_shape;
+	const struct fragment *last_root;
+	uint32_t last_event_id;
+	struct str last_provider, last_channel; /* raw bytes */
+};
+
+/* A fragment with its values. */
+struct instance {
+	struct fragment *fragment;
+	const struct slot *slots;
+	uint32_t n_slots;
+};
+
+struct template_store;           /* GUID -> fragment, per cursor */
+
+/* A cursor's working state while it reads one chunk. */
+struct evtx_chunk {
+	const uint8_t *p;            /* EVTX_CHUNK bytes (or less at the end of a file) and EVTX_PAD readable behind */
+	uint32_t n;
+	struct template_store *store;
+	struct arena *arena;         /* the batch */
+	uint32_t nodes;              /* made for the current record; bounded */
+	const char *why;             /* reason of the last failure, static */
+	struct range contexts[16];   /* template definitions the current record uses, chunk-relative */
+	uint32_t n_contexts;
+};
+
+struct template_store *template_store_new(void);
+void template_store_free(struct template_store *s);
+
+/* binxml.c: the fragment or template instance at `at` (chunk offset) up to `end`. False: c->why says why. */
+bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned depth, struct instance *ret);
+
+/* value.c: a slot as a value with text; what a pattern is compared with. */
+void slot_value(const struct slot *s, struct arena *a, struct value *ret);
+/* The text of parts with the instance's values joined; a single slot keeps its native type. `c` resolves nested XML (as text). */
+void parts_value(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct value *ret);
+/* Whether the slot holds nothing to show: NULL type, or an empty text. */
+bool slot_empty(const struct slot *s);
+
+/* json.c: the whole event in the shape the common tools agree on. */
+void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out);

@@ -1,0 +1,490 @@
+/* reader.c: the file as blocks of one chunk, chunks as records, records as events; every byte accounted for. See evtx.h.
+ *
+ *	file header 4096 | chunk 65536 | chunk | ...        chunk: header 512 | record | record | ... | free space
+ *	record: 2a2a0000 | u32 size | u64 id | u64 FILETIME | binary XML | u32 size
+ * Header counts and offsets are not trusted: the walk goes by the records themselves. Where it breaks, the next whole record is
+ * looked for in steps of eight bytes, and what lies between is damage. */
+#include "evtx/evtx.h"
+#include "evtx/evtx_internal.h"
+#include <pthread.h>
+
+struct reader {
+	struct input *in;
+	const struct reader_options *options;
+	pthread_mutex_t lock;
+	uint64_t next_batch;
+	struct source_report report;     /* under the lock, but for strings */
+	struct arena notes;
+	bool failed;                     /* a read error: nothing more comes */
+	bool no_header;
+};
+
+struct place { uint32_t at, size; };
+
+struct reader_cursor {
+	struct reader *r;
+	struct shape_table *shapes;
+	struct template_store *store;
+	struct arena arena;              /* reset for each record batch: one chunk */
+	uint8_t *block;
+	struct evtx_chunk chunk;
+	uint64_t offset, batch;          /* of the chunk in the file */
+	struct place *places;            /* records of the chunk */
+	uint32_t n_places, next_place;
+	bool recovered;                  /* the chunk's records were found by search */
+	struct event event;
+	struct instance root, content;
+	const struct leaf *leaves;
+	uint32_t n_leaves;
+	struct record_ref record;
+	uint64_t limited;
+};
+
+enum { PLACES_MAX = (EVTX_CHUNK - EVTX_CHUNK_HEADER) / EVTX_RECORD_MIN, ARENA_BUDGET = 16 << 20 };
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i]) return false;
+	return true;
+}
+
+/* A whole record at p: magic, a plausible size, and its copy at the end. */
+static uint32_t record_size(const uint8_t *p, uint32_t left)
+{
+	if (left < EVTX_RECORD_MIN || le32_at(p) != 0x00002a2a) return 0;
+	uint32_t size = le32_at(p + 4);
+	return size >= EVTX_RECORD_MIN && size <= left && le32_at(p + size - 4) == size ? size : 0;
+}
+
+/* --- accounting, under the lock --- */
+
+static void note_checksums(struct reader *r, const uint8_t *p, uint32_t n, uint64_t offset)
+{
+	uint32_t flags = le32_at(p + 120), free = le32_at(p + 48);
+	if (flags & 4 || n < EVTX_CHUNK) return;
+	if (crc32_of(crc32_of(0, p, 120), p + 128, 384) != le32_at(p + 124)) report_note(&r->report, offset, "wrong checksum of the chunk header");
+	if (free < EVTX_CHUNK_HEADER || free > EVTX_CHUNK) report_note(&r->report, offset, "free-space offset out of bounds");
+	else if (crc32_of(0, p + 512, free - 512) != le32_at(p + 52)) report_note(&r->report, offset, "wrong checksum of the records");
+}
+
+/* Walks the records of one chunk; fills c->places and the report. */
+static void walk_chunk(struct reader_cursor *c)
+{
+	struct reader *r = c->r;
+	const uint8_t *p = c->chunk.p;
+	uint32_t n = c->chunk.n, at = EVTX_CHUNK_HEADER;
+	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
+	c->n_places = c->next_place = 0;
+	c->recovered = !has_header;
+	if (all_zero(p, n)) {
+		r->report.slack += n;
+		return;
+	}
+	if (n < EVTX_CHUNK_HEADER) {
+		report_damage(&r->report, c->offset, n, "chunk cut off in its header");
+		return;
+	}
+	if (has_header) {
+		r->report.header += EVTX_CHUNK_HEADER;
+		note_checksums(r, p, n, c->offset);
+	} else {
+		report_damage(&r->report, c->offset, EVTX_CHUNK_HEADER, "no chunk header");
+	}
+	uint32_t free = has_header ? le32_at(p + 48) : 0;
+	uint32_t gap = at;   /* where bytes that belong to no record began */
+	bool whole = has_header;   /* no gap so far: records follow one another from the header on */
+	while (at + EVTX_RECORD_MIN <= n && c->n_places < PLACES_MAX) {
+		uint32_t size = record_size(p + at, n - at);
+		if (!size) {
+			whole = false;
+			/* Behind the last record lies free space: nothing there is a live record of an intact chunk. */
+			if (has_header && gap == at && at >= free && free >= EVTX_CHUNK_HEADER) break;
+			at += 8;
+			continue;
+		}
+		if (at > gap) {
+			report_damage(&r->report, c->offset + gap, at - gap, "no record");
+			c->recovered = true;
+		}
+		c->places[c->n_places++] = (struct place){at, size};
+		at += size;
+		gap = at;
+	}
+	(void)whole;
+	if (gap < n) {
+		bool slack = has_header && c->n_places && gap >= free;
+		if (slack || all_zero(p + gap, n - gap)) r->report.slack += n - gap;
+		else report_damage(&r->report, c->offset + gap, n - gap, n < EVTX_CHUNK ? "chunk cut off" : "no record");
+	}
+}
+
+static void count_record(struct reader_cursor *c, const struct place *place, const char *why)
+{
+	struct reader *r = c->r;
+	const uint8_t *p = c->chunk.p + place->at;
+	struct etime written = etime_from_filetime(le64_at(p + 16));
+	if (why) {
+		report_damage(&r->report, c->offset + place->at, place->size, why);
+		return;
+	}
+	if (c->recovered) r->report.recovered += place->size, r->report.n_recovered++;
+	else r->report.records += place->size;
+	r->report.n_records++;
+	if (!written.present) return;
+	if (!r->report.first.present || etime_cmp(written, r->report.first) < 0) r->report.first = written;
+	if (etime_cmp(written, r->report.last) > 0) r->report.last = written;
+}
+
+/* --- events --- */
+
+static const struct str sys_names[SYS_COUNT] = {
+	{"Provider_Name", 13}, {"Provider_Guid", 13}, {"Provider_EventSourceName", 24}, {"EventID", 7}, {"EventID_Qualifiers", 18}, {"Version", 7}, {"Level", 5},
+	{"Task", 4}, {"Opcode", 6}, {"Keywords", 8}, {"TimeCreated_SystemTime", 22}, {"EventRecordID", 13}, {"Correlation_ActivityID", 22},
+	{"Correlation_RelatedActivityID", 29}, {"Execution_ProcessID", 19}, {"Execution_ThreadID", 18}, {"Channel", 7}, {"Computer", 8}, {"Security_UserID", 15}};
+enum { ALIAS_PROVIDER = SYS_COUNT, ALIAS_TIME, FIRST_LEAF };
+
+static void sys_value(struct reader_cursor *c, enum sys_field f, struct value *ret)
+{
+	const struct leaf *l = c->root.fragment->sys[f];
+	*ret = (struct value){.kind = VALUE_ABSENT};
+	if (!l) return;
+	if (l->n_parts == 1 && l->parts[0]->kind == X_SLOT && l->parts[0]->slot < c->root.n_slots && slot_empty(&c->root.slots[l->parts[0]->slot])) return;
+	parts_value(&c->chunk, &c->root, l->parts, l->n_parts, ret);
+}
+
+static struct str sys_text(struct reader_cursor *c, enum sys_field f)
+{
+	struct value v;
+	sys_value(c, f, &v);
+	return value_text(&v, &c->arena);
+}
+
+static uint64_t sys_number(struct reader_cursor *c, enum sys_field f, bool *ret_has)
+{
+	struct value v;
+	uint64_t n = 0;
+	sys_value(c, f, &v);
+	*ret_has = true;
+	if (v.kind == VALUE_UINT) return v.u;
+	if (v.kind == VALUE_INT && v.i >= 0) return (uint64_t)v.i;
+	*ret_has = v.kind == VALUE_STR && str_u64(v.text, &n);
+	return n;
+}
+
+static struct etime event_time(struct reader_cursor *c, const uint8_t *record)
+{
+	const struct leaf *l = c->root.fragment->sys[SYS_TIME];
+	struct etime t = {0};
+	if (l && l->n_parts == 1 && l->parts[0]->kind == X_SLOT && l->parts[0]->slot < c->root.n_slots) {
+		const struct slot *s = &c->root.slots[l->parts[0]->slot];
+		if (s->type == EVTX_FILETIME && s->n == 8) return etime_from_filetime(le64_at(s->p));
+	}
+	struct str text = sys_text(c, SYS_TIME);
+	if (text.n && etime_parse(text, &t, NULL)) return t;
+	return etime_from_filetime(le64_at(record + 16));
+}
+
+/* Finds the content: a nested fragment, or a part of the root itself. */
+static bool find_content(struct reader_cursor *c)
+{
+	const struct xnode *x = c->root.fragment->content;
+	c->leaves = NULL;
+	c->n_leaves = 0;
+	c->content = c->root;
+	if (!x) return true;
+	if (x->kind == X_ELEMENT) {
+		c->leaves = c->root.fragment->leaves;
+		c->n_leaves = c->root.fragment->n_leaves;
+		return true;
+	}
+	if (x->slot >= c->root.n_slots || c->root.slots[x->slot].type != EVTX_XML || !c->root.slots[x->slot].n) return true;
+	const struct slot *s = &c->root.slots[x->slot];
+	uint32_t at = (uint32_t)(s->p - c->chunk.p);
+	if (!binxml_instance(&c->chunk, at, at + s->n, 1, &c->content)) return false;
+	c->leaves = c->content.fragment->leaves;
+	c->n_leaves = c->content.fragment->n_leaves;
+	return true;
+}
+
+static const char *const exchange_names[] = {"Message", "Cmdlet", "Parameters", "Caller"};
+enum { EXCHANGE_EXTRA = COUNT(exchange_names) };
+
+static bool is_exchange(struct str channel, uint32_t n_leaves) { return n_leaves >= 3 && str_eq(channel, STR("MSExchange Management")); }
+
+static const struct shape *make_shape(struct reader_cursor *c, struct str key, struct str provider, struct str channel, uint32_t event_id)
+{
+	uint32_t extra = is_exchange(channel, c->n_leaves) ? EXCHANGE_EXTRA : 0, n = FIRST_LEAF + c->n_leaves + extra;
+	struct column *columns = arena_calloc(&c->arena, n, sizeof *columns);
+	struct shape *spec = arena_calloc(&c->arena, 1, sizeof *spec);
+	if (!columns || !spec) return NULL;
+	for (uint32_t i = 0; i < SYS_COUNT; i++) columns[i].name = sys_names[i];
+	columns[SYS_PROVIDER].constant = columns[SYS_CHANNEL].constant = columns[SYS_EVENT_ID].constant = true;
+	columns[SYS_PROVIDER].value = value_str(provider);
+	columns[SYS_CHANNEL].value = value_str(channel);
+	columns[SYS_EVENT_ID].value = value_uint(event_id);
+	columns[ALIAS_PROVIDER] = (struct column){.name = STR("ProviderName"), .hidden = true, .constant = true, .value = value_str(provider)};
+	columns[ALIAS_TIME] = (struct column){.name = STR("SystemTime"), .hidden = true};
+	for (uint32_t i = 0; i < c->n_leaves; i++) columns[FIRST_LEAF + i] = (struct column){.name = c->leaves[i].name, .label = c->leaves[i].label};
+	for (uint32_t i = 0; i < extra; i++) columns[FIRST_LEAF + c->n_leaves + i].name = str_of(exchange_names[i]);
+	spec->n_columns = n;
+	spec->columns = columns;
+	spec->format = STR("evtx");
+	spec->channel = channel;
+	spec->provider = provider;
+	spec->event_id = event_id;
+	spec->host_column = SYS_COMPUTER;
+	spec->bindings = taxonomy_windows(shape_table_taxonomy(c->shapes), channel, event_id, &c->arena, &spec->n_bindings);
+	const struct shape *kept = shape_table_add(c->shapes, key, spec);
+	if (kept) return kept;
+	shape_link(columns, n);
+	return spec;
+}
+
+static const struct shape *shape_of(struct reader_cursor *c)
+{
+	bool has;
+	struct str provider = sys_text(c, SYS_PROVIDER), channel = sys_text(c, SYS_CHANNEL);
+	uint32_t event_id = (uint32_t)sys_number(c, SYS_EVENT_ID, &has);
+	struct fragment *f = c->content.fragment;
+	if (f->last_shape && f->last_root == c->root.fragment && f->last_event_id == event_id && str_eq(f->last_provider, provider) && str_eq(f->last_channel, channel))
+		return f->last_shape;
+	struct buf key = {0};
+	buf_lit(&key, "evtx");
+	buf_put(&key, f->guid, 16);
+	buf_put(&key, &event_id, sizeof event_id);
+	buf_str(&key, provider);
+	buf_byte(&key, 0);
+	buf_str(&key, channel);
+	if (!f->is_template || c->content.fragment == c->root.fragment)
+		for (uint32_t i = 0; i < c->n_leaves; i++) buf_byte(&key, 0), buf_str(&key, c->leaves[i].label);
+	const struct shape *s = shape_table_find(c->shapes, buf_view(&key));
+	bool in_table = s != NULL;
+	if (!s) {
+		s = make_shape(c, buf_view(&key), provider, channel, event_id);
+		in_table = s && shape_table_find(c->shapes, buf_view(&key)) == s;
+	}
+	buf_done(&key);
+	if (in_table && f->is_template && c->root.fragment->is_template) {
+		f->last_shape = s;
+		f->last_root = c->root.fragment;
+		f->last_event_id = event_id;
+		f->last_provider = s->provider;
+		f->last_channel = s->channel;
+	}
+	return s;
+}
+
+/* Item i of the unnamed Data, whether they are leaves of their own or one list. */
+static struct str exchange_item(struct event *ev, uint32_t i)
+{
+	struct value *v = event_cell(ev, FIRST_LEAF);
+	if (v->kind == VALUE_LIST) return i < v->n ? value_text(&v->items[i], ev->arena) : (struct str){"", 0};
+	return value_text(event_cell(ev, FIRST_LEAF + i), ev->arena);
+}
+
+/* What the event viewer shows for a cmdlet event; the misspelling is Microsoft's. */
+static void exchange_value(struct event *ev, uint32_t which, struct value *ret)
+{
+	struct str cmdlet = exchange_item(ev, 0), parameters = exchange_item(ev, 1);
+	if (which == 1) *ret = value_str(cmdlet);
+	if (which == 2) *ret = value_str(parameters);
+	if (which == 3) *ret = value_str(exchange_item(ev, 2));
+	if (which) return;
+	struct buf b = {0};
+	buf_str(&b, ev->shape->event_id == 1 ? STR("Cmdlet suceeded. Cmdlet ") : STR("Cmdlet failed. Cmdlet "));
+	buf_str(&b, cmdlet);
+	buf_lit(&b, ", parameters ");
+	buf_str(&b, parameters);
+	buf_byte(&b, '.');
+	struct str kept = arena_str(ev->arena, buf_view(&b));
+	*ret = value_str(kept.p ? kept : (struct str){"", 0});
+	buf_done(&b);
+}
+
+static void decode(struct event *ev, uint32_t column, struct value *ret)
+{
+	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	if (column < SYS_COUNT) sys_value(c, (enum sys_field)column, ret);
+	else if (column == ALIAS_TIME) sys_value(c, SYS_TIME, ret);
+	else if (column - FIRST_LEAF < c->n_leaves) {
+		const struct leaf *l = &c->leaves[column - FIRST_LEAF];
+		parts_value(&c->chunk, &c->content, l->parts, l->n_parts, ret);
+	} else exchange_value(ev, column - FIRST_LEAF - c->n_leaves, ret);
+}
+
+static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
+{
+	const struct reader_cursor *c = ev->impl;
+	uint64_t from = ev->records[0].offset, to = from + ev->records[0].length;
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < c->chunk.n_contexts && n < max; i++) {
+		uint64_t at = c->offset + c->chunk.contexts[i].offset;
+		/* Definitions inside the record itself are cited with it. */
+		if (at < from || at >= to) ret[n++] = (struct range){at, c->chunk.contexts[i].length};
+	}
+	return n;
+}
+
+static void json(struct event *ev, struct buf *out)
+{
+	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	evtx_json(&c->chunk, &c->root, out);
+}
+
+static const struct event_ops ops = {decode, contexts, json};
+
+/* The record as an event. False: it cannot be one, chunk.why says why. */
+static bool make_event(struct reader_cursor *c, const struct place *place)
+{
+	const uint8_t *p = c->chunk.p + place->at;
+	bool has;
+	c->chunk.nodes = 0;
+	c->chunk.n_contexts = 0;
+	c->chunk.why = NULL;
+	if (!binxml_instance(&c->chunk, place->at + EVTX_RECORD_HEAD, place->at + place->size - 4, 0, &c->root)) return false;
+	if (!find_content(c)) return false;
+	const struct shape *shape = shape_of(c);
+	struct value *cells = shape ? arena_calloc(&c->arena, shape->n_columns, sizeof *cells) : NULL;
+	if (!cells) {
+		c->chunk.why = "out of the memory set aside for one block";
+		return false;
+	}
+	c->record = (struct record_ref){.offset = c->offset + place->at, .length = place->size, .bytes = p};
+	c->event = (struct event){.shape = shape, .cells = cells, .arena = &c->arena, .ops = &ops, .impl = c, .time = event_time(c, p),
+		.records = &c->record, .n_records = 1, .flags = c->recovered ? EVENT_RECOVERED : 0, .batch = c->batch};
+	c->event.record_id = sys_number(c, SYS_RECORD_ID, &has);
+	c->event.has_record_id = has;
+	if (!has) {
+		c->event.record_id = le64_at(p + 8);
+		c->event.has_record_id = true;
+	}
+	return true;
+}
+
+/* --- the contract --- */
+
+static int sniff(struct str head, uint64_t size, struct str path)
+{
+	(void)size;
+	if (str_starts(head, (struct str){"ElfFile\0", 8})) return 100;
+	if (str_starts(head, (struct str){"ElfChnk\0", 8})) return 90;
+	if (head.n > EVTX_FILE_HEADER + 8 && !memcmp(head.p + EVTX_FILE_HEADER, "ElfChnk\0", 8)) return 90;
+	return str_ends(path, STR(".evtx")) && memmem(head.p, head.n, "ElfChnk\0", 8) ? 80 : 0;
+}
+
+static struct reader *reader_open(struct input *in, const struct reader_options *options, struct fault *f)
+{
+	struct reader *r = xcalloc(1, sizeof *r);
+	uint8_t head[EVTX_FILE_HEADER];
+	r->in = in;
+	r->options = options;
+	pthread_mutex_init(&r->lock, NULL);
+	arena_init(&r->notes, 4 << 20);
+	r->report.arena = &r->notes;
+	int64_t n = input_pread(in, head, 8, 0, f);
+	r->no_header = n < 8 || memcmp(head, "ElfFile", 8);
+	/* A file that begins with a chunk has lost its header. */
+	if (n == 8 && !memcmp(head, "ElfChnk", 8)) return r;
+	n = input_next(in, head, sizeof head, f);
+	if (n < 0) {
+		arena_done(&r->notes);
+		free(r);
+		return NULL;
+	}
+	if (r->no_header) report_damage(&r->report, 0, (uint64_t)n, "no file header");
+	else if (n < EVTX_FILE_HEADER) report_damage(&r->report, 0, (uint64_t)n, "file cut off in its header");
+	else r->report.header += (uint64_t)n;
+	if (!r->no_header && n == EVTX_FILE_HEADER) {
+		uint32_t flags = le32_at(head + 120);
+		if (!(flags & 4) && crc32_of(0, head, 120) != le32_at(head + 124)) report_note(&r->report, 0, "wrong checksum of the file header");
+		if (flags & 1) report_note(&r->report, 0, "the file was not closed properly (dirty)");
+	}
+	return r;
+}
+
+static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *shapes)
+{
+	struct reader_cursor *c = xcalloc(1, sizeof *c);
+	c->r = r;
+	c->shapes = shapes;
+	c->store = template_store_new();
+	arena_init(&c->arena, ARENA_BUDGET);
+	c->block = xcalloc(1, EVTX_CHUNK + EVTX_PAD);
+	c->places = xmalloc(PLACES_MAX * sizeof *c->places);
+	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
+	return c;
+}
+
+/* Takes the next block of the file. False at the end. */
+static bool next_chunk(struct reader_cursor *c)
+{
+	struct reader *r = c->r;
+	struct fault f = FAULT_INIT;
+	pthread_mutex_lock(&r->lock);
+	c->offset = r->in->at;
+	int64_t n = r->failed ? 0 : input_next(r->in, c->block, EVTX_CHUNK, &f);
+	if (n < 0) {
+		r->failed = true;
+		report_damage(&r->report, c->offset, r->in->size - c->offset, "read error");
+	}
+	c->batch = r->next_batch++;
+	c->chunk.n = n > 0 ? (uint32_t)n : 0;
+	if (n > 0) walk_chunk(c);
+	pthread_mutex_unlock(&r->lock);
+	return n > 0;
+}
+
+static struct event *cursor_next(struct reader_cursor *c)
+{
+	for (;;) {
+		while (c->next_place < c->n_places) {
+			const struct place *place = &c->places[c->next_place++];
+			if (c->arena.used > ARENA_BUDGET / 4) arena_reset(&c->arena);
+			bool ok = make_event(c, place);
+			pthread_mutex_lock(&c->r->lock);
+			count_record(c, place, ok ? NULL : c->chunk.why ? c->chunk.why : "cannot be read");
+			c->r->report.n_events += ok;
+			pthread_mutex_unlock(&c->r->lock);
+			if (ok) return &c->event;
+		}
+		arena_reset(&c->arena);
+		if (!next_chunk(c)) return NULL;
+	}
+}
+
+static void cursor_free(struct reader_cursor *c)
+{
+	template_store_free(c->store);
+	arena_done(&c->arena);
+	free(c->block);
+	free(c->places);
+	free(c);
+}
+
+static void finish(struct reader *r, struct source_report *ret)
+{
+	struct arena *arena = ret->arena;
+	/* Notes move to the caller's arena. */
+	for (size_t i = 0; i < r->report.notes.n; i++) {
+		struct str kept = arena_str(arena, r->report.notes.v[i].text);
+		r->report.notes.v[i].text = kept.p ? kept : STR("");
+	}
+	*ret = r->report;
+	ret->arena = arena;
+	ret->parameters = STR("format=evtx");
+	r->report = (struct source_report){.arena = &r->notes};
+}
+
+static void reader_free(struct reader *r)
+{
+	report_done(&r->report);
+	arena_done(&r->notes);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+const struct reader_ops evtx_reader_ops = {
+	.format = "evtx", .what = "Windows event log (EVTX)", .max_cursors = 64, .sniff = sniff, .open = reader_open, .cursor_new = cursor_new,
+	.next = cursor_next, .cursor_free = cursor_free, .finish = finish, .free = reader_free,
+};

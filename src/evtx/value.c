@@ -1,0 +1,178 @@
+/* value.c: substitution values to values with text, in the forms of the common EVTX tools (doc/format-evtx.md). */
+#include "evtx/evtx_internal.h"
+#include "text/utf.h"
+#include <stdio.h>
+
+static struct str keep(struct arena *a, const char *p, size_t n)
+{
+	struct str s = arena_str(a, (struct str){p, n});
+	return s.p ? s : (struct str){"", 0};
+}
+
+/* UTF-16 up to the first NUL. */
+static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a)
+{
+	size_t n = bytes / 2, end = 0;
+	while (end < n && (p[end * 2] | p[end * 2 + 1])) end++;
+	struct str s = utf16le_arena(a, p, end, UTF_LONE_REPLACE, NULL);
+	return s.p ? s : (struct str){"", 0};
+}
+
+/* Windows-1252 without NULs. */
+static struct str ansi_text(const uint8_t *p, size_t n, struct arena *a)
+{
+	static const uint16_t high[32] = {0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
+		0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178};
+	char *out = arena_alloc(a, n * 3 + 4);
+	size_t o = 0;
+	for (size_t i = 0; out && i < n; i++)
+		if (p[i]) o += utf8_put(p[i] >= 0x80 && p[i] < 0xa0 ? high[p[i] - 0x80] : p[i], out + o);
+	return out ? (struct str){out, o} : (struct str){"", 0};
+}
+
+static struct str hex_text(uint64_t v, struct arena *a)
+{
+	char out[20];
+	return keep(a, out, (size_t)snprintf(out, sizeof out, "0x%llx", (unsigned long long)v));
+}
+
+static struct str guid_text(const uint8_t *p, struct arena *a)
+{
+	char out[40];
+	return keep(a, out, (size_t)snprintf(out, sizeof out, "%08X-%04X-%04X-%02X%02X-%02X%02X%02X%02X%02X%02X", le32_at(p), le16_at(p + 4), le16_at(p + 6),
+		p[8], p[9], p[10], p[11], p[12], p[13], p[14], p[15]));
+}
+
+static struct str sid_text(const uint8_t *p, size_t n, struct arena *a)
+{
+	char out[300];
+	if (n < 8 || n != 8 + 4u * p[1] || p[1] > 15) return (struct str){"", 0};
+	uint64_t authority = 0;
+	for (int i = 2; i < 8; i++) authority = authority << 8 | p[i];
+	int o = snprintf(out, sizeof out, "S-%u-%llu", p[0], (unsigned long long)authority);
+	for (unsigned i = 0; i < p[1]; i++) o += snprintf(out + o, sizeof out - (size_t)o, "-%u", le32_at(p + 8 + 4 * i));
+	return keep(a, out, (size_t)o);
+}
+
+static struct str filetime_text(uint64_t v, struct arena *a)
+{
+	char out[ETIME_MAX];
+	struct etime t = etime_from_filetime(v);
+	if (!t.present) t = (struct etime){-11644473600, 0, 7, true};
+	return keep(a, out, etime_print(t, 6, out));
+}
+
+static struct str systemtime_text(const uint8_t *p, struct arena *a)
+{
+	char out[ETIME_MAX];
+	struct civil c = {le16_at(p), le16_at(p + 2), le16_at(p + 6), le16_at(p + 8), le16_at(p + 10), le16_at(p + 12)};
+	struct etime t;
+	if (!etime_from_civil(&c, le16_at(p + 14) % 1000u * 1000000u, 3, &t)) t = (struct etime){-11644473600, 0, 3, true};
+	return keep(a, out, etime_print(t, 6, out));
+}
+
+static struct str binary_text(const uint8_t *p, size_t n, struct arena *a)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out = arena_alloc(a, n * 2 + 1);
+	if (!out) return (struct str){"", 0};
+	for (size_t i = 0; i < n; i++) out[i * 2] = digits[p[i] >> 4], out[i * 2 + 1] = digits[p[i] & 15];
+	return (struct str){out, n * 2};
+}
+
+bool slot_empty(const struct slot *s)
+{
+	if (s->type == EVTX_NULL || !s->n) return true;
+	return s->type == EVTX_STRING && s->n >= 2 && !(s->p[0] | s->p[1]);
+}
+
+/* One item of a fixed-width array. */
+static uint32_t item_size(uint8_t type)
+{
+	switch (type) {
+	case EVTX_INT8: case EVTX_UINT8: return 1;
+	case EVTX_INT16: case EVTX_UINT16: return 2;
+	case EVTX_INT32: case EVTX_UINT32: case EVTX_FLOAT: case EVTX_BOOL: case EVTX_HEX32: return 4;
+	case EVTX_INT64: case EVTX_UINT64: case EVTX_DOUBLE: case EVTX_FILETIME: case EVTX_HEX64: case EVTX_SIZE: return 8;
+	case EVTX_GUID: case EVTX_SYSTEMTIME: return 16;
+	default: return 0;
+	}
+}
+
+/* Cuts the next item off an array; false at its end. */
+static bool next_item(struct slot *rest, struct slot *item)
+{
+	uint8_t type = rest->type & 0x7f;
+	uint32_t n = 0, skip;
+	if (!rest->n) return false;
+	if (type == EVTX_STRING) {
+		while (n + 1 < rest->n && (rest->p[n] | rest->p[n + 1])) n += 2;
+		skip = n + 2;
+	} else if (type == EVTX_ANSI) {
+		while (n < rest->n && rest->p[n]) n++;
+		skip = n + 1;
+	} else if (type == EVTX_SID) {
+		n = skip = rest->n >= 8 ? 8 + 4u * rest->p[1] : rest->n;
+	} else {
+		n = skip = item_size(type) ? item_size(type) : rest->n;
+	}
+	if (n > rest->n) n = rest->n;
+	if (skip > rest->n) skip = rest->n;
+	*item = (struct slot){rest->p, (uint16_t)n, type};
+	rest->p += skip;
+	rest->n = (uint16_t)(rest->n - skip);
+	return true;
+}
+
+static void array_value(const struct slot *s, struct arena *a, struct value *ret)
+{
+	struct slot rest = *s, item;
+	uint32_t n = 0;
+	while (next_item(&rest, &item)) n++;
+	struct value *items = arena_calloc(a, n ? n : 1, sizeof *items);
+	if (!items) {
+		*ret = (struct value){.kind = VALUE_ABSENT};
+		return;
+	}
+	rest = *s;
+	for (uint32_t i = 0; i < n && next_item(&rest, &item); i++) slot_value(&item, a, &items[i]);
+	if (!n) *ret = value_str((struct str){"", 0});
+	else if (n == 1) *ret = items[0];
+	else *ret = (struct value){.kind = VALUE_LIST, .n = n, .items = items};
+}
+
+void slot_value(const struct slot *s, struct arena *a, struct value *ret)
+{
+	const uint8_t *p = s->p;
+	uint32_t need = item_size(s->type);
+	*ret = value_str((struct str){"", 0});
+	if (s->type & EVTX_ARRAY) {
+		array_value(s, a, ret);
+		return;
+	}
+	if (s->type == EVTX_SIZE ? s->n != 4 && s->n != 8 : need && s->n < need) return; /* too short for its type: nothing to show */
+	switch (s->type) {
+	case EVTX_STRING: ret->text = string_text(p, s->n, a); return;
+	case EVTX_ANSI: ret->text = ansi_text(p, s->n, a); return;
+	case EVTX_INT8: *ret = value_int((int8_t)p[0]); return;
+	case EVTX_UINT8: *ret = value_uint(p[0]); return;
+	case EVTX_INT16: *ret = value_int((int16_t)le16_at(p)); return;
+	case EVTX_UINT16: *ret = value_uint(le16_at(p)); return;
+	case EVTX_INT32: *ret = value_int((int32_t)le32_at(p)); return;
+	case EVTX_UINT32: *ret = value_uint(le32_at(p)); return;
+	case EVTX_INT64: *ret = value_int((int64_t)le64_at(p)); return;
+	case EVTX_UINT64: *ret = value_uint(le64_at(p)); return;
+	case EVTX_FLOAT: { uint32_t bits = le32_at(p); float f; memcpy(&f, &bits, 4); struct value v = {.kind = VALUE_REAL, .r = (double)f}; ret->text = value_text(&v, a); return; }
+	case EVTX_DOUBLE: { uint64_t bits = le64_at(p); double f; memcpy(&f, &bits, 8); struct value v = {.kind = VALUE_REAL, .r = f}; ret->text = value_text(&v, a); return; }
+	case EVTX_BOOL: *ret = (struct value){.kind = VALUE_BOOL, .b = le32_at(p) != 0}; return;
+	case EVTX_BINARY: ret->text = binary_text(p, s->n, a); return;
+	case EVTX_GUID: ret->text = guid_text(p, a); return;
+	case EVTX_SIZE: ret->text = hex_text(s->n == 4 ? le32_at(p) : le64_at(p), a); return;
+	case EVTX_FILETIME: ret->text = filetime_text(le64_at(p), a); return;
+	case EVTX_SYSTEMTIME: ret->text = systemtime_text(p, a); return;
+	case EVTX_SID: ret->text = sid_text(p, s->n, a); return;
+	case EVTX_HEX32: ret->text = hex_text(le32_at(p), a); return;
+	case EVTX_HEX64: ret->text = hex_text(le64_at(p), a); return;
+	default: return;
+	}
+}
