@@ -179,7 +179,8 @@ static bool tell(const char *path, const struct source_report *r)
 		app_error("%s: %llu bytes at offset %llu not read: %.*s", path, (unsigned long long)r->damage.v[i].length,
 			(unsigned long long)r->damage.v[i].offset, STR_FMT(r->damage.v[i].reason));
 	if (r->damage.n > 20) app_error("%s: and %llu more damaged ranges", path, (unsigned long long)(r->damage.n - 20 + r->more_damage));
-	return r->damaged == 0;
+	if (r->limited) app_error("%s: %llu records could be read only in part or not at all (exhibit scan --stats says which)", path, (unsigned long long)r->limited);
+	return r->damaged == 0 && r->limited == 0;
 }
 
 static int read_source(struct settings *s, const char *path)

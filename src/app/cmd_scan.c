@@ -318,7 +318,7 @@ static void view_done(struct run_view *v)
 static bool incomplete(const struct scan_results *r)
 {
 	for (uint32_t i = 0; i < r->n_sources; i++)
-		if (r->sources[i].report.damaged || r->sources[i].broken) return true;
+		if (r->sources[i].report.damaged || r->sources[i].report.limited || r->sources[i].broken) return true;
 	for (uint32_t i = 0; i < r->n_unread; i++)
 		if (r->unread[i].is_log) return true;
 	return false;

@@ -93,11 +93,9 @@ static void walk_chunk(struct reader_cursor *c)
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0;
 	uint32_t gap = at;   /* where bytes that belong to no record began */
-	bool whole = has_header;   /* no gap so far: records follow one another from the header on */
 	while (at + EVTX_RECORD_MIN <= n && c->n_places < PLACES_MAX) {
 		uint32_t size = record_size(p + at, n - at);
 		if (!size) {
-			whole = false;
 			/* Behind the last record lies free space: nothing there is a live record of an intact chunk. */
 			if (has_header && gap == at && at >= free && free >= EVTX_CHUNK_HEADER) break;
 			at += 8;
@@ -111,11 +109,10 @@ static void walk_chunk(struct reader_cursor *c)
 		at += size;
 		gap = at;
 	}
-	(void)whole;
 	if (gap < n) {
-		bool slack = has_header && c->n_places && gap >= free;
-		if (slack || all_zero(p + gap, n - gap)) r->report.slack += n - gap;
-		else report_damage(&r->report, c->offset + gap, n - gap, n < EVTX_CHUNK ? "chunk cut off" : "no record");
+		bool cut = n < EVTX_CHUNK, slack = has_header && c->n_places && gap >= free;
+		if (!cut && (slack || all_zero(p + gap, n - gap))) r->report.slack += n - gap;
+		else report_damage(&r->report, c->offset + gap, n - gap, cut ? "chunk cut off" : "no record");
 	}
 }
 
@@ -124,11 +121,12 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 	struct reader *r = c->r;
 	const uint8_t *p = c->chunk.p + place->at;
 	struct etime written = etime_from_filetime(le64_at(p + 16));
+	/* A whole record of which the content cannot be read is still a record; that it could not is said and counted. */
 	if (why) {
-		report_damage(&r->report, c->offset + place->at, place->size, why);
-		return;
+		report_note(&r->report, c->offset + place->at, "record %llu: %s", (unsigned long long)le64_at(p + 8), why);
+		r->report.limited++;
 	}
-	if (c->recovered) r->report.recovered += place->size, r->report.n_recovered++;
+	if (c->recovered || why) r->report.recovered += place->size, r->report.n_recovered++;
 	else r->report.records += place->size;
 	r->report.n_records++;
 	if (!written.present) return;
