@@ -30,8 +30,12 @@
  * CORR_CITE_END, with `evidence_total` and the RFC 6962 root (leaves: the records' SHA-256, in order of arrival).
  *
  * Memory: all state lives in `state_memory`; it is exact while it fits. When it is full, groups whose window emptied go first (no loss).
- * Then groups of event_count and value_count move into sketches (corr_stats.error_*), whose findings say "approximate" in
- * extra_json; groups of other types are evicted, longest silent first. All of it is counted in corr_stats. */
+ * Then the longest silent are evicted (of a sample). For event_count and value_count with a lower bound a sketch goes on counting
+ * (corr_stats.error_*): new keys are counted there alone, until the estimate is half of what the condition wants; then the key
+ * gets a group again. A finding that counts events which only the sketch knows (by its lower confidence bound) says
+ * "approximate" and "uncited" in extra_json. All of it is counted in corr_stats.
+ * Values of more than 1,024 bytes are told apart by their beginning and SHA-256; distinct values by keyed 64-bit fingerprints (one
+ * in ten million windows of a million values may count one too few). */
 #pragma once
 #include "base/fault.h"
 #include "event/finding.h"
@@ -114,8 +118,8 @@ struct corr_stats {
 	uint64_t uncited;            /* contributing records whose reference was lost for memory */
 	uint64_t forced_early;       /* released before the watermark for memory */
 	size_t memory, memory_peak;  /* bytes of state in use */
-	/* Of the sketches: an event count is never too low, and too high by at most error_count x (sketched events of that rule in the
-	 * window) with probability 98 %; a distinct count is off by the relative standard error error_distinct, and may be too high. */
+	/* Of the sketches: a count is never too low, and too high by at most error_count x (sketched events of that rule in the
+	 * window) with probability 98 %; a distinct count has the relative standard error error_distinct, and may be too high. */
 	double error_count, error_distinct;
 };
 void correlate_stats(const struct correlate *c, struct corr_stats *ret);

@@ -93,7 +93,7 @@ struct group {                   /* 64 bytes */
 	uint16_t head_at, tail_at; /* entries taken from the head chunk; entries in the tail chunk */
 	uint32_t n;              /* entries in the window */
 	uint32_t episode;        /* open finding, 0 = none */
-	uint32_t aux;            /* type's own state, in the pool */
+	uint32_t aux;            /* type's own state, in the pool; event_count: struct base */
 	uint32_t distinct;       /* value_count: values in the window */
 	uint16_t corr;
 	uint8_t live, key_n;     /* live: enum group_life; key_n: bytes of the key kept here; KEY_FAR: in the pool */
@@ -101,6 +101,10 @@ struct group {                   /* 64 bytes */
 		char key[24];
 		struct { uint32_t at, n; } far;
 	};
+};
+struct base {                    /* events of the key that only the sketch knows of, at least */
+	int64_t time;            /* when it got a group of its own */
+	uint32_t n;
 };
 struct pair {                    /* a value that occurs in a group's window */
 	uint64_t value;          /* keyed 64-bit fingerprint of the value or tuple */
@@ -274,6 +278,8 @@ void sketch_free(struct sketch *s);
 /* Adds one event (its value, for value_count) of the key and returns the estimate over the window. */
 double sketch_add(struct correlate *c, struct corr *k, uint64_t key_hash, uint64_t value_hash, int64_t time);
 double sketch_estimate(struct correlate *c, struct corr *k, uint64_t key_hash, int64_t time);
+/* What a count may be too high by, with probability 98 %. */
+double sketch_noise(const struct corr *k);
 /* The correlation's sketch, made on first need. False when its threshold is beyond what sketches can tell. */
 bool sketch_ready(struct correlate *c, struct corr *k);
 /* Bytes to set aside for all sketches. */

@@ -128,6 +128,13 @@ static void raise(struct correlate *c, struct corr *k, struct group *g, bool aga
 	record_drop(c, f.record);
 }
 
+/* Events that only the sketch knows of, while they may be in the window. */
+static uint32_t base_of(const struct correlate *c, const struct corr *k, const struct group *g)
+{
+	const struct base *b = g->aux && k->c->type == CORRELATE_EVENT_COUNT ? pool_at(&c->pool, g->aux) : NULL;
+	return b && within(k, b->time, c->event_time) ? b->n : 0;
+}
+
 static void collect(struct correlate *c, struct corr *k, struct group *g, struct episode *e)
 {
 	if (k->temporal) {
@@ -136,6 +143,15 @@ static void collect(struct correlate *c, struct corr *k, struct group *g, struct
 	}
 	struct window_walk w = window_walk(g);
 	for (struct entry *i; (i = window_walk_next(c, k, &w));) episode_append(c, k, e, i->time, e->digits, i->record);
+}
+
+static void add_base(struct correlate *c, const struct corr *k, const struct group *g, struct episode *e)
+{
+	uint32_t n = base_of(c, k, g);
+	e->approximate = n > 0;
+	e->count += n;
+	e->records += n;
+	e->uncited += n;
 }
 
 /* The condition holds and no finding is open. */
@@ -148,6 +164,7 @@ static bool open_episode(struct correlate *c, struct corr *k, struct group *g, u
 	}
 	g->episode = at;
 	collect(c, k, g, episode_at(c, at));
+	add_base(c, k, g, episode_at(c, at));
 	if (!k->needs_window) window_clear(c, k, g);
 	return true;
 }
@@ -209,7 +226,7 @@ static bool enter(struct correlate *c, struct corr *k, struct group *g, uint32_t
 
 static double value_of(struct correlate *c, struct corr *k, struct group *g)
 {
-	if (k->c->type == CORRELATE_EVENT_COUNT) return g->n;
+	if (k->c->type == CORRELATE_EVENT_COUNT) return (double)g->n + base_of(c, k, g);
 	return k->c->type == CORRELATE_VALUE_COUNT ? g->distinct : numbers_value(c, k, g);
 }
 
@@ -245,39 +262,26 @@ static void fire_temporal(struct correlate *c, struct corr *k, uint32_t index, c
 	settle(c, k, index, f, holds, value);
 }
 
-/* No room for the key's group: it is counted in the sketch, and gets a group once the estimate reaches the threshold. */
-static void fire_sketched(struct correlate *c, struct corr *k, const struct firing *f, const struct brought *b)
+static uint32_t group_force(struct correlate *c, struct corr *k)
 {
-	uint32_t hash;
-	if (f->inner || !sketch_ready(c, k)) {
-		c->stats.evicted_events++;
-		return;
-	}
-	double estimate = sketch_add(c, k, hash_bytes(c->key.p, c->key.n), b->value, c->event_time);
+	uint32_t hash, index = group_find(c, k, true, &hash);
+	return index || !make_room(c) ? index : group_find(c, k, true, &hash);
+}
+
+/* No room for the key's group: it is counted in the sketch, and gets a group, at the cost of a long silent one, once the
+ * estimate is half of what the condition wants. Returns the group, or 0. */
+static uint32_t fire_sketched(struct correlate *c, struct corr *k, const struct firing *f, const struct brought *b)
+{
+	if (f->inner || !sketch_ready(c, k)) return group_force(c, k);
+	double estimate = sketch_add(c, k, hash_bytes(c->key.p, c->key.n), b->value, c->event_time), surely = estimate - 1 - sketch_noise(k);
 	c->stats.sketched_events++;
-	if (estimate < k->lower) return;
-	c->budget.privileged = true;
-	make_room(c);
-	uint32_t index = group_find(c, k, true, &hash);
-	c->budget.privileged = false;
-	if (!index) return;
+	if (estimate * 2 < k->lower) return 0;
+	uint32_t index = group_force(c, k);
+	if (!index || surely < 1 || k->c->type != CORRELATE_EVENT_COUNT) return index;
 	struct group *g = group_at(c, index);
-	g->live = GROUP_PINNED;
-	g->last = c->event_time;
-	uint32_t at = episode_open(c, k, index, estimate);
-	if (at) {
-		struct episode *e = episode_at(c, at);
-		g->episode = at;
-		e->approximate = true;
-		episode_append(c, k, e, c->event_time, digits_now(c), record_current(c));
-		e->count = (uint64_t)estimate;
-		e->records = e->count;
-		if (c->options.every || c->options.announce) episode_put(c, k, g, e, c->options.every);
-		raise(c, k, g, false);
-	} else {
-		episode_put_alone(c, k, g, estimate);
-	}
-	g->live = GROUP_LIVE;
+	g->aux = pool_take(&c->pool, sizeof(struct base));
+	if (g->aux) *(struct base *)pool_at(&c->pool, g->aux) = (struct base){c->event_time, surely < 1e9 ? (uint32_t)surely : 1000000000};
+	return index;
 }
 
 void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f)
@@ -292,11 +296,9 @@ void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f)
 	/* A key that the sketch knows stays there until the sketch has forgotten it: its count is never too low. */
 	bool make = !k->sketch || sketch_estimate(c, k, hash_bytes(c->key.p, c->key.n), c->event_time) == 0;
 	uint32_t index = group_find(c, k, make, &hash);
-	if (!index) {
-		if (k->by_count) fire_sketched(c, k, f, &b);
-		else c->stats.evicted_events++;
-		return;
-	}
+	if (!index && k->by_count) index = fire_sketched(c, k, f, &b);
+	else if (!index) c->stats.evicted_events++;
+	if (!index) return;
 	struct group *g = group_at(c, index);
 	uint8_t life = g->live;
 	g->live = GROUP_PINNED;

@@ -1,8 +1,9 @@
 /* sketch.c: counting where memory has no room for a group of one's own.
  *
- * Count-min: four rows of cells, a key adds to one cell in each; the least of its four is never too low. A window that slides is
- * kept as five panes of a quarter timespan, of which the oldest is forgotten as time goes on: the panes cover the window and up to a
- * quarter more. A cell is a counter, or, for distinct values, a small bitmap (linear counting: -m ln(zeros / m)), joined over panes. */
+ * Count-min: four rows of cells, a key adds to one cell in each (conservatively: only where the cell is the least of its four);
+ * the least is never too low. A window that slides is kept as five panes of a quarter timespan, of which the oldest is forgotten as
+ * time goes on: the panes cover the window and up to a quarter more. A cell is a counter, or, for distinct values, a small bitmap
+ * (linear counting: -m ln(zeros / m)), joined over panes. A sketch decides who gets a group; alone it never makes a finding. */
 #include "correlate/correlate_internal.h"
 #include <math.h>
 
@@ -94,15 +95,20 @@ static void move_to(struct sketch *s, int64_t time)
 	}
 }
 
-static double row_estimate(const struct sketch *s, unsigned row, uint64_t hash)
+static uint64_t pane_count(const struct sketch *s, unsigned pane, uint64_t hash)
 {
-	uint64_t joined[MAX_BITS / 64] = {0}, sum = 0, set = 0;
-	for (unsigned p = 0; p < PANES; p++) {
-		const uint64_t *v = cell(s, p, row, hash);
-		if (!s->distinct) sum += *v;
-		for (uint32_t w = 0; s->distinct && w < s->words; w++) joined[w] |= v[w];
-	}
-	if (!s->distinct) return (double)sum;
+	uint64_t least = *cell(s, pane, 0, hash);
+	for (unsigned r = 1; r < ROWS; r++)
+		if (*cell(s, pane, r, hash) < least) least = *cell(s, pane, r, hash);
+	return least;
+}
+
+/* Distinct values in one row's cell, over all panes. */
+static double row_distinct(const struct sketch *s, unsigned row, uint64_t hash)
+{
+	uint64_t joined[MAX_BITS / 64] = {0}, set = 0;
+	for (unsigned p = 0; p < PANES; p++)
+		for (uint32_t w = 0; w < s->words; w++) joined[w] |= cell(s, p, row, hash)[w];
 	for (uint32_t w = 0; w < s->words; w++) set += (uint64_t)__builtin_popcountll(joined[w]);
 	double m = s->words * 64, zeros = m - (double)set;
 	return zeros < 1 ? m * log(m) : -m * log(zeros / m);
@@ -110,12 +116,28 @@ static double row_estimate(const struct sketch *s, unsigned row, uint64_t hash)
 
 static double estimate(const struct sketch *s, uint64_t hash)
 {
-	double least = row_estimate(s, 0, hash);
-	for (unsigned r = 1; r < ROWS; r++) {
-		double e = row_estimate(s, r, hash);
+	uint64_t count = 0;
+	double least = 1e300;
+	if (!s->distinct) {
+		for (unsigned p = 0; p < PANES; p++) count += pane_count(s, p, hash);
+		return (double)count;
+	}
+	for (unsigned r = 0; r < ROWS; r++) {
+		double e = row_distinct(s, r, hash);
 		if (e < least) least = e;
 	}
 	return least;
+}
+
+static void add(struct sketch *s, unsigned pane, uint64_t hash, uint64_t value)
+{
+	uint64_t least = s->distinct ? 0 : pane_count(s, pane, hash);
+	for (unsigned r = 0; r < ROWS; r++) {
+		uint64_t *v = cell(s, pane, r, hash);
+		if (s->distinct) v[(value >> 6) % s->words] |= 1ull << (value & 63);
+		else if (*v == least) ++*v;
+	}
+	s->added[pane]++;
 }
 
 double sketch_add(struct correlate *c, struct corr *k, uint64_t key_hash, uint64_t value_hash, int64_t time)
@@ -126,12 +148,7 @@ double sketch_add(struct correlate *c, struct corr *k, uint64_t key_hash, uint64
 	if (time > s->last) s->last = time;
 	move_to(s, s->last);
 	unsigned pane = (unsigned)(((s->newest % PANES) + PANES) % PANES);
-	s->added[pane]++;
-	for (unsigned r = 0; r < ROWS; r++) {
-		uint64_t *v = cell(s, pane, r, key_hash);
-		if (s->distinct) v[(value_hash >> 6) % s->words] |= 1ull << (value_hash & 63);
-		else ++*v;
-	}
+	add(s, pane, key_hash, value_hash);
 	return estimate(s, key_hash);
 }
 
@@ -142,6 +159,13 @@ double sketch_estimate(struct correlate *c, struct corr *k, uint64_t key_hash, i
 	if (time > s->last) s->last = time;
 	move_to(s, s->last);
 	return estimate(s, key_hash);
+}
+
+double sketch_noise(const struct corr *k)
+{
+	uint64_t n = 0;
+	for (unsigned p = 0; p < PANES; p++) n += k->sketch->added[p];
+	return 2.718281828 / ((double)k->sketch->mask + 1) * (double)n;
 }
 
 /* Standard error of linear counting with m bits at n values: sqrt(m (e^t - t - 1)) / n, t = n / m. */

@@ -157,6 +157,10 @@ void window_clear(struct correlate *c, struct corr *k, struct group *g)
 {
 	while (g->n) pop(c, k, g);
 	if (k->stride == 24) numbers_free(c, k, g);
+	if (k->c->type == CORRELATE_EVENT_COUNT && g->aux) {
+		pool_give(&c->pool, g->aux, sizeof(struct base));
+		g->aux = 0;
+	}
 }
 
 struct window_walk window_walk(const struct group *g) { return (struct window_walk){g->head, g->head_at, g->n}; }
@@ -217,7 +221,7 @@ static void evict(struct correlate *c, uint32_t index)
 static bool evict_some(struct correlate *c, bool open_too)
 {
 	uint32_t victims[VICTIMS], n = 0, seen = 0;
-	for (uint32_t looked = 0; looked < c->groups.n && seen < SAMPLE; looked++) {
+	for (uint32_t looked = 1; looked < c->groups.n && seen < SAMPLE; looked++) {
 		if (++c->hand >= c->groups.n) c->hand = 1;
 		struct group *g = group_at(c, c->hand);
 		if (g->live != GROUP_LIVE || (g->episode && !open_too)) continue;
