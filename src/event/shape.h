@@ -17,7 +17,7 @@ struct column {
 };
 
 struct shape {
-	uint32_t id;                  /* dense within its table, from 0 */
+	uint32_t id;                  /* dense within its table, from 0; UINT32_MAX in a shape outside of any table: the matcher then keeps nothing in it */
 	uint32_t n_columns, n_bindings;
 	const struct column *columns;
 	const struct logsource_binding *bindings;

@@ -85,7 +85,9 @@ static enum verdict bool_holds(const struct leaf_context *c, const struct leaf *
 {
 	if (v->kind == VALUE_BOOL) return verdict_of(v->b == l->truth);
 	if (v->kind != VALUE_STR) return VERDICT_NO;
-	if (str_eq_nocase(v->text, l->truth ? STR("true") : STR("false"))) return VERDICT_YES;
+	struct str text = folded(c, v->text, false);
+	if (!text.p) return VERDICT_UNDECIDED;
+	if (str_eq(text, l->truth ? STR("true") : STR("false"))) return VERDICT_YES;
 	return renamed_holds(c, l, v->text);
 }
 

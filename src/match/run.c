@@ -1,25 +1,62 @@
-/* run.c: one thread's matcher. See match.h. */
-#include "match/plan_internal.h"
+/* run.c: one thread's matcher: an event through its program. See match.h and program_internal.h.
+ *
+ * Everything remembered about an event is tagged with its number (epoch), so that nothing has to be cleared between events.
+ * Nothing is allocated per event but folded copies, in an arena that keeps its memory. */
+#include "match/program_internal.h"
 #include "match/walk_internal.h"
+#include "text/utf.h"
+
+enum { SCRATCH_BUDGET = 1 << 30, EPOCH_LAST = (1 << 30) - 1 };
+
+/* One scalar that is not null. */
+struct member {
+	struct value *value;
+	struct str text;      /* VALUE_STR at once, others when asked */
+	struct str folded;
+	bool has_text, has_folded;
+};
+/* What is known of an input in this event. */
+struct slot {
+	uint32_t epoch;
+	uint32_t n, room;
+	bool present, has_null, has_empty;
+	bool rest_done;
+	struct member first;
+	struct member *more;  /* [room]: the second and later ones */
+};
+struct outcome { uint32_t rule; int32_t binding; uint32_t verdict; };
 
 struct matcher {
 	struct plan *plan;
-	struct arena scratch;
-	struct hit *hits; /* [n_rules] */
-	uint8_t *seen;    /* [n_rules]: this event's verdict so far, plus one */
-	struct rule_coverage *coverage; /* [n_rules] */
-	uint32_t n_hits;
+	struct arena scratch; /* folded copies, further members; reset per event */
+	struct arena walked;  /* for slow_run and details */
+	struct event *ev;
+	const struct program *g;
+	uint32_t epoch;
+	bool failed;          /* a value could not be folded: the event is walked instead */
+	/* By test, input, tree of the largest program met so far; by epoch. */
+	uint32_t *tests;      /* epoch << 2 | verdict */
+	struct slot *slots;
+	uint32_t *trees;
+	uint32_t *found, *candidates;
+	uint32_t n_tests, n_inputs, n_trees, n_candidates;
+	int32_t *name_column; /* generic: first column of each name, -1 = none */
+	uint32_t n_names;
+	VEC(struct outcome) outcomes;
+	struct hit *hits;
+	/* Coverage: per program events and per cover class; hits and undecided per rule. */
+	VEC(uint64_t) events;
+	VEC(struct class_counts { uint64_t *v; }) classes;
+	struct rule_coverage *coverage;
 };
-
-enum { SCRATCH_BUDGET = 1 << 30 };
 
 struct matcher *matcher_new(struct plan *p)
 {
 	struct matcher *m = xcalloc(1, sizeof *m);
 	m->plan = p;
 	arena_init(&m->scratch, SCRATCH_BUDGET);
+	arena_init(&m->walked, SCRATCH_BUDGET);
 	m->hits = xcalloc(p->n_rules + 1, sizeof *m->hits);
-	m->seen = xcalloc(p->n_rules + 1, sizeof *m->seen);
 	m->coverage = xcalloc(p->n_rules + 1, sizeof *m->coverage);
 	return m;
 }
@@ -28,59 +65,445 @@ void matcher_free(struct matcher *m)
 {
 	if (!m) return;
 	arena_done(&m->scratch);
+	arena_done(&m->walked);
+	free(m->tests);
+	free(m->slots);
+	free(m->trees);
+	free(m->found);
+	free(m->candidates);
+	free(m->name_column);
+	vec_free(&m->outcomes);
 	free(m->hits);
-	free(m->seen);
+	for (size_t i = 0; i < m->classes.n; i++) free(m->classes.v[i].v);
+	vec_free(&m->classes);
+	vec_free(&m->events);
 	free(m->coverage);
 	free(m);
 }
 
-struct arena *matcher_scratch(struct matcher *m) { return &m->scratch; }
+struct arena *matcher_scratch(struct matcher *m) { return &m->walked; }
 struct plan *matcher_plan(struct matcher *m) { return m->plan; }
 
-static int by_rule(const void *a, const void *b)
+/* ---- room ---- */
+
+static void *grow(void *old, uint32_t *have, uint32_t want, size_t size)
 {
-	const struct hit *x = a, *y = b;
-	return (x->rule->index > y->rule->index) - (x->rule->index < y->rule->index);
+	char *p = xrealloc(old, want * size);
+	memset(p + *have * size, 0, (want - *have) * size);
+	*have = want;
+	return p;
 }
 
-static void try_rule(struct matcher *m, struct walk *w, uint32_t index, const struct logsource_binding *b)
+/* Room for the program's numbers; only when a larger program is met. */
+static void make_room(struct matcher *m, const struct program *g)
 {
-	const struct rule *r = m->plan->rules[index];
-	if (!m->seen[index]) m->coverage[index].events++;
-	if (m->seen[index] == 1 + VERDICT_YES) return;
-	w->leaf.binding = b;
-	enum verdict verdict = walk_node(w, r->condition);
-	if (verdict == VERDICT_YES) {
-		m->hits[m->n_hits++] = (struct hit){r, b ? b->ls : r->info.logsource, b};
-		m->coverage[index].hits++;
+	if (g->tests.n > m->n_tests) {
+		m->tests = grow(m->tests, &m->n_tests, (uint32_t)g->tests.n, sizeof *m->tests);
+		m->found = xrealloc(m->found, m->n_tests * sizeof *m->found);
 	}
-	if (m->seen[index] != 1 + VERDICT_UNDECIDED) {
-		m->coverage[index].undecided += verdict == VERDICT_UNDECIDED;
-		m->seen[index] = (uint8_t)(1 + verdict);
-	} else if (verdict == VERDICT_YES) {
-		m->coverage[index].undecided--;
-		m->seen[index] = 1 + VERDICT_YES;
+	if (g->inputs.n > m->n_inputs) m->slots = grow(m->slots, &m->n_inputs, (uint32_t)g->inputs.n, sizeof *m->slots);
+	if (g->trees.n > m->n_trees) {
+		m->trees = grow(m->trees, &m->n_trees, (uint32_t)g->trees.n, sizeof *m->trees);
+		m->candidates = xrealloc(m->candidates, m->n_trees * sizeof *m->candidates);
 	}
+	if (g->names.n > m->n_names) m->name_column = grow(m->name_column, &m->n_names, g->names.n, sizeof *m->name_column);
+}
+
+static void count_room(struct matcher *m, uint32_t program)
+{
+	while (m->events.n <= program) {
+		vec_push(&m->events, 0);
+		vec_push(&m->classes, (struct class_counts){NULL});
+	}
+	if (!m->classes.v[program].v) m->classes.v[program].v = xcalloc(m->g->covers.n + 1, sizeof(uint64_t));
+}
+
+static void next_epoch(struct matcher *m)
+{
+	if (m->epoch == EPOCH_LAST) {
+		if (m->n_tests) memset(m->tests, 0, m->n_tests * sizeof *m->tests);
+		if (m->n_trees) memset(m->trees, 0, m->n_trees * sizeof *m->trees);
+		for (uint32_t i = 0; i < m->n_inputs; i++) m->slots[i].epoch = 0;
+		m->epoch = 0;
+	}
+	m->epoch++;
+	m->n_candidates = 0;
+	m->outcomes.n = 0;
+	if (m->scratch.used) arena_reset(&m->scratch);
+}
+
+/* ---- inputs ---- */
+
+static inline struct member *member_at(struct slot *s, uint32_t i) { return i ? &s->more[i - 1] : &s->first; }
+
+static struct member *new_member(struct matcher *m, struct slot *s)
+{
+	if (!s->n) return &s->first;
+	if (s->n - 1 == s->room) {
+		uint32_t room = s->room ? s->room * 2 : 4;
+		struct member *more = arena_alloc(&m->scratch, room * sizeof *more);
+		if (!more) {
+			m->failed = true;
+			return NULL;
+		}
+		if (s->room) memcpy(more, s->more, s->room * sizeof *more);
+		s->more = more;
+		s->room = room;
+	}
+	return &s->more[s->n - 1];
+}
+
+static void add_scalar(struct matcher *m, struct slot *s, struct value *v)
+{
+	if (v->kind == VALUE_NULL) s->has_null = true;
+	if (v->kind == VALUE_NULL || v->kind == VALUE_ABSENT || v->kind == VALUE_LIST) return;
+	struct member *x = new_member(m, s);
+	if (!x) return;
+	x->value = v;
+	x->has_text = v->kind == VALUE_STR;
+	x->has_folded = false;
+	if (x->has_text) x->text = v->text;
+	s->has_empty |= x->has_text && !v->text.n;
+	s->n++;
+}
+
+static void add_cell(struct matcher *m, struct slot *s, struct value *cell)
+{
+	if (cell->kind == VALUE_ABSENT) return;
+	s->present = true;
+	if (cell->kind != VALUE_LIST) {
+		add_scalar(m, s, cell);
+		return;
+	}
+	for (uint32_t i = 0; i < cell->n; i++) add_scalar(m, s, &cell->items[i]);
+}
+
+static void add_keywords(struct matcher *m, struct slot *s)
+{
+	const struct shape *shape = m->ev->shape;
+	for (uint32_t i = 0; i < shape->n_columns; i++)
+		if (!shape->columns[i].hidden) add_cell(m, s, event_cell(m->ev, i));
+	if (!m->ev->raw.p) return;
+	struct value *raw = arena_alloc(&m->scratch, sizeof *raw);
+	if (!raw) {
+		m->failed = true;
+		return;
+	}
+	*raw = value_str(m->ev->raw);
+	add_cell(m, s, raw);
+}
+
+static void add_generic(struct matcher *m, struct slot *s, const struct feed *in)
+{
+	for (uint32_t i = 0; i < in->n; i++) {
+		int32_t column = m->name_column[m->g->refs.v[in->first + i]];
+		if (column < 0) continue;
+		for (; column >= 0; column = m->ev->shape->columns[column].next) add_cell(m, s, event_cell(m->ev, (uint32_t)column));
+		return;
+	}
+}
+
+static struct slot *load(struct matcher *m, uint32_t input)
+{
+	struct slot *s = &m->slots[input];
+	if (s->epoch == m->epoch) return s;
+	const struct feed *in = &m->g->inputs.v[input];
+	s->epoch = m->epoch;
+	s->n = s->room = 0;
+	s->present = s->has_null = s->has_empty = s->rest_done = false;
+	if (in->keywords) add_keywords(m, s);
+	else if (m->g->generic) add_generic(m, s, in);
+	else
+		for (uint32_t i = 0; i < in->n; i++) add_cell(m, s, event_cell(m->ev, m->g->refs.v[in->first + i]));
+	return s;
+}
+
+static inline struct str text_of(struct matcher *m, struct member *x)
+{
+	if (!x->has_text) {
+		x->text = value_text(x->value, m->ev->arena);
+		x->has_text = true;
+	}
+	return x->text;
+}
+
+/* With UTF_SLACK bytes to read behind it. */
+static struct str folded_of(struct matcher *m, struct member *x)
+{
+	if (x->has_folded) return x->folded;
+	struct str text = text_of(m, x);
+	char *p = arena_alloc(&m->scratch, UTF8_FOLD_ROOM(text.n));
+	x->has_folded = true;
+	x->folded = (struct str){p, p ? utf8_fold(text, p) : 0};
+	if (!p) m->failed = true, x->folded = (struct str){"", 0};
+	return x->folded;
+}
+
+/* For generic programs: where the event has the names that rules know. */
+static void find_names(struct matcher *m)
+{
+	const struct shape *s = m->ev->shape;
+	for (uint32_t i = 0; i < m->g->names.n; i++) m->name_column[i] = -1;
+	for (uint32_t i = s->n_columns; i-- > 0;) {
+		uint32_t *name = map_get(&m->g->names, s->columns[i].name);
+		if (name) m->name_column[*name] = (int32_t)i;
+	}
+}
+
+/* ---- scans ---- */
+
+static inline uint32_t yes_of(const struct matcher *m) { return m->epoch << 2 | VERDICT_YES; }
+
+/* What was found opens groups and trees. */
+static void open_posts(struct matcher *m, const uint32_t *found, uint32_t n)
+{
+	const struct program *g = m->g;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct test *t = &g->tests.v[found[i]];
+		for (uint32_t j = t->first_post; j < t->first_post + t->n_posts; j++) {
+			uint32_t what = g->refs.v[j];
+			if (!(what & POST_TREE)) {
+				m->tests[what] = yes_of(m);
+				continue;
+			}
+			what &= ~POST_TREE;
+			if (m->trees[what] == m->epoch) continue;
+			m->trees[what] = m->epoch;
+			m->candidates[m->n_candidates++] = what;
+		}
+	}
+}
+
+static void scan_number(struct matcher *m, const struct number_set *set, const struct value *v, struct scan_marks *marks)
+{
+	struct number n;
+	if (!number_of_value(v, &n)) return;
+	if (n.kind == NUMBER_REAL) {
+		if (!(n.r >= -9223372036854775808.0 && n.r < 9223372036854775808.0) || (double)(int64_t)n.r != n.r) return;
+		n = (struct number){NUMBER_INT, .i = (int64_t)n.r};
+	}
+	uint32_t id = n.kind == NUMBER_INT ? set->slots[number_slot(set, n.i)].id : 0;
+	if (!id || m->tests[id - 1] == marks->tag) return;
+	m->tests[id - 1] = marks->tag;
+	marks->found[marks->n_found++] = id - 1;
+}
+
+static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers)
+{
+	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct member *x = member_at(s, i);
+		if (numbers) scan_number(m, numbers, x->value, &marks);
+		if (scanner) scanner_run(scanner, folded_of(m, x), &marks);
+	}
+	open_posts(m, marks.found, marks.n_found);
+}
+
+/* ---- tests ---- */
+
+static bool atom_holds(struct matcher *m, const struct test *t)
+{
+	struct slot *s = load(m, t->input);
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct str text = folded_of(m, member_at(s, i));
+		switch ((enum literal_kind)t->literal_kind) {
+		case LITERAL_EXACT: if (str_eq(text, t->text)) return true; break;
+		case LITERAL_PREFIX: if (str_starts(text, t->text)) return true; break;
+		case LITERAL_SUFFIX: if (str_ends(text, t->text)) return true; break;
+		case LITERAL_CONTAINS: if (str_find(text, t->text, 0) != SIZE_MAX) return true; break;
+		}
+	}
+	return false;
+}
+
+static bool number_test_holds(struct matcher *m, const struct test *t)
+{
+	const struct leaf wanted = {.kind = LEAF_NUMBER, .is_integer = true, .integer = t->number};
+	struct slot *s = load(m, t->input);
+	struct number n;
+	for (uint32_t i = 0; i < s->n; i++)
+		if (number_of_value(member_at(s, i)->value, &n) && number_holds(&n, COMPARE_EQ, &wanted)) return true;
+	return false;
+}
+
+static bool cell_test_holds(struct matcher *m, const struct test *t)
+{
+	const struct slot *s = load(m, t->input);
+	if (t->leaf->kind == LEAF_EXISTS) return s->present == t->leaf->truth;
+	if (t->leaf->kind == LEAF_EMPTY) return s->has_empty;
+	return !s->present || s->has_null;
+}
+
+static enum verdict test_verdict(struct matcher *m, uint32_t id);
+
+static enum verdict leaf_on(struct matcher *m, const struct test *t, struct member *x)
+{
+	const struct leaf *l = t->leaf;
+	if (l->kind == LEAF_STRING) return verdict_of(pattern_holds(l->pieces, l->n_pieces, !l->field.n, l->cased ? text_of(m, x) : folded_of(m, x)));
+	if (l->kind == LEAF_REGEX) return regex_verdict(t->regex, text_of(m, x));
+	const struct leaf_context c = {m->plan, NULL, m->ev->arena, &m->walked};
+	return leaf_holds(&c, l, x->value);
+}
+
+static enum verdict leaf_test_holds(struct matcher *m, const struct test *t)
+{
+	if (t->guard != NONE && test_verdict(m, t->guard) == VERDICT_NO) return VERDICT_NO;
+	struct slot *s = load(m, t->input);
+	enum verdict all = VERDICT_NO;
+	for (uint32_t i = 0; i < s->n; i++) {
+		enum verdict one = leaf_on(m, t, member_at(s, i));
+		if (one == VERDICT_YES) return one;
+		if (one == VERDICT_UNDECIDED) all = one;
+	}
+	return all;
+}
+
+static bool refer_holds(struct matcher *m, const struct test *t)
+{
+	struct slot *a = load(m, t->input), *b = load(m, t->other);
+	bool cased = t->leaf->cased;
+	for (uint32_t i = 0; i < a->n; i++) {
+		for (uint32_t j = 0; j < b->n; j++) {
+			struct member *x = member_at(a, i), *y = member_at(b, j);
+			struct str left = cased ? text_of(m, x) : folded_of(m, x), right = cased ? text_of(m, y) : folded_of(m, y);
+			if (string_op_holds(t->leaf->string_op, left, right)) return true;
+		}
+	}
+	return false;
+}
+
+static bool group_holds(struct matcher *m, uint32_t id, const struct test *t)
+{
+	if (t->gate) return false;
+	struct slot *s = load(m, t->input);
+	if (!s->rest_done) {
+		s->rest_done = true;
+		scan(m, s, m->g->inputs.v[t->input].rest, m->g->inputs.v[t->input].rest_numbers);
+	}
+	return m->tests[id] == yes_of(m);
+}
+
+static enum verdict test_verdict(struct matcher *m, uint32_t id)
+{
+	const struct test *t = &m->g->tests.v[id];
+	enum verdict v = VERDICT_NO;
+	if (m->tests[id] >> 2 == m->epoch) return (enum verdict)(m->tests[id] & 3);
+	switch ((enum test_kind)t->kind) {
+	case TEST_ATOM: v = verdict_of(!t->gate && atom_holds(m, t)); break;
+	case TEST_NUMBER: v = verdict_of(!t->gate && number_test_holds(m, t)); break;
+	case TEST_GROUP: v = verdict_of(group_holds(m, id, t)); break;
+	case TEST_PRESENT: v = verdict_of(load(m, t->input)->n > 0); break;
+	case TEST_CELL: v = verdict_of(cell_test_holds(m, t)); break;
+	case TEST_LEAF: v = leaf_test_holds(m, t); break;
+	case TEST_REFER: v = verdict_of(refer_holds(m, t)); break;
+	}
+	m->tests[id] = m->epoch << 2 | (uint32_t)v;
+	/* The scan of the rest passes over what is known already. */
+	if (v == VERDICT_YES && t->rest) open_posts(m, &id, 1);
+	return v;
+}
+
+/* Trees are as deep as rules are written, which the loader bounds. */
+static enum verdict branch_verdict(struct matcher *m, uint32_t id)
+{
+	const struct branch *b = &m->g->branches.v[id];
+	const uint32_t *children = m->g->refs.v + b->first;
+	enum verdict stop = b->kind == BRANCH_AND ? VERDICT_NO : VERDICT_YES, all = b->kind == BRANCH_AND ? VERDICT_YES : VERDICT_NO;
+	if (b->kind == BRANCH_TEST) return test_verdict(m, b->first);
+	if (b->kind == BRANCH_NOT) {
+		all = branch_verdict(m, children[0]);
+		return all == VERDICT_UNDECIDED ? all : verdict_of(all == VERDICT_NO);
+	}
+	for (uint32_t i = 0; i < b->n; i++) {
+		enum verdict one = branch_verdict(m, children[i]);
+		if (one == stop) return one;
+		if (one == VERDICT_UNDECIDED) all = one;
+	}
+	return all;
+}
+
+/* ---- an event ---- */
+
+static void try_tree(struct matcher *m, uint32_t id)
+{
+	const struct tree *t = &m->g->trees.v[id];
+	enum verdict v = t->root == NONE ? VERDICT_YES : branch_verdict(m, t->root);
+	if (v == VERDICT_NO) return;
+	for (uint32_t i = t->first; i < t->first + t->n; i++) {
+		const struct instance *x = &m->g->instances.v[i];
+		vec_push(&m->outcomes, (struct outcome){x->rule, x->binding, v == VERDICT_YES ? 0 : 1});
+	}
+}
+
+static int compare_outcomes(const void *a, const void *b)
+{
+	const struct outcome *x = a, *y = b;
+	if (x->rule != y->rule) return x->rule < y->rule ? -1 : 1;
+	if (x->verdict != y->verdict) return x->verdict < y->verdict ? -1 : 1;
+	return (x->binding > y->binding) - (x->binding < y->binding);
+}
+
+/* Of each rule's outcomes the first counts: matches before undecided ones, in order of bindings. */
+static uint32_t settle(struct matcher *m)
+{
+	uint32_t n = 0;
+	if (m->outcomes.n > 1) qsort(m->outcomes.v, m->outcomes.n, sizeof *m->outcomes.v, compare_outcomes);
+	for (size_t i = 0; i < m->outcomes.n; i++) {
+		const struct outcome *o = &m->outcomes.v[i];
+		if (i && o[-1].rule == o->rule) continue;
+		m->coverage[o->rule].hits += o->verdict == 0;
+		m->coverage[o->rule].undecided += o->verdict != 0;
+		if (o->verdict) continue;
+		const struct rule *r = m->plan->rules[o->rule];
+		const struct logsource_binding *b = o->binding < 0 ? NULL : &m->ev->shape->bindings[o->binding];
+		m->hits[n++] = (struct hit){r, b ? b->ls : r->info.logsource, b};
+	}
+	return n;
+}
+
+static void count_event(struct matcher *m, uint32_t program)
+{
+	const struct program *g = m->g;
+	uint64_t holding = 0;
+	for (size_t i = 0; i < g->whens.n; i++) holding |= (uint64_t)(branch_verdict(m, g->whens.v[i]) == VERDICT_YES) << i;
+	if (m->failed) return;
+	m->events.v[program]++;
+	for (size_t i = 0; i < g->covers.n && g->whens.n; i++) m->classes.v[program].v[i] += (g->covers.v[i].whens & holding) != 0;
+}
+
+static void run_program(struct matcher *m, uint32_t program)
+{
+	const struct program *g = m->g;
+	next_epoch(m);
+	if (g->generic) find_names(m);
+	for (size_t i = 0; i < g->gate_inputs.n; i++) {
+		uint32_t input = g->gate_inputs.v[i];
+		scan(m, load(m, input), g->inputs.v[input].gates, g->inputs.v[input].gate_numbers);
+	}
+	for (uint32_t i = 0; i < m->n_candidates; i++) try_tree(m, m->candidates[i]);
+	for (size_t i = 0; i < g->always.n; i++) try_tree(m, g->always.v[i]);
+	count_event(m, program);
 }
 
 uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret)
 {
-	struct plan *p = m->plan;
-	struct walk w = {ev, {p, NULL, ev->arena, &m->scratch}};
-	uint32_t n_bindings = p->options.any_logsource ? 1 : ev->shape->n_bindings;
-	m->n_hits = 0;
-	memset(m->seen, 0, p->n_rules);
-	for (uint32_t i = 0; i < n_bindings; i++) {
-		const struct logsource_binding *b = p->options.any_logsource ? NULL : &ev->shape->bindings[i];
-		if (b && !walk_binding_holds(&w, b)) continue;
-		for (size_t j = 0; j < p->routes.n; j++) {
-			if (b && !logsource_covers(&p->routes.v[j].ls, &b->ls)) continue;
-			for (size_t k = 0; k < p->routes.v[j].rules.n; k++) try_rule(m, &w, p->routes.v[j].rules.v[k], b);
-		}
-	}
-	qsort(m->hits, m->n_hits, sizeof *m->hits, by_rule);
+	uint32_t program;
 	*ret = m->hits;
-	return m->n_hits;
+	m->ev = ev;
+	m->g = plan_program(m->plan, ev->shape, ev->shape->id != UINT32_MAX, &program);
+	if (!m->g) return slow_run(m->plan, ev, &m->walked, m->hits, m->coverage);
+	if (program >= m->events.n || !m->classes.v[program].v) {
+		make_room(m, m->g);
+		count_room(m, program);
+	}
+	if (!m->g->trees.n && !m->g->whens.n) {
+		m->events.v[program]++;
+		return 0;
+	}
+	m->failed = false;
+	run_program(m, program);
+	if (m->failed) return slow_run(m->plan, ev, &m->walked, m->hits, m->coverage);
+	return settle(m);
 }
 
 void matcher_coverage(const struct matcher *m, struct rule_coverage *counts)
@@ -89,5 +512,13 @@ void matcher_coverage(const struct matcher *m, struct rule_coverage *counts)
 		counts[i].events += m->coverage[i].events;
 		counts[i].hits += m->coverage[i].hits;
 		counts[i].undecided += m->coverage[i].undecided;
+	}
+	for (size_t i = 0; i < m->events.n; i++) {
+		const struct program *g = m->classes.v[i].v ? m->plan->programs[i] : NULL;
+		for (size_t j = 0; g && j < g->covers.n; j++) {
+			const struct cover_class *c = &g->covers.v[j];
+			uint64_t n = c->whens ? m->classes.v[i].v[j] : m->events.v[i];
+			for (size_t k = 0; k < c->rules.n; k++) counts[c->rules.v[k]].events += n;
+		}
 	}
 }

@@ -1,0 +1,44 @@
+/* scanner: which of many literals a text has, in one pass over it.
+ *
+ * Whole texts and beginnings and ends by hash. Literals anywhere: of each the rarest few bytes (a gram) go into a filter that is
+ * asked at every position; what passes is looked up and compared. Text and literals are both folded. Immutable once made, in
+ * the arena of a program; any thread. */
+#pragma once
+#include "base/buf.h"
+#include "match/guess_internal.h"
+
+enum scan_engine { ENGINE_PLAIN, ENGINE_SSE4, ENGINE_AVX2 };
+
+struct scan_literal {
+	struct str text;         /* not empty; outlives the scanner */
+	uint32_t id;
+	enum literal_kind kind;
+};
+
+/* What a run fills: `seen[id] == tag` for literals that are there, each new one also appended to `found` (room for all). */
+struct scan_marks {
+	uint32_t *seen, tag;
+	uint32_t *found, n_found;
+};
+
+struct scanner;
+/* NULL when the arena is full. */
+struct scanner *scanner_new(struct arena *a, const struct scan_literal *literals, uint32_t n, const struct guess *guess, enum scan_engine engine);
+/* At least UTF_SLACK readable bytes must follow the text. */
+void scanner_run(const struct scanner *s, struct str text, struct scan_marks *marks);
+/* For explain: literals by kind, and the grams' widths: "3 exact, 12 suffix, 40 contains (8-byte grams 31, 4-byte grams 9)". */
+void scanner_describe(const struct scanner *s, struct buf *out);
+
+/* The filter of one gram width: 2 bits per gram in one 32-bit word. */
+struct gram_filter {
+	const uint32_t *words;
+	uint32_t shift;          /* 32 - log2(words) */
+	uint32_t mask;           /* bytes of a narrow gram */
+	uint32_t width;          /* 1, 2, 3, 4 or 8 bytes */
+};
+enum { GRAM_BLOCK = 512 };
+/* Positions 0 .. n-1 (n <= GRAM_BLOCK) of p whose gram may be in the set, ascending, into out[GRAM_BLOCK + 8]; returns how many.
+ * Reads up to 32 bytes past p + n. */
+typedef uint32_t gram_find(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out);
+gram_find gram_find_plain, gram_find_sse4, gram_find_avx2;
+uint32_t gram_hash(uint64_t gram, uint32_t width);
