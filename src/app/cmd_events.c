@@ -190,6 +190,7 @@ static int read_source(struct settings *s, const char *path)
 	struct arena strings;
 	size_t n;
 	if (!input_open(&in, path, str_of(path), &f)) return app_fault(&f), EXIT_INCOMPLETE;
+	input_unhashed(&in);
 	const struct reader_ops *const *formats = formats_all(&n);
 	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, &in, &f);
 	struct reader *r = ops ? ops->open(&in, &s->reader, &f) : NULL;

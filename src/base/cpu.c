@@ -1,27 +1,23 @@
 /* cpu.c: the processor's level, capped by EXHIBIT_CPU. See cpu.h. */
 #include "base/cpu.h"
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-static enum cpu_level level;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+enum cpu_level cpu_level_in_force;
 
-static void choose(void)
+/* Before main, so that asking costs one load. */
+__attribute__((constructor)) static void choose(void)
 {
+	enum cpu_level level = CPU_PLAIN;
 #if defined(__x86_64__)
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) level = CPU_SSE4;
 	if (level == CPU_SSE4 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) level = CPU_AVX2;
 #endif
 	const char *cap = getenv("EXHIBIT_CPU");
-	if (!cap) return;
-	enum cpu_level wanted = !strcmp(cap, "plain") ? CPU_PLAIN : !strcmp(cap, "sse4") ? CPU_SSE4 : CPU_AVX2;
-	if (wanted < level) level = wanted;
-}
-
-enum cpu_level cpu_level(void)
-{
-	pthread_once(&once, choose);
-	return level;
+	if (cap) {
+		enum cpu_level wanted = !strcmp(cap, "plain") ? CPU_PLAIN : !strcmp(cap, "sse4") ? CPU_SSE4 : CPU_AVX2;
+		if (wanted < level) level = wanted;
+	}
+	cpu_level_in_force = level;
 }

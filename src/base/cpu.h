@@ -4,4 +4,8 @@
 
 enum cpu_level { CPU_PLAIN, CPU_SSE4, CPU_AVX2 };
 /* The level in force. CPU_SSE4 implies SSE4.2 and PCLMUL, CPU_AVX2 also BMI2. Any thread. */
-enum cpu_level cpu_level(void);
+static inline enum cpu_level cpu_level(void)
+{
+	extern enum cpu_level cpu_level_in_force; /* set before main */
+	return cpu_level_in_force;
+}

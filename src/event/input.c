@@ -37,9 +37,15 @@ int64_t input_next(struct input *in, void *out, size_t n, struct fault *f)
 	if (n > in->size - in->at) n = (size_t)(in->size - in->at);
 	int64_t got = input_pread(in, out, n, in->at, f);
 	if (got <= 0) return got;
-	sha256_add(in->sha, out, (size_t)got);
+	if (in->sha) sha256_add(in->sha, out, (size_t)got);
 	in->at += (uint64_t)got;
 	return got;
+}
+
+void input_unhashed(struct input *in)
+{
+	sha256_free(in->sha);
+	in->sha = NULL;
 }
 
 bool input_finish(struct input *in, uint8_t ret[SHA256_SIZE], struct fault *f)

@@ -20,7 +20,7 @@ struct input {
 	int64_t mtime_sec;      /* file time, for year inference; 0 = unknown */
 	int fd;                 /* -1 when the bytes are in memory */
 	const void *memory;
-	struct sha256 *sha;
+	struct sha256 *sha;     /* NULL: not hashed */
 	uint64_t at;            /* next byte of the hashing pass */
 };
 /* A file. False and *f on failure. */
@@ -28,6 +28,8 @@ bool input_open(struct input *in, const char *path, struct str shown_as, struct 
 /* Bytes in memory or in an open descriptor that the input then owns (fd) or borrows (memory). */
 void input_of_memory(struct input *in, const void *bytes, size_t n, struct str shown_as);
 void input_of_fd(struct input *in, int fd, uint64_t size, struct str shown_as);
+/* No SHA-256 is wanted: input_next only reads, input_finish is not called. Before the first input_next. */
+void input_unhashed(struct input *in);
 /* The next n bytes of the pass, hashed; short only at the end; -1 and *f on a read error. */
 int64_t input_next(struct input *in, void *out, size_t n, struct fault *f);
 /* Any bytes, not hashed; short only at the end; -1 and *f on a read error. */
@@ -67,6 +69,9 @@ struct source_report {
 /* Add an entry; `damage` also adds length to `damaged`. `reason` is copied into the report's arena when it is not static. */
 void report_damage(struct source_report *r, uint64_t offset, uint64_t length, const char *static_reason);
 void report_note(struct source_report *r, uint64_t offset, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Adds `from` to `into`: counts, times, entries (texts are copied). For readers whose cursors each keep an account of their own;
+ * the bounds on entries then hold after report_sort, which keeps the first ones by offset. */
+void report_join(struct source_report *into, const struct source_report *from);
 /* Sorts entries by offset; joins damage entries that touch and have the same reason. */
 void report_sort(struct source_report *r);
 void report_done(struct source_report *r);

@@ -36,6 +36,33 @@ void report_note(struct source_report *r, uint64_t offset, const char *format, .
 	else vec_push(&r->notes, (struct note){offset, kept});
 }
 
+void report_join(struct source_report *into, const struct source_report *from)
+{
+	into->header += from->header;
+	into->records += from->records;
+	into->recovered += from->recovered;
+	into->slack += from->slack;
+	into->damaged += from->damaged;
+	into->n_records += from->n_records;
+	into->n_recovered += from->n_recovered;
+	into->n_events += from->n_events;
+	into->more_damage += from->more_damage;
+	into->more_notes += from->more_notes;
+	into->limited += from->limited;
+	if (from->first.present && (!into->first.present || etime_cmp(from->first, into->first) < 0)) into->first = from->first;
+	if (etime_cmp(from->last, into->last) > 0) into->last = from->last;
+	for (size_t i = 0; i < from->damage.n; i++) {
+		struct damage d = from->damage.v[i];
+		vec_push(&into->damage, d);
+	}
+	for (size_t i = 0; i < from->notes.n; i++) {
+		struct note n = from->notes.v[i];
+		n.text = arena_str(into->arena, n.text);
+		if (n.text.p) vec_push(&into->notes, n);
+		else into->more_notes++;
+	}
+}
+
 static int by_offset(const void *a, const void *b)
 {
 	const struct damage *x = a, *y = b;
@@ -53,6 +80,10 @@ static int note_by_offset(const void *a, const void *b)
 void report_sort(struct source_report *r)
 {
 	if (r->notes.n) qsort(r->notes.v, r->notes.n, sizeof *r->notes.v, note_by_offset);
+	if (r->notes.n > REPORT_MAX_NOTES) {
+		r->more_notes += r->notes.n - REPORT_MAX_NOTES;
+		r->notes.n = REPORT_MAX_NOTES;
+	}
 	if (!r->damage.n) return;
 	qsort(r->damage.v, r->damage.n, sizeof *r->damage.v, by_offset);
 	size_t kept = 1;
@@ -60,6 +91,10 @@ void report_sort(struct source_report *r)
 		struct damage *last = &r->damage.v[kept - 1], *d = &r->damage.v[i];
 		if (last->offset + last->length == d->offset && str_eq(last->reason, d->reason)) last->length += d->length;
 		else r->damage.v[kept++] = *d;
+	}
+	if (kept > REPORT_MAX_DAMAGE) {
+		r->more_damage += kept - REPORT_MAX_DAMAGE;
+		kept = REPORT_MAX_DAMAGE;
 	}
 	r->damage.n = kept;
 }

@@ -33,6 +33,8 @@ void template_store_free(struct template_store *s)
 	free(s);
 }
 
+struct arena *template_store_arena(struct template_store *s) { return &s->arena; }
+
 /* Reading one fragment. */
 struct parse {
 	struct evtx_chunk *c;
@@ -399,13 +401,24 @@ static struct fragment *template_at(struct evtx_chunk *c, uint32_t def, uint32_t
 {
 	if (def > c->n || c->n - def < 24) return fail(c, "template outside the chunk"), NULL;
 	const uint8_t *guid = c->p + def + 4;
-	uint32_t size = le32_at(c->p + def + 20);
+	uint32_t size = le32_at(c->p + def + 20), place = def >> 3 & (COUNT(c->seen) - 1);
+	if (c->seen[place].def == def && c->seen[place].id == id && c->seen[place].generation == c->generation) {
+		if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
+		return c->seen[place].fragment;
+	}
 	if (le32_at(guid) != id) return fail(c, "template lost: another one stands in its place"), NULL;
 	if (size > c->n - def - 24) return fail(c, "template runs out of the chunk"), NULL;
 	if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
 	struct str key = {(const char *)guid, 16};
 	uint32_t *at = map_get(&c->store->by_guid, key);
-	if (at) return c->store->fragments.v[*at];
+	if (at) {
+		struct fragment *known = c->store->fragments.v[*at];
+		c->seen[place].def = def;
+		c->seen[place].id = id;
+		c->seen[place].generation = c->generation;
+		c->seen[place].fragment = known;
+		return known;
+	}
 	if (c->store->fragments.n >= EVTX_TEMPLATES_MAX) return fail(c, "too many templates"), NULL;
 	struct parse p = {c, &c->store->arena, def + 24, def + 24 + size, true};
 	struct fragment *f = read_fragment(&p, 0);
@@ -469,7 +482,7 @@ static void join_parts(struct evtx_chunk *c, const struct instance *in, const st
 		if (parts[i]->kind == X_TEXT) buf_str(out, parts[i]->text);
 		if (parts[i]->kind != X_SLOT || parts[i]->slot >= in->n_slots) continue;
 		struct value v;
-		slot_value(&in->slots[parts[i]->slot], c->arena, &v);
+		slot_value(&in->slots[parts[i]->slot], c->arena, &c->format, &v);
 		buf_str(out, value_text(&v, c->arena));
 	}
 }
@@ -481,7 +494,7 @@ void parts_value(struct evtx_chunk *c, const struct instance *in, const struct x
 		return;
 	}
 	if (n == 1 && parts[0]->kind == X_SLOT) {
-		if (parts[0]->slot < in->n_slots) slot_value(&in->slots[parts[0]->slot], c->arena, ret);
+		if (parts[0]->slot < in->n_slots) slot_value(&in->slots[parts[0]->slot], c->arena, &c->format, ret);
 		else *ret = value_str((struct str){"", 0});
 		return;
 	}

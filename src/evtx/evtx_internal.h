@@ -2,6 +2,7 @@
 #pragma once
 #include "base/base.h"
 #include "event/event.h"
+#include "evtx/format.h"
 
 enum {
 	EVTX_FILE_HEADER = 4096, EVTX_CHUNK = 65536, EVTX_CHUNK_HEADER = 512, EVTX_RECORD_HEAD = 24, EVTX_RECORD_MIN = 32,
@@ -68,8 +69,12 @@ struct fragment {
 	/* The shape met last with this content: most logs repeat. */
 	const struct shape *last_shape;
 	const struct fragment *last_root;
-	uint32_t last_event_id;
-	struct str last_provider, last_channel; /* raw bytes */
+	uint32_t last_event_id;      /* raw bytes of the slots that name them; the shape met last holds while they are the same */
+	uint8_t last_provider[128], last_channel[128];
+	uint16_t last_provider_n, last_channel_n;
+	const struct json_plan *plans[4];       /* of this content below the roots met: plan.c */
+	const struct fragment *plan_roots[4];
+	uint32_t n_plans;
 };
 
 /* A fragment with its values. */
@@ -87,7 +92,10 @@ struct evtx_chunk {
 	uint32_t n;
 	struct template_store *store;
 	struct arena *arena;         /* the batch */
+	uint32_t generation;         /* of the chunk: entries of `seen` of other chunks do not count */
+	struct { uint32_t def, id, generation; struct fragment *fragment; } seen[256]; /* templates met in this chunk, by offset */
 	uint32_t nodes;              /* made for the current record; bounded */
+	struct evtx_format_cache format;
 	const char *why;             /* reason of the last failure, static */
 	struct range contexts[16];   /* template definitions the current record uses, chunk-relative */
 	uint32_t n_contexts;
@@ -100,11 +108,18 @@ void template_store_free(struct template_store *s);
 bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned depth, struct instance *ret);
 
 /* value.c: a slot as a value with text; what a pattern is compared with. */
-void slot_value(const struct slot *s, struct arena *a, struct value *ret);
+void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache *cache, struct value *ret);
 /* The text of parts with the instance's values joined; a single slot keeps its native type. `c` resolves nested XML (as text). */
 void parts_value(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct value *ret);
 /* Whether the slot holds nothing to show: NULL type, or an empty text. */
 bool slot_empty(const struct slot *s);
 
-/* json.c: the whole event in the shape the common tools agree on. */
+/* json.c: the whole event in the shape the common tools agree on, by walking its trees: right for everything, slow. */
 void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out);
+/* One element of it as a value. */
+void evtx_json_element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out);
+/* plan.c: the same bytes by a plan compiled once for the pair of templates; falls back to the walk where there is none. `content`
+ * is the nested fragment, or the root itself. */
+void evtx_json_fast(struct evtx_chunk *c, const struct instance *root, const struct instance *content, struct buf *out);
+/* The arena in which templates and what is compiled from them live. */
+struct arena *template_store_arena(struct template_store *s);

@@ -189,3 +189,9 @@ void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *ou
 	write_element(&w, root, root->fragment->root, 0);
 	buf_byte(out, '}');
 }
+
+void evtx_json_element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out)
+{
+	struct writer w = {c, out};
+	write_element(&w, in, e, 1);
+}

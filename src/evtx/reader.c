@@ -37,7 +37,8 @@ struct reader_cursor {
 	const struct leaf *leaves;
 	uint32_t n_leaves;
 	struct record_ref record;
-	uint64_t limited;
+	struct source_report local;      /* what this cursor met; joined with the reader's when it ends */
+	struct arena local_strings;
 };
 
 enum { PLACES_MAX = (EVTX_CHUNK - EVTX_CHUNK_HEADER) / EVTX_RECORD_MIN, ARENA_BUDGET = 16 << 20 };
@@ -57,39 +58,39 @@ static uint32_t record_size(const uint8_t *p, uint32_t left)
 	return size >= EVTX_RECORD_MIN && size <= left && le32_at(p + size - 4) == size ? size : 0;
 }
 
-/* --- accounting, under the lock --- */
+/* --- accounting --- */
 
-static void note_checksums(struct reader *r, const uint8_t *p, uint32_t n, uint64_t offset)
+static void note_checksums(struct source_report *r, const uint8_t *p, uint32_t n, uint64_t offset)
 {
 	uint32_t flags = le32_at(p + 120), free = le32_at(p + 48);
 	if (flags & 4 || n < EVTX_CHUNK) return;
-	if (crc32_of(crc32_of(0, p, 120), p + 128, 384) != le32_at(p + 124)) report_note(&r->report, offset, "wrong checksum of the chunk header");
-	if (free < EVTX_CHUNK_HEADER || free > EVTX_CHUNK) report_note(&r->report, offset, "free-space offset out of bounds");
-	else if (crc32_of(0, p + 512, free - 512) != le32_at(p + 52)) report_note(&r->report, offset, "wrong checksum of the records");
+	if (crc32_of(crc32_of(0, p, 120), p + 128, 384) != le32_at(p + 124)) report_note(r, offset, "wrong checksum of the chunk header");
+	if (free < EVTX_CHUNK_HEADER || free > EVTX_CHUNK) report_note(r, offset, "free-space offset out of bounds");
+	else if (crc32_of(0, p + 512, free - 512) != le32_at(p + 52)) report_note(r, offset, "wrong checksum of the records");
 }
 
 /* Walks the records of one chunk; fills c->places and the report. */
 static void walk_chunk(struct reader_cursor *c)
 {
-	struct reader *r = c->r;
+	struct source_report *r = &c->local;
 	const uint8_t *p = c->chunk.p;
 	uint32_t n = c->chunk.n, at = EVTX_CHUNK_HEADER;
 	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
 	c->n_places = c->next_place = 0;
 	c->recovered = !has_header;
 	if (all_zero(p, n)) {
-		r->report.slack += n;
+		r->slack += n;
 		return;
 	}
 	if (n < EVTX_CHUNK_HEADER) {
-		report_damage(&r->report, c->offset, n, "chunk cut off in its header");
+		report_damage(r, c->offset, n, "chunk cut off in its header");
 		return;
 	}
 	if (has_header) {
-		r->report.header += EVTX_CHUNK_HEADER;
+		r->header += EVTX_CHUNK_HEADER;
 		note_checksums(r, p, n, c->offset);
 	} else {
-		report_damage(&r->report, c->offset, EVTX_CHUNK_HEADER, "no chunk header");
+		report_damage(r, c->offset, EVTX_CHUNK_HEADER, "no chunk header");
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0;
 	uint32_t gap = at;   /* where bytes that belong to no record began */
@@ -102,7 +103,7 @@ static void walk_chunk(struct reader_cursor *c)
 			continue;
 		}
 		if (at > gap) {
-			report_damage(&r->report, c->offset + gap, at - gap, "no record");
+			report_damage(r, c->offset + gap, at - gap, "no record");
 			c->recovered = true;
 		}
 		c->places[c->n_places++] = (struct place){at, size};
@@ -111,27 +112,27 @@ static void walk_chunk(struct reader_cursor *c)
 	}
 	if (gap < n) {
 		bool cut = n < EVTX_CHUNK, slack = has_header && c->n_places && gap >= free;
-		if (!cut && (slack || all_zero(p + gap, n - gap))) r->report.slack += n - gap;
-		else report_damage(&r->report, c->offset + gap, n - gap, cut ? "chunk cut off" : "no record");
+		if (!cut && (slack || all_zero(p + gap, n - gap))) r->slack += n - gap;
+		else report_damage(r, c->offset + gap, n - gap, cut ? "chunk cut off" : "no record");
 	}
 }
 
 static void count_record(struct reader_cursor *c, const struct place *place, const char *why)
 {
-	struct reader *r = c->r;
+	struct source_report *r = &c->local;
 	const uint8_t *p = c->chunk.p + place->at;
 	struct etime written = etime_from_filetime(le64_at(p + 16));
 	/* A whole record of which the content cannot be read is still a record; that it could not is said and counted. */
 	if (why) {
-		report_note(&r->report, c->offset + place->at, "record %llu: %s", (unsigned long long)le64_at(p + 8), why);
-		r->report.limited++;
+		report_note(r, c->offset + place->at, "record %llu: %s", (unsigned long long)le64_at(p + 8), why);
+		r->limited++;
 	}
-	if (c->recovered || why) r->report.recovered += place->size, r->report.n_recovered++;
-	else r->report.records += place->size;
-	r->report.n_records++;
+	if (c->recovered || why) r->recovered += place->size, r->n_recovered++;
+	else r->records += place->size;
+	r->n_records++;
 	if (!written.present) return;
-	if (!r->report.first.present || etime_cmp(written, r->report.first) < 0) r->report.first = written;
-	if (etime_cmp(written, r->report.last) > 0) r->report.last = written;
+	if (!r->first.present || etime_cmp(written, r->first) < 0) r->first = written;
+	if (etime_cmp(written, r->last) > 0) r->last = written;
 }
 
 /* --- events --- */
@@ -170,14 +171,18 @@ static uint64_t sys_number(struct reader_cursor *c, enum sys_field f, bool *ret_
 	return n;
 }
 
+/* The bytes behind a System field that is one slot; NULL when it is something else. */
+static const struct slot *sys_slot(const struct reader_cursor *c, enum sys_field f)
+{
+	const struct leaf *l = c->root.fragment->sys[f];
+	return l && l->n_parts == 1 && l->parts[0]->kind == X_SLOT && l->parts[0]->slot < c->root.n_slots ? &c->root.slots[l->parts[0]->slot] : NULL;
+}
+
 static struct etime event_time(struct reader_cursor *c, const uint8_t *record)
 {
-	const struct leaf *l = c->root.fragment->sys[SYS_TIME];
+	const struct slot *s = sys_slot(c, SYS_TIME);
 	struct etime t = {0};
-	if (l && l->n_parts == 1 && l->parts[0]->kind == X_SLOT && l->parts[0]->slot < c->root.n_slots) {
-		const struct slot *s = &c->root.slots[l->parts[0]->slot];
-		if (s->type == EVTX_FILETIME && s->n == 8) return etime_from_filetime(le64_at(s->p));
-	}
+	if (s && s->type == EVTX_FILETIME && s->n == 8) return etime_from_filetime(le64_at(s->p));
 	struct str text = sys_text(c, SYS_TIME);
 	if (text.n && etime_parse(text, &t, NULL)) return t;
 	return etime_from_filetime(le64_at(record + 16));
@@ -239,14 +244,35 @@ static const struct shape *make_shape(struct reader_cursor *c, struct str key, s
 	return spec;
 }
 
+/* Whether the bytes that name the kind of event are those met last with this content. A literal is part of the root template. */
+static bool same_as_last(const struct reader_cursor *c, const struct fragment *f)
+{
+	const struct slot *id = sys_slot(c, SYS_EVENT_ID), *provider = sys_slot(c, SYS_PROVIDER), *channel = sys_slot(c, SYS_CHANNEL);
+	if (!f->last_shape || f->last_root != c->root.fragment || !id || id->n != 2 || le16_at(id->p) != f->last_event_id) return false;
+	if (provider ? provider->n != f->last_provider_n || memcmp(provider->p, f->last_provider, provider->n) : f->last_provider_n) return false;
+	return channel ? channel->n == f->last_channel_n && !memcmp(channel->p, f->last_channel, channel->n) : !f->last_channel_n;
+}
+
+static void remember(const struct reader_cursor *c, struct fragment *f, const struct shape *s)
+{
+	const struct slot *id = sys_slot(c, SYS_EVENT_ID), *provider = sys_slot(c, SYS_PROVIDER), *channel = sys_slot(c, SYS_CHANNEL);
+	if (!id || id->n != 2 || (provider && provider->n > sizeof f->last_provider) || (channel && channel->n > sizeof f->last_channel)) return;
+	f->last_shape = s;
+	f->last_root = c->root.fragment;
+	f->last_event_id = le16_at(id->p);
+	f->last_provider_n = provider ? provider->n : 0;
+	f->last_channel_n = channel ? channel->n : 0;
+	if (provider) memcpy(f->last_provider, provider->p, provider->n);
+	if (channel) memcpy(f->last_channel, channel->p, channel->n);
+}
+
 static const struct shape *shape_of(struct reader_cursor *c)
 {
 	bool has;
+	struct fragment *f = c->content.fragment;
+	if (same_as_last(c, f)) return f->last_shape;
 	struct str provider = sys_text(c, SYS_PROVIDER), channel = sys_text(c, SYS_CHANNEL);
 	uint32_t event_id = (uint32_t)sys_number(c, SYS_EVENT_ID, &has);
-	struct fragment *f = c->content.fragment;
-	if (f->last_shape && f->last_root == c->root.fragment && f->last_event_id == event_id && str_eq(f->last_provider, provider) && str_eq(f->last_channel, channel))
-		return f->last_shape;
 	struct buf key = {0};
 	buf_lit(&key, "evtx");
 	buf_put(&key, f->guid, 16);
@@ -263,13 +289,7 @@ static const struct shape *shape_of(struct reader_cursor *c)
 		in_table = s && shape_table_find(c->shapes, buf_view(&key)) == s;
 	}
 	buf_done(&key);
-	if (in_table && f->is_template && c->root.fragment->is_template) {
-		f->last_shape = s;
-		f->last_root = c->root.fragment;
-		f->last_event_id = event_id;
-		f->last_provider = s->provider;
-		f->last_channel = s->channel;
-	}
+	if (in_table && f->is_template && c->root.fragment->is_template) remember(c, f, s);
 	return s;
 }
 
@@ -327,7 +347,7 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 static void json(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	evtx_json(&c->chunk, &c->root, out);
+	evtx_json_fast(&c->chunk, &c->root, &c->content, out);
 }
 
 static const struct event_ops ops = {decode, contexts, json};
@@ -351,12 +371,14 @@ static bool make_event(struct reader_cursor *c, const struct place *place)
 	c->record = (struct record_ref){.offset = c->offset + place->at, .length = place->size, .bytes = p};
 	c->event = (struct event){.shape = shape, .cells = cells, .arena = &c->arena, .ops = &ops, .impl = c, .time = event_time(c, p),
 		.records = &c->record, .n_records = 1, .flags = c->recovered ? EVENT_RECOVERED : 0, .batch = c->batch};
-	c->event.record_id = sys_number(c, SYS_RECORD_ID, &has);
-	c->event.has_record_id = has;
-	if (!has) {
-		c->event.record_id = le64_at(p + 8);
-		c->event.has_record_id = true;
+	const struct slot *id = sys_slot(c, SYS_RECORD_ID);
+	c->event.has_record_id = true;
+	if (id && id->type == EVTX_UINT64 && id->n == 8) {
+		c->event.record_id = le64_at(id->p);
+		return true;
 	}
+	c->event.record_id = sys_number(c, SYS_RECORD_ID, &has);
+	if (!has) c->event.record_id = le64_at(p + 8);
 	return true;
 }
 
@@ -408,6 +430,8 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	c->shapes = shapes;
 	c->store = template_store_new();
 	arena_init(&c->arena, ARENA_BUDGET);
+	arena_init(&c->local_strings, 4 << 20);
+	c->local.arena = &c->local_strings;
 	c->block = xcalloc(1, EVTX_CHUNK + EVTX_PAD);
 	c->places = xmalloc(PLACES_MAX * sizeof *c->places);
 	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
@@ -427,9 +451,10 @@ static bool next_chunk(struct reader_cursor *c)
 		report_damage(&r->report, c->offset, r->in->size - c->offset, "read error");
 	}
 	c->batch = r->next_batch++;
-	c->chunk.n = n > 0 ? (uint32_t)n : 0;
-	if (n > 0) walk_chunk(c);
 	pthread_mutex_unlock(&r->lock);
+	c->chunk.n = n > 0 ? (uint32_t)n : 0;
+	c->chunk.generation++;
+	if (n > 0) walk_chunk(c);
 	return n > 0;
 }
 
@@ -440,10 +465,8 @@ static struct event *cursor_next(struct reader_cursor *c)
 			const struct place *place = &c->places[c->next_place++];
 			if (c->arena.used > ARENA_BUDGET / 4) arena_reset(&c->arena);
 			bool ok = make_event(c, place);
-			pthread_mutex_lock(&c->r->lock);
 			count_record(c, place, ok ? NULL : c->chunk.why ? c->chunk.why : "cannot be read");
-			c->r->report.n_events += ok;
-			pthread_mutex_unlock(&c->r->lock);
+			c->local.n_events += ok;
 			if (ok) return &c->event;
 		}
 		arena_reset(&c->arena);
@@ -453,6 +476,11 @@ static struct event *cursor_next(struct reader_cursor *c)
 
 static void cursor_free(struct reader_cursor *c)
 {
+	pthread_mutex_lock(&c->r->lock);
+	report_join(&c->r->report, &c->local);
+	pthread_mutex_unlock(&c->r->lock);
+	report_done(&c->local);
+	arena_done(&c->local_strings);
 	template_store_free(c->store);
 	arena_done(&c->arena);
 	free(c->block);

@@ -1,7 +1,6 @@
 /* value.c: substitution values to values with text, in the forms of the common EVTX tools (doc/format-evtx.md). */
 #include "evtx/evtx_internal.h"
 #include "text/utf.h"
-#include <stdio.h>
 
 static struct str keep(struct arena *a, const char *p, size_t n)
 {
@@ -12,9 +11,7 @@ static struct str keep(struct arena *a, const char *p, size_t n)
 /* UTF-16 up to the first NUL. */
 static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a)
 {
-	size_t n = bytes / 2, end = 0;
-	while (end < n && (p[end * 2] | p[end * 2 + 1])) end++;
-	struct str s = utf16le_arena(a, p, end, UTF_LONE_REPLACE, NULL);
+	struct str s = utf16le_arena(a, p, utf16_length(p, bytes / 2), UTF_LONE_REPLACE, NULL);
 	return s.p ? s : (struct str){"", 0};
 }
 
@@ -30,36 +27,33 @@ static struct str ansi_text(const uint8_t *p, size_t n, struct arena *a)
 	return out ? (struct str){out, o} : (struct str){"", 0};
 }
 
+/* Room for a formatted text in the batch; NULL when it is full. */
+static char *text_room(struct arena *a) { return arena_alloc(a, EVTX_TEXT_MAX); }
+
+static struct str between(const char *from, const char *to) { return from ? (struct str){from, (size_t)(to - from)} : (struct str){"", 0}; }
+
 static struct str hex_text(uint64_t v, struct arena *a)
 {
-	char out[20];
-	return keep(a, out, (size_t)snprintf(out, sizeof out, "0x%llx", (unsigned long long)v));
+	char *p = text_room(a);
+	return between(p, p ? format_hex(p, v) : NULL);
 }
 
-static struct str guid_text(const uint8_t *p, struct arena *a)
+static struct str guid_text(const uint8_t *g, struct arena *a)
 {
-	char out[40];
-	return keep(a, out, (size_t)snprintf(out, sizeof out, "%08X-%04X-%04X-%02X%02X-%02X%02X%02X%02X%02X%02X", le32_at(p), le16_at(p + 4), le16_at(p + 6),
-		p[8], p[9], p[10], p[11], p[12], p[13], p[14], p[15]));
+	char *p = text_room(a);
+	return between(p, p ? format_guid(p, g) : NULL);
 }
 
-static struct str sid_text(const uint8_t *p, size_t n, struct arena *a)
+static struct str sid_text(const uint8_t *s, size_t n, struct arena *a, struct evtx_format_cache *cache)
 {
-	char out[300];
-	if (n < 8 || n != 8 + 4u * p[1] || p[1] > 15) return (struct str){"", 0};
-	uint64_t authority = 0;
-	for (int i = 2; i < 8; i++) authority = authority << 8 | p[i];
-	int o = snprintf(out, sizeof out, "S-%u-%llu", p[0], (unsigned long long)authority);
-	for (unsigned i = 0; i < p[1]; i++) o += snprintf(out + o, sizeof out - (size_t)o, "-%u", le32_at(p + 8 + 4 * i));
-	return keep(a, out, (size_t)o);
+	char *p = text_room(a);
+	return between(p, p ? format_sid(p, s, n, cache) : NULL);
 }
 
-static struct str filetime_text(uint64_t v, struct arena *a)
+static struct str filetime_text(uint64_t v, struct arena *a, struct evtx_format_cache *cache)
 {
-	char out[ETIME_MAX];
-	struct etime t = etime_from_filetime(v);
-	if (!t.present) t = (struct etime){-11644473600, 0, 7, true};
-	return keep(a, out, etime_print(t, 6, out));
+	char *p = text_room(a);
+	return between(p, p ? format_filetime(p, v, cache) : NULL);
 }
 
 static struct str systemtime_text(const uint8_t *p, struct arena *a)
@@ -124,7 +118,7 @@ static bool next_item(struct slot *rest, struct slot *item)
 	return true;
 }
 
-static void array_value(const struct slot *s, struct arena *a, struct value *ret)
+static void array_value(const struct slot *s, struct arena *a, struct evtx_format_cache *cache, struct value *ret)
 {
 	struct slot rest = *s, item;
 	uint32_t n = 0;
@@ -135,19 +129,19 @@ static void array_value(const struct slot *s, struct arena *a, struct value *ret
 		return;
 	}
 	rest = *s;
-	for (uint32_t i = 0; i < n && next_item(&rest, &item); i++) slot_value(&item, a, &items[i]);
+	for (uint32_t i = 0; i < n && next_item(&rest, &item); i++) slot_value(&item, a, cache, &items[i]);
 	if (!n) *ret = value_str((struct str){"", 0});
 	else if (n == 1) *ret = items[0];
 	else *ret = (struct value){.kind = VALUE_LIST, .n = n, .items = items};
 }
 
-void slot_value(const struct slot *s, struct arena *a, struct value *ret)
+void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache *cache, struct value *ret)
 {
 	const uint8_t *p = s->p;
 	uint32_t need = item_size(s->type);
 	*ret = value_str((struct str){"", 0});
 	if (s->type & EVTX_ARRAY) {
-		array_value(s, a, ret);
+		array_value(s, a, cache, ret);
 		return;
 	}
 	if (s->type == EVTX_SIZE ? s->n != 4 && s->n != 8 : need && s->n < need) return; /* too short for its type: nothing to show */
@@ -168,9 +162,9 @@ void slot_value(const struct slot *s, struct arena *a, struct value *ret)
 	case EVTX_BINARY: ret->text = binary_text(p, s->n, a); return;
 	case EVTX_GUID: ret->text = guid_text(p, a); return;
 	case EVTX_SIZE: ret->text = hex_text(s->n == 4 ? le32_at(p) : le64_at(p), a); return;
-	case EVTX_FILETIME: ret->text = filetime_text(le64_at(p), a); return;
+	case EVTX_FILETIME: ret->text = filetime_text(le64_at(p), a, cache); return;
 	case EVTX_SYSTEMTIME: ret->text = systemtime_text(p, a); return;
-	case EVTX_SID: ret->text = sid_text(p, s->n, a); return;
+	case EVTX_SID: ret->text = sid_text(p, s->n, a, cache); return;
 	case EVTX_HEX32: ret->text = hex_text(le32_at(p), a); return;
 	case EVTX_HEX64: ret->text = hex_text(le64_at(p), a); return;
 	default: return;
