@@ -32,28 +32,29 @@ enum compare_op { COMPARE_EQ, COMPARE_GT, COMPARE_GTE, COMPARE_LT, COMPARE_LTE }
 enum string_op { STRING_EQUALS, STRING_CONTAINS, STRING_STARTS, STRING_ENDS };
 enum time_part { TIME_MINUTE, TIME_HOUR, TIME_DAY, TIME_WEEK, TIME_MONTH, TIME_YEAR };
 
+/* Which members hold something depends on `kind`; the others are zero. */
 struct leaf {
 	enum leaf_kind kind;
-	struct str field;            /* empty: keyword, compared with every value of the event and its raw text (KW-1, KW-2) */
 	bool cased;
+	bool is_integer;             /* LEAF_NUMBER, LEAF_COMPARE: integer holds, else real */
+	bool truth;                  /* LEAF_BOOL, LEAF_EXISTS */
+	bool re_i, re_m, re_s;       /* LEAF_REGEX: flags of `regex` */
+	bool net_v6;                 /* LEAF_CIDR */
+	uint8_t net_bits;
+	uint8_t net[16];             /* big-endian, v4 in the first 4 bytes */
+	struct str field;            /* empty: keyword, compared with every value of the event and its raw text (KW-1, KW-2) */
 	const struct piece *pieces;  /* LEAF_STRING */
 	uint32_t n_pieces;
-	bool is_integer;             /* LEAF_NUMBER, LEAF_COMPARE: integer holds, else real */
-	int64_t integer;
-	double real;
-	bool truth;                  /* LEAF_BOOL, LEAF_EXISTS */
-	struct str regex;            /* LEAF_REGEX: pattern, */
-	bool re_i, re_m, re_s;       /*   and its flags */
-	uint8_t net[16];             /* LEAF_CIDR: big-endian, v4 in the first 4 bytes */
-	bool net_v6;
-	uint8_t net_bits;
 	enum compare_op op;          /* LEAF_COMPARE, LEAF_TIMEPART */
 	enum string_op string_op;    /* LEAF_FIELDREF */
-	struct str other_field;      /* LEAF_FIELDREF */
 	enum time_part part;         /* LEAF_TIMEPART */
+	int64_t integer;             /* LEAF_NUMBER, LEAF_COMPARE, LEAF_TIMEPART */
+	double real;
+	struct str regex;            /* LEAF_REGEX: the pattern */
+	struct str other_field;      /* LEAF_FIELDREF */
 	struct str written;          /* the value as the rule writes it: what a finding shows as `pattern` */
-	uint32_t line, column;       /* where it stands in the file */
-	uint32_t search;             /* index of the search identifier it belongs to, for explain */
+	uint32_t line, column;       /* where it stands in its file */
+	uint32_t search;             /* index of the search identifier it belongs to, for explain; UINT32_MAX: it came with a filter */
 };
 
 enum node_kind { NODE_AND, NODE_OR, NODE_NOT, NODE_LEAF };
@@ -62,8 +63,17 @@ struct node {
 	uint32_t n;                         /* children: 1 for NOT, 0 for LEAF */
 	const struct node *const *children;
 	const struct leaf *leaf;            /* NODE_LEAF */
-	uint32_t item;                      /* id of the detection item (field|modifiers: values) this subtree came from, 0 = none; for explain */
+	uint32_t item;                      /* set on the top of the subtree of one "field|modifiers: values", and on its leaves: rule.items[item - 1];
+	                                       0 = several items, or it came with a filter. For explain */
 	bool negated_item;                  /* came from `neq` */
+};
+
+/* One "field|modifiers: values" of a rule's text, for explain. */
+struct rule_item {
+	struct str key;                     /* as written; empty for plain keywords */
+	struct str field;                   /* empty for keywords */
+	uint32_t line, column, search;
+	bool all;                           /* its values are joined by AND */
 };
 
 /* One word of a rule's text, for explain: a search identifier and its tree. */
@@ -122,9 +132,13 @@ struct rule {
 	const struct node *condition;    /* detection rule; NULL for a correlation */
 	const struct search *searches;
 	uint32_t n_searches;
-	struct str condition_text;
+	const struct rule_item *items;
+	uint32_t n_items;
+	const struct rule_info *const *filters; /* filters that were joined to the condition, in order */
+	uint32_t n_filters;
+	struct str condition_text;       /* as written; of a list, all of it joined by " or " */
 	const struct correlation *correlation; /* NULL for a detection rule */
-	bool report;                     /* its hits are findings of their own (false: only feeds correlations without `generate`) */
+	bool report;                     /* its hits are findings of their own; false: it only feeds correlations, of which none says `generate: true` */
 	const struct str *keep;          /* fields that correlations over this rule need from its events (group-by, fields; aliases resolved) */
 	uint32_t n_keep;
 	struct str text;                 /* the document as it stands in the file */

@@ -19,10 +19,21 @@ struct rules_warning { struct str file; uint32_t line, column; struct str text; 
 struct rule_set;
 struct rule_set *rule_set_new(void);
 void rule_set_free(struct rule_set *s);
+/* Also takes rules without title, without log source, and without a condition when they have one search identifier: for rules
+ * that are tried on events by hand (--any-logsource), and the test cases of other engines. Before rules are added. */
+void rule_set_lenient(struct rule_set *s);
 /* Values for placeholders (`%name%` under `expand`): YAML map name -> value or list. Before rules are added. */
 bool rule_set_placeholders(struct rule_set *s, const char *path, struct fault *f);
 /* Adds a file or a folder. False and *f only when the path itself cannot be read; bad rules are in rule_set_refused. */
 bool rule_set_add_path(struct rule_set *s, const char *path, struct fault *f);
+/* The rule files at a path, in the order in which rule_set_add_path adds them, for callers that read them in parallel and then
+ * use rule_set_add_text with the path as the name. `reason` not NULL: it cannot be used, and why (rule_set_refuse_file). */
+struct rules_file { char *path; const char *reason; };
+struct rules_files { struct rules_file *v; size_t n, cap; };
+bool rules_files_list(const char *path, struct rules_files *ret, struct fault *f);
+void rules_files_free(struct rules_files *files);
+/* Records that a file cannot be used. */
+void rule_set_refuse_file(struct rule_set *s, struct str name, struct str reason);
 /* Adds rules from memory, shown as `name` (compiled-in rules, rules pinned in a case). */
 void rule_set_add_text(struct rule_set *s, struct str text, struct str name);
 /* Resolves correlations and filters, decides `report` and `keep`, sorts. After it the set is immutable. */
