@@ -192,6 +192,19 @@ bool case_rows_next(struct case_rows *r, struct case_row *ret, struct fault *f)
 	}
 }
 
+bool case_row_print(sqlite3_stmt *row, enum case_table t, struct buf *out)
+{
+	struct fault f = FAULT_INIT;
+	struct case_rows r = {0};
+	r.tables[t] = (struct cursor_of_table){.stmt = row, .id = sqlite3_column_int64(row, 0)};
+	sort_members(&r.tables[t]);
+	bool ok = print_row(&r, (int)t, &f);
+	if (ok) buf_str(out, buf_view(&r.text));
+	buf_done(&r.text);
+	buf_done(&r.tables[t].heads);
+	return ok;
+}
+
 int case_row_column(const struct case_row *row, const char *name)
 {
 	for (int i = 0; i < sqlite3_column_count(row->values); i++)

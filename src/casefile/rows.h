@@ -17,6 +17,8 @@ void case_rows_free(struct case_rows *r);
 /* The next row. False at the end (f->kind is FAULT_NONE) or when the file cannot be read, ids have gaps, steps go back, a value
  * is of no type a case has, or text is not UTF-8 (FAULT_CORRUPT). f must not be NULL; it is reset. */
 bool case_rows_next(struct case_rows *r, struct case_row *ret, struct fault *f);
+/* The canonical text of the row that a SELECT * of table t stands on, appended. False: a value that no case has. */
+bool case_row_print(sqlite3_stmt *row, enum case_table t, struct buf *out);
 /* Column of that name of the row's table, for case_row.values; -1 = none. */
 int case_row_column(const struct case_row *row, const char *name);
 

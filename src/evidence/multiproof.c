@@ -110,6 +110,47 @@ bool multiproof_root(const struct multiproof_input *in, uint64_t n, struct hash 
 	return true;
 }
 
+struct narrower {
+	struct checker c;
+	bool (*wanted)(void *arg, uint64_t *index);
+	void *wanted_arg;
+	uint64_t next;       /* wanted next; UINT64_MAX = no more */
+	multiproof_emit *emit;
+	void *emit_arg;
+};
+
+static void next_wanted(struct narrower *k)
+{
+	if (!k->wanted(k->wanted_arg, &k->next)) k->next = UINT64_MAX;
+}
+
+/* As walk; what holds nothing wanted becomes one hash of the new proof. */
+static bool narrow(struct narrower *k, uint64_t lo, uint64_t hi, struct hash *ret)
+{
+	if (k->next >= hi) return walk(&k->c, lo, hi, ret) && k->emit(k->emit_arg, ret);
+	if (!k->c.more || k->c.index >= hi || k->next < lo) return false;
+	if (hi - lo == 1) {
+		*ret = k->c.leaf;
+		next_wanted(k);
+		return next_mark(&k->c);
+	}
+	uint64_t half = merkle_split(hi - lo);
+	struct hash left, right;
+	if (!narrow(k, lo, lo + half, &left) || !narrow(k, lo + half, hi, &right)) return false;
+	*ret = merkle_node(&left, &right);
+	return true;
+}
+
+bool multiproof_narrow(const struct multiproof_input *in, uint64_t n, bool (*wanted)(void *arg, uint64_t *index), void *wanted_arg,
+	multiproof_emit *emit, void *emit_arg, struct hash *ret_root)
+{
+	struct narrower k = {.c = {.in = in}, .wanted = wanted, .wanted_arg = wanted_arg, .emit = emit, .emit_arg = emit_arg};
+	struct hash extra;
+	next_wanted(&k);
+	if (!n || !next_mark(&k.c) || !narrow(&k, 0, n, ret_root)) return false;
+	return !k.c.more && k.next == UINT64_MAX && !in->proof(in->arg, &extra);
+}
+
 struct arrays {
 	const uint64_t *indices;
 	const struct hash *leaves, *proof;

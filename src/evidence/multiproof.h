@@ -46,3 +46,8 @@ bool multiproof_root(const struct multiproof_input *in, uint64_t n, struct hash 
  * proof is malformed. indices ascending. */
 int multiproof_path(const uint64_t *indices, const struct hash *leaves, size_t n_marked, const struct hash *proof, size_t n_proof,
 	uint64_t n, size_t i, struct hash path[MERKLE_MAX_PATH]);
+
+/* A smaller proof out of a larger one: for those marked leaves whose index `wanted` gives (ascending, each one of in->marked).
+ * *ret_root as multiproof_root. False also when a wanted leaf is not marked, or an emit failed. */
+bool multiproof_narrow(const struct multiproof_input *in, uint64_t n, bool (*wanted)(void *arg, uint64_t *index), void *wanted_arg,
+	multiproof_emit *emit, void *emit_arg, struct hash *ret_root);

@@ -74,7 +74,7 @@ bool check_seal(const struct verify_options *o, struct verify_result *r, const c
 /* Cosignatures and timestamps that belong to a checkpoint, in order; strings in the walk's arena. */
 static bool gather(struct verify_walk *w, int64_t id, struct seal_parts *s, struct buf *lines, struct fault *f)
 {
-	sqlite3_stmt *q = case_db_prepare(w->c->db, "SELECT id, kind, bytes, vkey FROM seal WHERE of = ? ORDER BY id", f);
+	sqlite3_stmt *q = case_db_prepare(w->db, "SELECT id, kind, bytes, vkey FROM seal WHERE of = ? ORDER BY id", f);
 	struct str request = {0};
 	if (!q) return false;
 	sqlite3_bind_int64(q, 1, id);
@@ -114,7 +114,7 @@ static const struct prefix *prefix_of(const struct verify_walk *w, uint64_t size
 
 static bool origin_names_case(struct verify_walk *w, struct str origin)
 {
-	sqlite3_stmt *q = case_db_prepare(w->c->db, "SELECT case_id FROM case_info WHERE id = 1", NULL);
+	sqlite3_stmt *q = case_db_prepare(w->db, "SELECT case_id FROM case_info WHERE id = 1", NULL);
 	bool ok = false;
 	if (q && sqlite3_step(q) == SQLITE_ROW) {
 		struct str id = case_column_str(q, 0);
@@ -152,7 +152,7 @@ static bool check_one(struct verify_walk *w, int64_t id, uint64_t stated, struct
 
 static bool check_checkpoints(struct verify_walk *w, bool *ret_policy, struct fault *f)
 {
-	sqlite3_stmt *q = case_db_prepare(w->c->db, "SELECT id, size, bytes, vkey FROM seal WHERE kind = 'checkpoint' ORDER BY id", f);
+	sqlite3_stmt *q = case_db_prepare(w->db, "SELECT id, size, bytes, vkey FROM seal WHERE kind = 'checkpoint' ORDER BY id", f);
 	bool ok = q != NULL;
 	while (ok && sqlite3_step(q) == SQLITE_ROW)
 		ok = check_one(w, sqlite3_column_int64(q, 0), (uint64_t)sqlite3_column_int64(q, 1), arena_str(&w->arena, case_column_str(q, 2)), case_column_str(q, 3), ret_policy, f);
@@ -172,7 +172,7 @@ static bool row_digest(struct verify_walk *w, const char *table, int64_t id, uin
 	int64_t step;
 	bool found = false;
 	snprintf(sql, sizeof sql, "SELECT step FROM %s WHERE id = %" PRId64, table, id);
-	if (!case_db_int(w->c->db, sql, &step, &f) || !(rows = case_rows_new(w->c->db, step, &f))) return false;
+	if (!case_db_int(w->db, sql, &step, &f) || !(rows = case_rows_new(w->db, step, &f))) return false;
 	while (!found && case_rows_next(rows, &row, &f)) {
 		found = row.id == id && !strcmp(case_table_name(row.table), table);
 		if (found) sha256_of(row.text.p, row.text.n, ret);
@@ -203,7 +203,7 @@ static void check_subjects(struct verify_walk *w, int64_t id, struct str payload
 
 static bool check_signatures(struct verify_walk *w, int64_t id, struct str kind, struct str type, struct str payload, struct fault *f)
 {
-	sqlite3_stmt *q = case_db_prepare(w->c->db, "SELECT id, vkey, sig FROM signature WHERE statement = ? ORDER BY id", f);
+	sqlite3_stmt *q = case_db_prepare(w->db, "SELECT id, vkey, sig FROM signature WHERE statement = ? ORDER BY id", f);
 	if (!q) return false;
 	struct buf pae = {0};
 	dsse_pae(type, payload, &pae);
@@ -222,7 +222,7 @@ static bool check_signatures(struct verify_walk *w, int64_t id, struct str kind,
 
 static bool check_statements(struct verify_walk *w, struct fault *f)
 {
-	sqlite3_stmt *q = case_db_prepare(w->c->db, "SELECT id, kind, payload_type, payload FROM statement ORDER BY id", f);
+	sqlite3_stmt *q = case_db_prepare(w->db, "SELECT id, kind, payload_type, payload FROM statement ORDER BY id", f);
 	bool ok = q != NULL;
 	while (ok && sqlite3_step(q) == SQLITE_ROW) {
 		int64_t id = sqlite3_column_int64(q, 0);

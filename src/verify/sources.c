@@ -26,7 +26,7 @@ static bool read_through(struct input *in, struct source_tree *tree, uint8_t ret
 /* Each cited range, cut from the original. */
 static bool check_slices(struct verify_walk *w, int64_t id, struct input *in, struct fault *f)
 {
-	sqlite3_stmt *q = case_db_prepare(w->c->db, "SELECT id, offset, length, sha256 FROM record WHERE source = ? ORDER BY leaf", f);
+	sqlite3_stmt *q = case_db_prepare(w->db, "SELECT id, offset, length, sha256 FROM record WHERE source = ? ORDER BY leaf", f);
 	if (!q) return false;
 	struct buf b = {0};
 	sqlite3_bind_int64(q, 1, id);
@@ -51,7 +51,7 @@ static bool check_slices(struct verify_walk *w, int64_t id, struct input *in, st
 
 static void check_source(struct verify_walk *w, int64_t id, struct leaf_store *store)
 {
-	const struct source_seen *s = &w->sources.v[id - 1];
+	const struct source_seen *s = seen_by_id(&w->sources, id);
 	struct input in;
 	struct fault f = FAULT_INIT;
 	uint8_t digest[32];
@@ -84,6 +84,6 @@ void check_sources(struct verify_walk *w)
 	struct leaf_store *store = w->o->sources->key ? leaf_store_new(w->o->temp_dir ? w->o->temp_dir : "/tmp", NULL) : NULL;
 	if (!w->o->sources->key) verify_say(w->o, w->r, VERIFY_LINE_NOTE, NULL, 0, "without the salt key the record trees of the originals are not built again; their hashes and the cited bytes are checked");
 	for (size_t i = 0; i < w->sources.n; i++)
-		if (w->sources.v[i].has_sha256) check_source(w, (int64_t)i + 1, store);
+		if (w->sources.v[i].has_sha256) check_source(w, w->sources.v[i].id, store);
 	leaf_store_free(store);
 }

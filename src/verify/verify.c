@@ -33,18 +33,33 @@ void verify_say(const struct verify_options *o, struct verify_result *r, enum ve
 	o->line(o->arg, &(struct verify_line){.kind = kind, .table = table, .id = id, .text = str_of(text)});
 }
 
+void *seen_find(const void *v, size_t n, size_t size, size_t id_at, int64_t id)
+{
+	size_t lo = 0, hi = n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const char *element = (const char *)v + mid * size;
+		int64_t got;
+		memcpy(&got, element + id_at, sizeof got);
+		if (got == id) return (void *)(uintptr_t)element;
+		if (got < id) lo = mid + 1;
+		else hi = mid;
+	}
+	return NULL;
+}
+
 /* --- SQLite's own opinion ------------------------------------------------------------------------------------------ */
 
 static bool check_integrity(struct verify_walk *w, struct fault *f)
 {
-	sqlite3_stmt *s = case_db_prepare(w->c->db, "PRAGMA integrity_check(20)", f);
+	sqlite3_stmt *s = case_db_prepare(w->db, "PRAGMA integrity_check(20)", f);
 	if (!s) return false;
 	int code;
 	while ((code = sqlite3_step(s)) == SQLITE_ROW) {
 		struct str text = case_column_str(s, 0);
 		if (!str_eq(text, STR("ok"))) verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "database", 0, "%.*s", STR_FMT(text));
 	}
-	if (code != SQLITE_DONE) verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "database", 0, "%s", sqlite3_errmsg(w->c->db));
+	if (code != SQLITE_DONE) verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "database", 0, "%s", sqlite3_errmsg(w->db));
 	sqlite3_finalize(s);
 	return true;
 }
@@ -53,18 +68,19 @@ static bool check_integrity(struct verify_walk *w, struct fault *f)
 
 static void walk_step(struct verify_walk *w, const struct case_row *row, const struct prefix *before)
 {
+	if (row->id != row->step) walk_problem(w, row, "its number is not its step's");
+	if (!before) return;
 	struct str root = row_str_at(row, 10);
 	if ((uint64_t)row_int_at(row, 9) != before->size || root.n != 32 || memcmp(root.p, before->root.b, 32))
 		walk_problem(w, row, "the step does not follow the tree before it: %" PRId64 " rows stated, %" PRIu64 " there", row_int_at(row, 9), before->size);
 	vec_push(&w->prefixes, (struct prefix){w->tree.tree.n, merkle_root(&w->tree.tree)});
-	if (row->id != row->step) walk_problem(w, row, "its number is not its step's");
 }
 
 static struct str keep(struct verify_walk *w, struct str s) { return arena_str(&w->arena, s); }
 
 static void walk_run(struct verify_walk *w, const struct case_row *row)
 {
-	struct run_seen r = {.rules = row_int_at(row, 4), .settings = keep(w, row_str_at(row, 3))};
+	struct run_seen r = {.id = row->id, .rules = row_int_at(row, 4), .settings = keep(w, row_str_at(row, 3))};
 	struct str root = row_str_at(row, 5);
 	if (root.n == 32) memcpy(r.root.b, root.p, 32);
 	vec_push(&w->runs, r);
@@ -76,28 +92,29 @@ static void walk_text(struct verify_walk *w, const struct case_row *row)
 	struct str stated = row_str_at(row, 2), bytes = keep(w, row_str_at(row, 3));
 	sha256_of(bytes.p, bytes.n, digest);
 	if (stated.n != 32 || memcmp(stated.p, digest, 32)) walk_problem(w, row, "the rule's text does not have the SHA-256 stated");
-	vec_push(&w->texts, (struct text_seen){bytes});
+	vec_push(&w->texts, (struct text_seen){row->id, bytes});
 }
 
 static void walk_rule(struct verify_walk *w, const struct case_row *row)
 {
-	struct rule_seen r = {row_int_at(row, 2), row_int_at(row, 3), row_int_at(row, 4), keep(w, row_str_at(row, 5)), row_int_at(row, 9) != 0};
+	struct rule_seen r = {row->id, row_int_at(row, 2), row_int_at(row, 3), row_int_at(row, 4), keep(w, row_str_at(row, 5)), row_int_at(row, 9) != 0};
 	vec_push(&w->rules, r);
-	if (r.run < 1 || (size_t)r.run > w->runs.n || r.text < 1 || (size_t)r.text > w->texts.n) {
+	struct run_seen *run = seen_by_id(&w->runs, r.run);
+	struct text_seen *seen = seen_by_id(&w->texts, r.text);
+	if (!run || !seen) {
 		walk_problem(w, row, "it names a run or text that is not there");
 		return;
 	}
-	struct run_seen *run = &w->runs.v[r.run - 1];
-	struct str text = w->texts.v[r.text - 1].bytes;
+	struct str text = seen->bytes;
 	struct hash h = merkle_leaf(text.p, text.n);
-	if (r.n < 0 || (uint64_t)r.n != run->texts.n) walk_problem(w, row, "rules of its run are missing or out of order");
+	if (!w->partial && (r.n < 0 || (uint64_t)r.n != run->texts.n)) walk_problem(w, row, "rules of its run are missing or out of order");
 	merkle_add(&run->texts, &h);
 	vec_push(&run->rule_list, (struct verify_rule){row->id, (uint32_t)r.n, r.rule_id, text, r.correlation});
 }
 
 static void walk_source(struct verify_walk *w, const struct case_row *row)
 {
-	struct source_seen s = {.path = keep(w, row_str_at(row, 2)), .format = keep(w, row_str_at(row, 3)), .framing = keep(w, row_str_at(row, 4)),
+	struct source_seen s = {.id = row->id, .path = keep(w, row_str_at(row, 2)), .format = keep(w, row_str_at(row, 3)), .framing = keep(w, row_str_at(row, 4)),
 		.size = (uint64_t)row_int_at(row, 5), .number = (uint64_t)row_int_at(row, 9), .leaves = (uint64_t)row_int_at(row, 10), .step = row->step,
 		.parameters = keep(w, row_str_at(row, 24)), .same_as = row_int_at(row, 25)};
 	struct str sha = row_str_at(row, 6), root = row_str_at(row, 11);
@@ -109,20 +126,19 @@ static void walk_source(struct verify_walk *w, const struct case_row *row)
 	for (int c = 15; c < 20; c++) sum += (uint64_t)row_int_at(row, c);
 	bool read = s.same_as == 0 && row_null_at(row, 26);
 	if (read && sum != s.size) walk_problem(w, row, "its bytes by kind sum to %" PRIu64 ", not to its size of %" PRIu64, sum, s.size);
-	if (s.same_as < 0 || (size_t)s.same_as > w->sources.n) walk_problem(w, row, "it is said to equal a source that is not there");
+	if (s.same_as && !w->partial && !seen_by_id(&w->sources, s.same_as)) walk_problem(w, row, "it is said to equal a source that is not there");
 	vec_push(&w->sources, s);
 }
 
-static void walk_reference(struct verify_walk *w, const struct case_row *row, int column, size_t count, const char *what)
+static void walk_source_reference(struct verify_walk *w, const struct case_row *row, int column)
 {
-	int64_t id = row_int_at(row, column);
-	if (id < 1 || (size_t)id > count) walk_problem(w, row, "it names a %s that is not there", what);
+	if (!seen_by_id(&w->sources, row_int_at(row, column))) walk_problem(w, row, "it names a source that is not there");
 }
 
-static void walk_row(struct verify_walk *w, const struct case_row *row, const struct prefix *before)
+void walk_row(struct verify_walk *w, const struct case_row *row, const struct prefix *before)
 {
 	if (row->table != CASE_STEP && row->table < CASE_SEAL) w->content_end = w->tree.tree.n;
-	if (row->table > CASE_PROOF || row->step != w->step) walk_proofs_done(w);
+	if (!w->partial && (row->table > CASE_PROOF || row->step != w->step)) walk_proofs_done(w);
 	w->step = row->step;
 	switch (row->table) {
 	case CASE_STEP: walk_step(w, row, before); break;
@@ -130,9 +146,9 @@ static void walk_row(struct verify_walk *w, const struct case_row *row, const st
 	case CASE_RULE_TEXT: walk_text(w, row); break;
 	case CASE_RULE: walk_rule(w, row); break;
 	case CASE_SOURCE: walk_source(w, row); break;
-	case CASE_SEEN: walk_reference(w, row, 3, w->sources.n, "source"); break;
+	case CASE_SEEN: walk_source_reference(w, row, 3); break;
 	case CASE_DAMAGE:
-	case CASE_REMARK: walk_reference(w, row, 2, w->sources.n, "source"); break;
+	case CASE_REMARK: walk_source_reference(w, row, 2); break;
 	case CASE_RECORD: walk_record(w, row); break;
 	case CASE_PROOF: walk_proof(w, row); break;
 	case CASE_FINDING: walk_finding(w, row); break;
@@ -161,8 +177,8 @@ static bool check_rows(struct verify_walk *w, struct fault *f)
 {
 	struct case_row row;
 	struct fault inner = FAULT_INIT;
-	struct sums sums = {.s = case_db_prepare(w->c->db, "SELECT id, sums FROM row_check ORDER BY id", f)};
-	struct case_rows *rows = sums.s ? case_rows_new(w->c->db, 1, &inner) : NULL;
+	struct sums sums = {.s = case_db_prepare(w->db, "SELECT id, sums FROM row_check ORDER BY id", f)};
+	struct case_rows *rows = sums.s ? case_rows_new(w->db, 1, &inner) : NULL;
 	uint64_t named = 0;
 	while (rows && case_rows_next(rows, &row, &inner)) {
 		struct prefix before = {w->tree.tree.n, {{0}}};
@@ -193,11 +209,11 @@ static void check_runs(struct verify_walk *w)
 		struct run_seen *r = &w->runs.v[i];
 		struct hash root = merkle_root(&r->texts);
 		if (r->rules < 0 || r->texts.n != (uint64_t)r->rules || !hash_eq(&root, &r->root))
-			verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "run", (int64_t)i + 1, "its rules are not those it was sealed with");
+			verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "run", r->id, "its rules are not those it was sealed with");
 	}
 }
 
-static void walk_free(struct verify_walk *w)
+void walk_free(struct verify_walk *w)
 {
 	for (size_t i = 0; i < w->runs.n; i++) vec_free(&w->runs.v[i].rule_list);
 	vec_free(&w->prefixes);
@@ -219,7 +235,7 @@ bool verify_case(const char *path, const struct verify_options *o, struct verify
 	*ret = (struct verify_result){.policy_met = o->policy == NULL};
 	if (!case_open(path, o->temp_dir ? o->temp_dir : "/tmp", &c, f)) return false;
 	if (c.recovered) verify_say(o, ret, VERIFY_LINE_NOTE, NULL, 0, "a writer was interrupted: this is the state before it, or after it if it had come to its end");
-	struct verify_walk w = {.o = o, .r = ret, .c = &c};
+	struct verify_walk w = {.o = o, .r = ret, .c = &c, .db = c.db};
 	arena_init(&w.arena, (size_t)2 << 30);
 	case_tree_init(&w.tree, c.state.row_key);
 	bool ok = check_integrity(&w, f) && walk_findings_begin(&w, f) && check_rows(&w, f);

@@ -11,6 +11,7 @@ struct prefix { uint64_t size; struct hash root; };
 struct leaf_of { int64_t source; uint64_t leaf; struct hash hash; };
 
 struct source_seen {
+	int64_t id;
 	uint64_t leaves, size;
 	struct hash root;
 	bool has_root, has_sha256;
@@ -20,19 +21,25 @@ struct source_seen {
 	uint64_t number;
 	int64_t same_as;
 };
-struct rule_seen { int64_t run, n, text; struct str rule_id; bool correlation; };
-struct run_seen { struct hash root; int64_t rules; struct str settings; bool begun, can_derive; struct merkle texts; VEC(struct verify_rule) rule_list; };
-struct text_seen { struct str bytes; };
+struct rule_seen { int64_t id, run, n, text; struct str rule_id; bool correlation; };
+struct run_seen { int64_t id; struct hash root; int64_t rules; struct str settings; bool begun, can_derive; struct merkle texts; VEC(struct verify_rule) rule_list; };
+struct text_seen { int64_t id; struct str bytes; };
+
+/* The element of an array with ascending ids; NULL when it is not there. */
+#define seen_by_id(array, wanted) ((__typeof__((array)->v))seen_find((array)->v, (array)->n, sizeof *(array)->v, offsetof(__typeof__(*(array)->v), id), (wanted)))
+void *seen_find(const void *v, size_t n, size_t size, size_t id_at, int64_t id);
 
 struct verify_walk {
 	const struct verify_options *o;
 	struct verify_result *r;
 	struct case_file *c;
 	struct arena arena;
+	sqlite3 *db;
+	bool partial;                     /* a bundle: not all rows are there */
 	struct case_tree tree;
 	VEC(struct prefix) prefixes;      /* the tree up to and including each step row */
 	uint64_t content_end;             /* leaves up to the last row that is neither custody nor signature */
-	VEC(struct source_seen) sources;  /* [id - 1] */
+	VEC(struct source_seen) sources;  /* these four: by id, ascending; see seen_by_id */
 	VEC(struct run_seen) runs;
 	VEC(struct rule_seen) rules;
 	VEC(struct text_seen) texts;
@@ -56,6 +63,9 @@ static inline int64_t row_int_at(const struct case_row *row, int column) { retur
 static inline struct str row_str_at(const struct case_row *row, int column) { return case_column_str(row->values, column); }
 static inline bool row_null_at(const struct case_row *row, int column) { return sqlite3_column_type(row->values, column) == SQLITE_NULL; }
 
+/* verify.c: a row whose tree position has been dealt with. `before`: the tree before it, for steps (NULL in a bundle). */
+void walk_row(struct verify_walk *w, const struct case_row *row, const struct prefix *before);
+void walk_free(struct verify_walk *w);
 /* walk_records.c */
 void walk_record(struct verify_walk *w, const struct case_row *row);
 void walk_proof(struct verify_walk *w, const struct case_row *row);

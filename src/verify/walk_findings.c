@@ -3,16 +3,17 @@
 
 bool walk_findings_begin(struct verify_walk *w, struct fault *f)
 {
-	w->evidence = case_db_prepare(w->c->db, "SELECT id, finding, source, offset, length, line, sha256, role, leaf, leaves FROM evidence "
+	w->evidence = case_db_prepare(w->db, "SELECT id, finding, source, offset, length, line, sha256, role, leaf, leaves FROM evidence "
 		"WHERE id >= ?1 AND id < ?1 + ?2 ORDER BY id", f);
-	w->record = case_db_prepare(w->c->db, "SELECT leaf, offset, bytes FROM record WHERE source = ?1 AND leaf >= ?2 AND leaf < ?2 + ?3 ORDER BY leaf", f);
+	w->record = case_db_prepare(w->db, "SELECT leaf, offset, bytes FROM record WHERE source = ?1 AND leaf >= ?2 AND leaf < ?2 + ?3 ORDER BY leaf", f);
 	return w->evidence && w->record;
 }
 
 /* The leaves [leaf, leaf + leaves) of a source joined in w->scratch behind what is there; false when one is missing. */
 static bool join_leaves(struct verify_walk *w, int64_t source, int64_t leaf, int64_t leaves, uint64_t *ret_first)
 {
-	bool lines = source >= 1 && (size_t)source <= w->sources.n && str_eq(w->sources.v[source - 1].framing, STR("lines/1")), ok = leaves > 0;
+	const struct source_seen *seen = seen_by_id(&w->sources, source);
+	bool lines = seen && str_eq(seen->framing, STR("lines/1")), ok = leaves > 0;
 	int64_t want = leaf;
 	uint64_t reach = 0;
 	sqlite3_bind_int64(w->record, 1, source);
@@ -46,7 +47,8 @@ static bool check_evidence(struct verify_walk *w, int64_t finding, struct eviden
 	*why = "its evidence belongs to another finding";
 	if (sqlite3_column_int64(s, 1) != finding) return false;
 	*why = "its evidence names a source that is not there";
-	if (source < 1 || (size_t)source > w->sources.n) return false;
+	const struct source_seen *src = seen_by_id(&w->sources, source);
+	if (!src) return false;
 	*why = "records it rests on are missing";
 	if (!join_leaves(w, source, sqlite3_column_int64(s, 8), sqlite3_column_int64(s, 9), &first)) return false;
 	struct buf joined = {.p = w->scratch.p + before, .n = w->scratch.n - before};
@@ -55,7 +57,6 @@ static bool check_evidence(struct verify_walk *w, int64_t finding, struct eviden
 	sha256_of(bytes.p, bytes.n, digest);
 	*why = "its evidence does not have the SHA-256 stated";
 	if (sha.n != 32 || memcmp(sha.p, digest, 32)) return false;
-	const struct source_seen *src = &w->sources.v[source - 1];
 	ret->at = (size_t)(bytes.p - w->scratch.p);
 	ret->e = (struct verify_evidence){source, src->path, src->format, src->parameters, offset, length, (uint32_t)sqlite3_column_int64(s, 5),
 		str_eq(case_column_str(s, 7), STR("context")) ? EVIDENCE_CONTEXT : EVIDENCE_RECORD, {0}};
@@ -64,7 +65,7 @@ static bool check_evidence(struct verify_walk *w, int64_t finding, struct eviden
 
 static bool begin_run(struct verify_walk *w, int64_t run)
 {
-	struct run_seen *r = &w->runs.v[run - 1];
+	struct run_seen *r = seen_by_id(&w->runs, run);
 	if (!r->begun) {
 		r->begun = true;
 		r->can_derive = w->o->rederiver->run(w->o->rederiver->arg, run, r->settings, r->rule_list.v, (uint32_t)r->rule_list.n);
@@ -94,8 +95,9 @@ void walk_finding(struct verify_walk *w, const struct case_row *row)
 	const char *why = NULL;
 	char text[200] = "";
 	w->r->findings++;
-	if (run < 1 || (size_t)run > w->runs.n) why = "it names a run that is not there";
-	else if (!row_null_at(row, 6) && (rule < 1 || (size_t)rule > w->rules.n || w->rules.v[rule - 1].run != run)) why = "it names a rule that its run does not have";
+	const struct rule_seen *seen_rule = seen_by_id(&w->rules, rule);
+	if (!seen_by_id(&w->runs, run)) why = "it names a run that is not there";
+	else if (!row_null_at(row, 6) && (!seen_rule || seen_rule->run != run)) why = "it names a rule that its run does not have";
 	else if (n < 1 || n > 1 << 20) why = "it has no evidence";
 	if (why) {
 		walk_problem(w, row, "%s", why);
@@ -131,7 +133,7 @@ void walk_hit(struct verify_walk *w, const struct case_row *row)
 {
 	struct str rest = row_str_at(row, 7);
 	int64_t rule = row_int_at(row, 3);
-	bool ok = rule >= 1 && (size_t)rule <= w->rules.n;
+	bool ok = seen_by_id(&w->rules, rule) != NULL;
 	if (!ok) walk_problem(w, row, "it names a rule that is not there");
 	for (size_t at = 1; ok && (at = str_find_byte(rest, '[', at)) != SIZE_MAX; at++) {
 		struct str body = str_sub(rest, at + 1, SIZE_MAX);

@@ -7,13 +7,15 @@ void walk_record(struct verify_walk *w, const struct case_row *row)
 	struct str sha = row_str_at(row, 6), salt = row_str_at(row, 7), bytes = row_str_at(row, 8);
 	uint8_t digest[32];
 	w->r->records++;
-	if (source < 1 || (size_t)source > w->sources.n || !w->sources.v[source - 1].has_root || salt.n != SALT_SIZE) {
+	const struct source_seen *seen = seen_by_id(&w->sources, source);
+	if (!seen || !seen->has_root || salt.n != SALT_SIZE) {
 		walk_problem(w, row, "it names a source that is not there, or has no salt");
 		return;
 	}
 	sha256_of(bytes.p, bytes.n, digest);
 	if (sha.n != 32 || memcmp(sha.p, digest, 32)) walk_problem(w, row, "its bytes do not have the SHA-256 stated");
 	if ((uint64_t)row_int_at(row, 5) != bytes.n) walk_problem(w, row, "its bytes do not have the length stated");
+	if (w->partial) return; /* a bundle proves a source's leaves all at once */
 	vec_push(&w->leaves, (struct leaf_of){source, (uint64_t)row_int_at(row, 3), source_leaf_hash((const uint8_t *)salt.p, bytes.p, bytes.n)});
 	w->leaves_sorted = false;
 }
@@ -58,7 +60,7 @@ static void check_proof(struct verify_walk *w)
 	struct proof_input in = {w, w->leaf_at, w->leaf_at, 0};
 	while (in.end < w->leaves.n && w->leaves.v[in.end].source == source) in.end++;
 	w->leaf_at = in.end;
-	const struct source_seen *s = (size_t)source <= w->sources.n ? &w->sources.v[source - 1] : NULL;
+	const struct source_seen *s = seen_by_id(&w->sources, source);
 	struct multiproof_input mi = {&in, next_leaf, next_hash};
 	bool any = in.end > in.at;
 	if (!s || !s->has_root || !any || !multiproof_root(&mi, s->leaves, &root) || !hash_eq(&root, &s->root))

@@ -185,6 +185,49 @@ TEST(multiproofs_follow_their_definition_for_all_sets_of_marks)
 	}
 }
 
+struct wanted { uint64_t marks, n, at; };
+static bool next_wanted(void *arg, uint64_t *index)
+{
+	struct wanted *w = arg;
+	while (w->at < w->n && !(w->marks >> w->at & 1)) w->at++;
+	if (w->at == w->n) return false;
+	*index = w->at++;
+	return true;
+}
+
+TEST(a_narrowed_proof_is_the_one_made_for_fewer_marks)
+{
+	struct hash leaves[MANY], root, want;
+	some_leaves(leaves);
+	uint64_t seed = 1234567;
+	for (uint64_t n = 1; n <= 40; n++) {
+		for (int round = 0; round < 30; round++) {
+			seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+			uint64_t all = (seed | 1) & ((1ULL << n) - 1), few = all & seed >> 11;
+			struct check_input in = {0};
+			struct multiproof p = {.emit = collect, .arg = &in.c};
+			for (uint64_t i = 0; i < n; i++) {
+				bool marked = all >> i & 1;
+				multiproof_add(&p, &leaves[i], marked);
+				if (marked) in.m.index[in.m.n] = i, in.m.leaf[in.m.n++] = leaves[i];
+			}
+			NEED(multiproof_end(&p, &want));
+			struct collected got = {0}, made = {0};
+			struct wanted w = {few, n, 0};
+			struct multiproof_input mi = {&in, give_mark, give_hash};
+			CHECK(multiproof_narrow(&mi, n, next_wanted, &w, collect, &got, &root) && hash_eq(&root, &want));
+			literal(leaves, 0, n, few, &made);
+			CHECK(got.n == made.n && !memcmp(got.h, made.h, made.n * 32));
+			/* What was not marked cannot be wanted. */
+			if (all == (1ULL << n) - 1) continue;
+			struct wanted other = {~all & ((1ULL << n) - 1), n, 0};
+			in.m.at = in.c.at = 0;
+			got.n = 0;
+			CHECK(!multiproof_narrow(&mi, n, next_wanted, &other, collect, &got, &root));
+		}
+	}
+}
+
 TEST(multiproofs_with_too_much_or_too_little_prove_nothing)
 {
 	struct hash leaves[MANY], root = {0}, got;
