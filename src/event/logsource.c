@@ -18,6 +18,7 @@ struct taxonomy {
 	struct map events;          /* "service\tid" -> index in groups: bindings of that event */
 	struct map services;        /* service -> index in groups: the single plain binding {windows,,service} */
 	VEC(struct group) groups;
+	VEC(struct family) families;
 	VEC(struct { struct str service; int32_t next; }) services_of;
 	uint8_t sha256[SHA256_SIZE];
 };
@@ -131,10 +132,44 @@ static void apply(struct taxonomy *t, const struct taxonomy_line *l)
 		rename_in(t, &t->groups.v[*at].bindings.v[i], l->column[1], l->column[2]);
 }
 
+/* The parts of a list joined by commas. */
+static const struct str *parts(struct taxonomy *t, struct str list, uint32_t *ret_n)
+{
+	const struct str *out = NULL;
+	*ret_n = 0;
+	while (list.p) {
+		struct str one = str_trim(str_cut(&list, ','));
+		if (one.n) out = append(&t->arena, out, (*ret_n)++, &one, sizeof one);
+	}
+	return out;
+}
+
+static void add_family(struct taxonomy *t, const struct taxonomy_line *l)
+{
+	struct family f = {.format = l->column[0]};
+	f.keys = parts(t, l->column[1], &f.n_keys);
+	vec_push(&t->families, f);
+}
+
+/* time and host lines: after all families are known. */
+static void complete_families(struct taxonomy *t, const struct taxonomy_line *l)
+{
+	bool time = str_eq(l->word, STR("time"));
+	uint32_t n;
+	if (!time && !str_eq(l->word, STR("host"))) return;
+	const struct str *fields = parts(t, l->column[1], &n);
+	for (size_t i = 0; i < t->families.n; i++) {
+		struct family *f = &t->families.v[i];
+		if (!str_eq(f->format, l->column[0])) continue;
+		if (time) f->time = fields, f->n_time = n, f->time_is_utc = l->n > 2 && str_eq(l->column[2], STR("utc"));
+		else f->host = fields, f->n_host = n;
+	}
+}
+
 static bool read_data(struct taxonomy *t, const struct event_data *data, struct fault *f)
 {
 	static const struct { const char *word; uint32_t least; } words[] = {
-		{"channel", 2}, {"event", 3}, {"rename", 4}, {"value", 5}, {"format", 4}, {"alias", 3}};
+		{"channel", 2}, {"event", 3}, {"rename", 4}, {"value", 5}, {"format", 4}, {"alias", 3}, {"family", 2}, {"time", 2}, {"host", 2}};
 	struct str rest = {(const char *)data->bytes, data->n};
 	for (uint32_t number = 1; rest.p; number++) {
 		struct taxonomy_line l;
@@ -150,6 +185,7 @@ static bool read_data(struct taxonomy *t, const struct event_data *data, struct 
 		if (w == 0) add_channel(t, &l);
 		if (w == 1) add_event(t, &l);
 		if (w == 4) add_format(t, &l);
+		if (w == 6) add_family(t, &l);
 	}
 	return true;
 }
@@ -169,6 +205,7 @@ struct taxonomy *taxonomy_new(struct fault *f)
 	for (size_t i = 0; i < t->lines.n; i++) {
 		char c = t->lines.v[i].word.p[0];
 		if (c == 'r' || c == 'v' || c == 'a') apply(t, &t->lines.v[i]);
+		else complete_families(t, &t->lines.v[i]);
 	}
 	if (ok) return t;
 	taxonomy_free(t);
@@ -180,6 +217,7 @@ void taxonomy_free(struct taxonomy *t)
 	if (!t) return;
 	for (size_t i = 0; i < t->groups.n; i++) vec_free(&t->groups.v[i].bindings);
 	vec_free(&t->groups);
+	vec_free(&t->families);
 	vec_free(&t->lines);
 	vec_free(&t->services_of);
 	map_done(&t->channels);
@@ -235,6 +273,12 @@ const struct logsource_binding *taxonomy_format(const struct taxonomy *t, struct
 	const struct group *g = find(t, &t->formats, format);
 	*ret_n = g ? (uint32_t)g->bindings.n : 0;
 	return g ? g->bindings.v : NULL;
+}
+
+const struct family *taxonomy_families(const struct taxonomy *t, uint32_t *ret_n)
+{
+	*ret_n = (uint32_t)t->families.n;
+	return t->families.v;
 }
 
 bool taxonomy_line_at(const struct taxonomy *t, uint32_t index, struct taxonomy_line *ret)

@@ -10,6 +10,11 @@
  *	value     SERVICE CATEGORY RULEFIELD RULEVALUE EVENTVALUE   and mean this value (text, compared without case)
  *	format    FORMAT PRODUCT CATEGORY SERVICE [FIELD=VALUE]     events of a reader's format; '-' = none; FIELD=VALUE must hold
  *	alias     FORMAT RULEFIELD EVENTFIELD            rules name EVENTFIELD so on that format, in every binding
+ *	family    FORMAT KEYS                            JSON objects with these keys are events of that format. KEYS: paths joined by
+ *	                                                 commas, !PATH = must not be there; the first line that fits counts
+ *	time      FORMAT FIELDS [utc]                    where a family's time stands: the first of these paths that there is; utc: a
+ *	                                                 time without zone is UTC
+ *	host      FORMAT FIELDS                          which field of a family names the host: the first of these that there is
  * Fields are separated by tabs; '#' at the start of a line is a comment. */
 #pragma once
 #include "base/arena.h"
@@ -47,6 +52,16 @@ const struct logsource_binding *taxonomy_windows(const struct taxonomy *t, struc
 /* Bindings of a reader's format ("iis-w3c", "syslog", ...); n == 0 when the format has none. `when_field` conditions are
  * left to the matcher. Lives as long as the taxonomy. */
 const struct logsource_binding *taxonomy_format(const struct taxonomy *t, struct str format, uint32_t *ret_n);
+/* A kind of JSON object: how it is told from others, and where its time and host stand. */
+struct family {
+	struct str format;
+	const struct str *keys;      /* with a '!' before those that must not be there */
+	const struct str *time, *host;
+	uint32_t n_keys, n_time, n_host;
+	bool time_is_utc;
+};
+/* All families in the order in which they are tried. They live as long as the taxonomy. */
+const struct family *taxonomy_families(const struct taxonomy *t, uint32_t *ret_n);
 /* The channels of a Windows service and so on, for `rules check` and documents: walks all lines in file order. */
 struct taxonomy_line { struct str word, column[6]; uint32_t n; };
 bool taxonomy_line_at(const struct taxonomy *t, uint32_t index, struct taxonomy_line *ret);

@@ -1,0 +1,108 @@
+/* json_internal: JSON objects as events: which keys they have, what columns these become, and where each value stands.
+ *
+ * Per object (json_trace): one pass over the tokens gives its skeleton (all keys with their nesting, as bytes) and the places of
+ * its values. Objects with the same skeleton share a layout, made once: names of columns, what kind of log it is, where time and
+ * host stand. Cells are decoded out of the tokens when asked.
+ *
+ * Arrays: an array of plain values is a list. Of an array of objects every key path of any member is a column that lists the
+ * values of all members; so targetResources.modifiedProperties.newValue finds any of them. Objects and such arrays also are
+ * hidden columns of their own JSON text, for rules that search them as text. */
+#pragma once
+#include "read/text_internal.h"
+#include "text/json_read.h"
+
+enum {
+	JSON_PLACES_MAX = 2048,   /* values of an object that become columns; what is beyond is cut, and counted */
+	JSON_ENTRIES_MAX = 256,   /* different key paths within arrays, of one object */
+	JSON_PATH_MAX = 1024,     /* bytes of a path */
+	JSON_LAYOUT_SHAPES = 64,
+	JSON_LAYOUTS_MAX = 20000
+};
+
+/* Where a value stands: its token; within an array the array's token and the entry (key path). */
+struct json_place { uint32_t token, entry; };
+#define JSON_NO_ENTRY UINT32_MAX
+/* A key path within an array: its last key, and the entry before it. */
+struct json_entry {
+	uint32_t parent;          /* JSON_NO_ENTRY: a key of the array's members */
+	struct str key;           /* raw, in the text */
+	bool container;           /* its first value is an object or an array of objects */
+};
+
+struct json_trace {
+	struct buf skeleton;
+	struct json_place *places; /* [JSON_PLACES_MAX] */
+	uint32_t n;
+	struct json_entry entries[JSON_ENTRIES_MAX];
+	uint32_t n_entries;
+	bool limited;
+};
+void json_trace(struct json_trace *t, const struct json_tape *tape, struct str text);
+void json_trace_done(struct json_trace *t);
+
+enum json_kind { JSON_PLAIN, JSON_CONTAINER };
+/* A value that objects of a layout have. */
+struct json_leaf {
+	struct str path;          /* keys joined by dots, decoded; p == NULL: too long, no column */
+	const struct str *sub;    /* within an array: the raw keys from its members on */
+	uint32_t n_sub;
+	uint8_t kind;             /* enum json_kind */
+};
+
+/* How a column's value is made. */
+enum json_how {
+	JSON_OF_LEAF,             /* the leaf's value */
+	JSON_JOINED_MESSAGE, JSON_CMDLET, JSON_PARAMETERS, JSON_CALLER /* MSExchange Management, see json_windows.c */
+};
+struct json_column { uint32_t leaf; uint8_t how; };
+
+struct json_layout {
+	struct str skeleton;
+	const struct json_leaf *leaves;
+	uint32_t n_leaves;
+	struct column *columns;          /* names; constants are filled in for each shape */
+	const struct json_column *plan;  /* [n_columns] */
+	uint32_t n_columns;
+	const struct family *family;     /* NULL: none known, or Windows */
+	uint32_t n_exchange;             /* the last columns, only for shapes of the channel MSExchange Management */
+	bool windows;
+	int32_t channel, event_id, provider, record_id; /* leaves, -1 = none; Windows */
+	int32_t channel_column, event_id_column, provider_column; /* columns that become constants */
+	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */
+	int32_t time[8], host;           /* leaves, in order of preference; -1 ends */
+	int32_t utc_time;                /* Sysmon's own time, to compare clocks */
+	bool time_is_utc;                /* a time without zone is UTC */
+	const struct shape *shapes[JSON_LAYOUT_SHAPES]; /* met last first */
+	uint32_t n_shapes;
+};
+
+/* Makes the layout of the traced object in `a`; NULL when it is full. */
+struct json_layout *json_layout_new(const struct json_trace *t, const struct json_tape *tape, struct str text, const struct taxonomy *taxonomy,
+	struct arena *a);
+/* json_windows.c: whether the paths are those of a Windows event as some tool exports it; then names the columns after Sigma and
+ * tells where channel, event id, provider, time and host stand. `room`: columns that fit; columns beyond the leaves are aliases. */
+bool json_windows(struct json_layout *l, struct json_column *plan, uint32_t room, struct arena *a);
+/* The channel that a provider writes to; empty when it is not known. */
+struct str json_channel_of(struct str provider);
+/* A column that is made of others: MSExchange Management. */
+void json_exchange_value(struct event *ev, enum json_how how, struct value *ret);
+/* A column over a leaf. False when there is no room. */
+bool json_add_column(struct json_layout *l, struct json_column *plan, uint32_t room, struct column column, struct json_column how);
+int32_t json_leaf_of(const struct json_layout *l, struct str path);
+enum { JSON_COLUMNS_PER_LEAF = 2, JSON_EXTRA_COLUMNS = 8 };
+
+/* The object being read, and its layout: what decoding needs. */
+struct json_object {
+	struct json_tape tape;
+	struct str text;
+	struct json_trace trace;
+	struct json_layout *layout;
+};
+/* A token as a value. */
+void json_value(const struct json_tape *tape, struct str text, uint32_t token, struct arena *a, struct value *ret);
+void json_leaf_value(const struct json_object *o, uint32_t leaf, struct arena *a, struct value *ret);
+/* A time in any of the forms that logs use: RFC 3339, seconds, milli-, micro- or nanoseconds since 1970, /Date(ms)/,
+ * 1/9/2007 9:41:00 AM +01:00. False when it is none. *ret_zoned: it says its zone. */
+bool json_time(struct str text, bool number, struct etime *ret, bool *ret_zoned);
+/* The object on one line as it stands, without blanks between tokens; what could act on a terminal is escaped. */
+void json_compact(const struct json_tape *tape, struct str text, struct arena *a, struct buf *out);

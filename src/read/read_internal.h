@@ -1,0 +1,5 @@
+/* read_internal: the readers of the room, for the table in read.c. */
+#pragma once
+#include "event/reader.h"
+
+extern const struct reader_ops read_json_ops;

@@ -1,0 +1,263 @@
+/* JSON logs: every way that objects follow one another, columns, Windows shapes, damage. */
+#include "read_check.h"
+
+TEST(one_object_a_line)
+{
+	struct read_run run = {0};
+	NEED(read_run_text(&run, "json", "{\"a\":1,\"b\":{\"c\":\"x\"}}\n{\"a\":null}\n"));
+	CHECK_STR(run.out.p, "{\"a\":1,\"b.c\":\"x\"}\n{\"a\":null}\n");
+	CHECK(run.report.n_records == 2 && run.report.records == 31 && run.report.slack == 2);
+	read_run_done(&run);
+}
+
+TEST(every_framing_gives_the_same_events)
+{
+	static const char *const texts[] = {
+		"{\"a\":1}\n{\"a\":2}\n", "{\"a\":1}{\"a\":2}", "[{\"a\":1},{\"a\":2}]", "[\n  {\n    \"a\": 1\n  },\n  {\"a\":\n2}\n]\n", "{\"a\":1}\r\n{\"a\":2}\r\n",
+		"{\"Records\":[{\"a\":1},{\"a\":2}]}", "{\"records\": [ {\"a\":1} , {\"a\":2} ] }\n", "{\"value\":[{\"a\":1},{\"a\":2}],\"@odata.nextLink\":\"x\"}",
+		"{\"@odata.context\":\"https://x/$metadata\",\"value\":[{\"a\":1},{\"a\":2}]}", "{\"records\":[{\"a\":1}]}\n{\"records\":[{\"a\":2}]}\n",
+		"\xef\xbb\xbf{\"a\":1}\n{\"a\":2}", "{\"a\":1}\n\n\n{\"a\":2}\n\n", "\x1e{\"a\":1}\n\x1e{\"a\":2}\n", "{\"a\":1},\n{\"a\":2}\n"};
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct read_run run = {0};
+		NEED(read_run_text(&run, "json", texts[i]));
+		CHECK_STR(run.out.p, "{\"a\":1}\n{\"a\":2}\n");
+		CHECK(run.n == 2 && run.report.damaged == 0);
+		if (run.n != 2 || run.report.damaged) printf("# text %zu: %s\n", i, texts[i]);
+		CHECK_STR(read_sniffed(texts[i], strlen(texts[i]), "x"), "json");
+		read_run_done(&run);
+	}
+}
+
+TEST(utf16_in_both_orders_with_offsets_of_the_source)
+{
+	const char *text = "{\"a\":\"\xc3\xa9\xf0\x9f\x92\x80\"}\n{\"a\":2}\n";
+	for (int big = 0; big < 2; big++) {
+		char bytes[200] = {(char)(big ? 0xfe : 0xff), (char)(big ? 0xff : 0xfe)};
+		static const uint16_t units[] = {'{', '"', 'a', '"', ':', '"', 0xe9, 0xd83d, 0xdc80, '"', '}', '\n', '{', '"', 'a', '"', ':', '2', '}', '\n'};
+		for (size_t i = 0; i < COUNT(units); i++) {
+			bytes[2 + 2 * i] = (char)(big ? units[i] >> 8 : units[i]);
+			bytes[3 + 2 * i] = (char)(big ? units[i] : units[i] >> 8);
+		}
+		struct read_run run = {0};
+		NEED(read_run_bytes(&run, "json", NULL, bytes, 2 + 2 * COUNT(units), "x"));
+		CHECK_STR(run.out.p, "{\"a\":\"\xc3\xa9\xf0\x9f\x92\x80\"}\n{\"a\":2}\n");
+		CHECK(run.report.header == 2 && run.report.records == 22 + 14 && run.report.slack == 4);
+		CHECK_STR(read_sniffed(bytes, 2 + 2 * COUNT(units), "x"), "json");
+		read_run_done(&run);
+	}
+	(void)text;
+}
+
+TEST(arrays_are_lists_and_reach_into_their_members)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "json", "{\"p\":[{\"n\":\"x\",\"v\":[1,2]},{\"n\":\"y\",\"o\":{\"k\":[{\"z\":true}]}}],\"s\":[\"a\",[\"b\"]],\"e\":[],\"o\":{}}\n"));
+	CHECK_STR(run.out.p, "{\"p.n\":[\"x\",\"y\"],\"p.v\":[1,2],\"p.o.k.z\":[true],\"s\":[\"a\",\"b\"],\"e\":[],\"o\":\"{}\"}\n");
+	CHECK(read_has(&run, "p=[\"{\\\"n\\\":\\\"x\\\""));
+	CHECK(read_has(&run, "p.o=[\"{\\\"k\\\":[{\\\"z\\\":true}]}\"]"));
+	read_run_done(&run);
+}
+
+TEST(duplicate_keys_are_all_kept)
+{
+	struct read_run run = {0};
+	NEED(read_run_text(&run, "json", "{\"a\":1,\"b.c\":2,\"a\":3,\"b\":{\"c\":4}}"));
+	CHECK_STR(run.out.p, "{\"a\":[1,3],\"b.c\":[2,4]}\n");
+	read_run_done(&run);
+}
+
+TEST(escaped_keys_and_invalid_utf8_become_text)
+{
+	struct read_run run = {0};
+	NEED(read_run_text(&run, "json", "{\"\\u0061\\n\":\"\xff\\u00e9\"}"));
+	CHECK_STR(run.out.p, "{\"a\\n\":\"\xef\xbf\xbd\xc3\xa9\"}\n");
+	read_run_done(&run);
+}
+
+TEST(a_windows_event_has_the_same_columns_in_every_export)
+{
+	static const char *const texts[] = {
+		/* evtx_dump */
+		"{\"Event\":{\"#attributes\":{\"xmlns\":\"u\"},\"System\":{\"Provider\":{\"#attributes\":{\"Name\":\"Microsoft-Windows-Sysmon\"}},\"EventID\":1,\"Channel\":"
+		"\"Microsoft-Windows-Sysmon/Operational\",\"Computer\":\"H\",\"EventRecordID\":7,\"TimeCreated\":{\"#attributes\":{\"SystemTime\":\"2021-03-03T01:02:03.5Z\"}}},"
+		"\"EventData\":{\"Image\":\"C:\\\\a.exe\"}}}",
+		/* hayabusa, chainsaw */
+		"{\"Event\":{\"System\":{\"Provider_attributes\":{\"Name\":\"Microsoft-Windows-Sysmon\"},\"EventID\":1,\"Channel\":\"Microsoft-Windows-Sysmon/Operational\","
+		"\"Computer\":\"H\",\"EventRecordID\":7,\"TimeCreated_attributes\":{\"SystemTime\":\"2021-03-03T01:02:03.5Z\"}},\"EventData\":{\"Image\":\"C:\\\\a.exe\"}}}",
+		/* event id with qualifiers */
+		"{\"Event\":{\"System\":{\"Provider\":{\"#attributes\":{\"Name\":\"Microsoft-Windows-Sysmon\"}},\"EventID\":{\"#attributes\":{\"Qualifiers\":\"\"},\"#text\":1},"
+		"\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",\"Computer\":\"H\",\"EventRecordID\":7,\"TimeCreated\":{\"#attributes\":{\"SystemTime\":"
+		"\"2021-03-03T01:02:03.5Z\"}}},\"EventData\":{\"Image\":\"C:\\\\a.exe\"}}}",
+		/* Winlogbeat */
+		"{\"@timestamp\":\"2021-03-03T01:02:03.5Z\",\"event\":{\"code\":\"1\"},\"winlog\":{\"channel\":\"Microsoft-Windows-Sysmon/Operational\",\"event_id\":1,"
+		"\"provider_name\":\"Microsoft-Windows-Sysmon\",\"computer_name\":\"H\",\"record_id\":7,\"event_data\":{\"Image\":\"C:\\\\a.exe\"}}}",
+		/* NXLog, Security-Datasets */
+		"{\"SourceName\":\"Microsoft-Windows-Sysmon\",\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",\"Hostname\":\"H\",\"TimeCreated\":\"2021-03-03T01:02:03.5Z\","
+		"\"EventID\":1,\"RecordNumber\":7,\"Image\":\"C:\\\\a.exe\"}",
+		/* Wazuh */
+		"{\"timestamp\":\"2021-03-03T01:02:09Z\",\"data\":{\"win\":{\"system\":{\"providerName\":\"Microsoft-Windows-Sysmon\",\"eventID\":\"1\",\"channel\":"
+		"\"Microsoft-Windows-Sysmon/Operational\",\"computer\":\"H\",\"eventRecordID\":\"7\",\"systemTime\":\"2021-03-03T01:02:03.5Z\"},\"eventdata\":{\"image\":"
+		"\"C:\\\\a.exe\"}}}}",
+		/* a provider without a channel */
+		"{\"ProviderName\":\"Microsoft-Windows-Sysmon\",\"EventID\":\"1\",\"Computer\":\"H\",\"RecordNumber\":7,\"UtcTime\":\"2021-03-03 01:02:03.5\",\"Image\":\"C:\\\\a.exe\"}"};
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct input in;
+		struct fault f = FAULT_INIT;
+		struct reader_options none = {0};
+		struct taxonomy *taxonomy = taxonomy_new(&f);
+		struct shape_table *shapes = shape_table_new(taxonomy, 1 << 20);
+		const struct reader_ops *ops = read_format("json");
+		char when[ETIME_MAX];
+		input_of_memory(&in, texts[i], strlen(texts[i]), STR("x"));
+		struct reader *r = ops->open(&in, &none, &f);
+		struct event *ev = ops->next(ops->cursor_new(r, shapes));
+		NEED(ev);
+		CHECK(str_eq(ev->shape->channel, STR("Microsoft-Windows-Sysmon/Operational")));
+		CHECK(ev->shape->event_id == 1 && ev->has_record_id && ev->record_id == 7);
+		CHECK(str_eq(event_host(ev), STR("H")));
+		etime_print(ev->time, 1, when);
+		CHECK_STR(when, "2021-03-03T01:02:03.5Z");
+		const char *names[] = {"Image", "Provider_Name", "Computer"}, *values[] = {"C:\\a.exe", "Microsoft-Windows-Sysmon", "H"};
+		for (size_t k = 0; k < COUNT(names); k++) {
+			struct value *v = event_get(ev, str_of(names[k]));
+			NEED(v);
+			CHECK(str_eq(value_text(v, ev->arena), str_of(values[k])));
+		}
+		bool process_creation = false;
+		for (uint32_t k = 0; k < ev->shape->n_bindings; k++) process_creation |= str_eq(ev->shape->bindings[k].ls.category, STR("process_creation"));
+		CHECK(process_creation);
+		ops->free(r);
+		input_close(&in);
+		shape_table_free(shapes);
+		taxonomy_free(taxonomy);
+	}
+}
+
+TEST(paths_of_the_export_stay_as_hidden_aliases)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "json", "{\"Event\":{\"System\":{\"EventID\":5,\"Channel\":\"Application\"},\"EventData\":{\"Threat Name\":\"t\",\"Data\":[\"x\",\"y\"]}}}"));
+	CHECK_STR(run.out.p, "{\"EventID\":5,\"Channel\":\"Application\",\"Threat Name\":\"t\",\"Data\":[\"x\",\"y\"]}\n");
+	CHECK(read_has(&run, "ThreatName=\"t\"") && read_has(&run, "Event.EventData.Threat Name=\"t\"") && read_has(&run, "EventData=\"{"));
+	read_run_done(&run);
+}
+
+TEST(exchange_cmdlets_have_message_and_parts_either_way)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "json", "{\"Event\":{\"System\":{\"EventID\":1,\"Channel\":\"MSExchange Management\"},\"EventData\":{\"Data\":[\"Set-X\",\"-A \\\"b\\\"\",\"me\"]}}}\n"
+		"{\"EventID\":6,\"Channel\":\"MSExchange Management\",\"Message\":\"Cmdlet failed. Cmdlet Get-Y, parameters -B \\\"c\\\".\"}\n"
+		"{\"Event\":{\"System\":{\"EventID\":1,\"Channel\":\"Other\"},\"EventData\":{\"Data\":[\"Set-X\"]}}}\n"));
+	CHECK(read_has(&run, "Message=\"Cmdlet suceeded. Cmdlet Set-X, parameters -A \\\"b\\\".\"") && read_has(&run, "Caller=\"me\""));
+	CHECK(read_has(&run, "Cmdlet=\"Get-Y\"") && read_has(&run, "Parameters=\"-B \\\"c\\\"\""));
+	CHECK(!strstr(strstr(run.out.p, "Other"), "Cmdlet"));
+	read_run_done(&run);
+}
+
+TEST(an_exporters_wrong_clock_is_noted)
+{
+	struct read_run run = {0};
+	struct buf b = {0};
+	for (int i = 0; i < 20; i++)
+		buf_printf(&b, "{\"EventID\":1,\"Channel\":\"Microsoft-Windows-Sysmon/Operational\",\"TimeCreated\":\"2021-03-14T01:%02d:33Z\",\"UtcTime\":\"2021-03-14 06:%02d:31.1\"}\n", i, i);
+	NEED(read_run_bytes(&run, "json", NULL, b.p, b.n, "x"));
+	CHECK(run.report.notes.n == 1 && str_find(run.report.notes.v[0].text, STR("-5:00 h"), 0) != SIZE_MAX);
+	CHECK(str_find(run.report.parameters, STR("clock_skew=-5:00"), 0) != SIZE_MAX);
+	buf_done(&b);
+	read_run_done(&run);
+}
+
+TEST(damage_costs_one_object)
+{
+	struct read_run run = {0};
+	NEED(read_run_text(&run, "json", "{\"a\":1}\n{\"a\":broken}\n{\"a\":3}\n"));
+	CHECK_STR(run.out.p, "{\"a\":1}\n{\"a\":3}\n");
+	CHECK(run.report.damage.n == 1 && run.report.damage.v[0].offset == 8 && run.report.damage.v[0].length == 13);
+	read_run_done(&run);
+	run = (struct read_run){0};
+	NEED(read_run_text(&run, "json", "{\"Records\":[{\"a\":1},{\"a\":\"x,{\"a\":3}],\"z\":}"));
+	CHECK(run.n >= 1 && run.report.damaged > 0);
+	read_run_done(&run);
+	run = (struct read_run){0};
+	NEED(read_run_text(&run, "json", "{\"a\":1}\n{\"a\":\"cut of"));
+	CHECK_STR(run.out.p, "{\"a\":1}\n");
+	CHECK(run.report.damaged == 12);
+	read_run_done(&run);
+	run = (struct read_run){0};
+	NEED(read_run_text(&run, "json", "[1,\"x\",{\"a\":1},[{}]]"));
+	CHECK_STR(run.out.p, "{\"a\":1}\n");
+	CHECK(run.report.damaged == 1 + 3 + 4);
+	read_run_done(&run);
+}
+
+TEST(the_log_source_may_be_forced)
+{
+	struct read_run run = {0};
+	struct reader_options o = {.logsource = STR("product=linux,category=process_creation")}, bad = {.logsource = STR("linux")};
+	const char *text = "{\"Image\":\"/bin/sh\"}";
+	NEED(read_run_bytes(&run, "json", &o, text, strlen(text), "x"));
+	const struct shape *s = shape_table_at(run.shapes, 0);
+	CHECK(s->n_bindings == 1 && str_eq(s->bindings[0].ls.product, STR("linux")) && str_eq(s->bindings[0].ls.category, STR("process_creation")));
+	CHECK(str_find(run.report.parameters, STR("logsource=product=linux"), 0) != SIZE_MAX);
+	CHECK(!read_run_bytes(&run, "json", &bad, text, strlen(text), "x"));
+	read_run_done(&run);
+}
+
+TEST(times_in_all_their_forms)
+{
+	static const struct { const char *json, *wanted; } cases[] = {
+		{"\"2021-03-03T06:59:20.1234567Z\"", "2021-03-03T06:59:20.1234567Z"}, {"\"2021-03-03 07:59:20+01:00\"", "2021-03-03T06:59:20Z"},
+		{"1614754760", "2021-03-03T06:59:20Z"}, {"1614754760.25", "2021-03-03T06:59:20.25Z"}, {"1614754760123", "2021-03-03T06:59:20.123Z"},
+		{"1614754760123456", "2021-03-03T06:59:20.123456Z"}, {"1614754760123456789", "2021-03-03T06:59:20.123456789Z"}, {"\"1614754760\"", "2021-03-03T06:59:20Z"},
+		{"\"/Date(1614754760123)/\"", "2021-03-03T06:59:20.123Z"}, {"\"3/3/2021 7:59:20 AM +01:00\"", "2021-03-03T06:59:20Z"},
+		{"\"3/3/2021 12:00:01 PM\"", "2021-03-03T12:00:01Z"}, {"\"3/3/2021 12:00:01 AM\"", "2021-03-03T00:00:01Z"}, {"\"yesterday\"", ""}, {"{}", ""}, {"-5", ""}};
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[100], when[ETIME_MAX];
+		struct read_run run = {0};
+		snprintf(text, sizeof text, "{\"timestamp\":%s}", cases[i].json);
+		NEED(read_run_text(&run, "json", text));
+		etime_print(run.report.first, run.report.first.digits, when);
+		CHECK_STR(when, cases[i].wanted);
+		read_run_done(&run);
+	}
+}
+
+TEST(limits_cut_and_are_counted)
+{
+	struct read_run run = {0};
+	struct buf b = {0};
+	buf_byte(&b, '{');
+	for (int i = 0; i < 3000; i++) buf_printf(&b, "%s\"k%d\":%d", i ? "," : "", i, i);
+	buf_lit(&b, "}\n{\"a\":1}\n");
+	NEED(read_run_bytes(&run, "json", NULL, b.p, b.n, "x"));
+	CHECK(run.n == 2 && run.report.limited == 1);
+	buf_done(&b);
+	read_run_done(&run);
+	run = (struct read_run){0};
+	buf_lit(&b, "{\"deep\":");
+	for (int i = 0; i < 100; i++) buf_byte(&b, '[');
+	buf_lit(&b, "\n{\"a\":1}\n");
+	NEED(read_run_bytes(&run, "json", NULL, b.p, b.n, "x"));
+	CHECK(run.n == 1 && run.report.damaged > 0);
+	buf_done(&b);
+	read_run_done(&run);
+}
+
+TEST(the_proxylogon_recording_in_full)
+{
+	const char *corpora = check_corpora();
+	if (!corpora) SKIP("no corpora");
+	char command[4200];
+	snprintf(command, sizeof command, "unzip -p '%s/exchange/proxylogon_ssrf_rce_poc.zip'", corpora);
+	FILE *p = popen(command, "r");
+	struct buf b = {0};
+	for (size_t n; p && (n = fread(buf_reserve(&b, 1 << 20), 1, 1 << 20, p)) > 0;) b.n += n;
+	if (!p || pclose(p) || !b.n) SKIP("no unzip");
+	struct read_run run = {0};
+	NEED(read_run_bytes(&run, "json", NULL, b.p, b.n, "x"));
+	CHECK(run.n == 10487 && run.report.damaged == 0 && run.report.slack == 2 * 10487);
+	CHECK(run.report.notes.n == 1 && str_find(run.report.notes.v[0].text, STR("-5:00 h"), 0) != SIZE_MAX);
+	buf_done(&b);
+	read_run_done(&run);
+}
+TEST_MAIN
