@@ -118,7 +118,7 @@ static struct str system_name(struct str path, struct arena *a)
 	if (str_eq(rest, STR("#text"))) return first;
 	if (str_starts(rest, STR("#attributes."))) return concat(a, first, '_', str_sub(rest, 12, rest.n));
 	if (str_ends(first, STR("_attributes"))) return concat(a, str_sub(first, 0, first.n - 11), '_', rest);
-	if (rest.p[0] == '@') return concat(a, first, '_', str_sub(rest, 1, rest.n));
+	if (rest.n && rest.p[0] == '@') return concat(a, first, '_', str_sub(rest, 1, rest.n));
 	return concat(a, first, '_', rest);
 }
 
