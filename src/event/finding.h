@@ -56,6 +56,12 @@ struct named {
 	struct str name, value;
 };
 
+/* A stage of an incident: its members as ready JSON without braces, and its range of the finding's evidence. */
+struct finding_stage {
+	struct str json;
+	uint32_t from, n;
+};
+
 struct finding {
 	enum finding_kind kind;
 	enum level level;
@@ -82,8 +88,10 @@ struct finding {
 	bool has_root;
 	uint8_t root[SHA256_SIZE];      /* RFC 6962 root over all contributing records' SHA-256, when not all are cited */
 	struct etime first, last;
-	/* FINDING_INCIDENT: members after the common ones, ready JSON without braces (campaign, stage, stages, ...). */
+	/* FINDING_INCIDENT: members after the common ones, ready JSON without braces (campaign, stage, attackers, ...). */
 	struct str extra_json;
+	const struct finding_stage *stages; /* in order; shown as "stages" */
+	uint32_t n_stages;
 	struct str title;               /* of a finding without rule */
 };
 

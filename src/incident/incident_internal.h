@@ -1,12 +1,288 @@
 /* incident_internal: what the files of the room share. Outside it, see incident.h. */
 #pragma once
+#include "base/alloc.h"
+#include "base/map.h"
 #include "incident/incident.h"
 
+/* Compiled in by tools/embed: scripts.txt, native.txt, logs.txt, actions.txt. */
 struct incident_data {
 	const char *name;
 	const unsigned char *bytes;
 	size_t n;
 };
-/* Compiled in by tools/embed. */
 extern const struct incident_data incident_data[];
 extern const size_t incident_data_count;
+
+enum log_kind {
+	LOG_NONE, LOG_IIS, LOG_HTTPPROXY, LOG_ECP, LOG_MANAGEMENT, LOG_RPS_CMDLET, LOG_RPS_HTTP, LOG_SECURITY, LOG_SYSMON, LOG_APPLICATION,
+	LOG_OAB, LOG_WEB, LOG_OTHER
+};
+enum { LOGS = LOG_OTHER + 1 };
+/* "iis", "httpproxy", ...: the words of data/logs.txt and of the scope table. */
+const char *log_word(enum log_kind k);
+
+/* --- plan.c --- */
+
+enum native_rule {
+	NATIVE_SSRF, NATIVE_SESSION, NATIVE_ENUMERATION, NATIVE_WRITTEN, NATIVE_TOKEN, NATIVE_HIDDEN, NATIVE_PAGE, NATIVE_COMPILED, NATIVE_DROPPED,
+	NATIVE_RULES
+};
+struct log_text { struct str name, unknown; };  /* of data/logs.txt; empty name: not listed */
+struct action_text { enum stage from; struct str text; };
+
+struct incident_plan {
+	struct arena arena;
+	bool native;
+	struct rule_info rules[NATIVE_RULES];
+	struct map scripts;        /* "/owa/auth/logon.aspx", lower case: shipped, or added by the user */
+	struct map pages;          /* "owa/logon.aspx": application and base name of the same */
+	struct log_text logs[LOGS];
+	VEC(struct action_text) actions;
+	uint8_t sha256[SHA256_SIZE];
+};
+/* A line of a data file: pieces between tabs. False at the end. Comments and blank lines are skipped. */
+struct data_line { struct str piece[6]; uint32_t n; struct str whole; };
+bool data_next(struct str *rest, struct data_line *ret);
+
+/* --- path.c: addresses and files of web servers --- */
+
+enum { PATH_MAX_BYTES = 300 };
+struct script_path {
+	char text[PATH_MAX_BYTES]; /* lower case, percent-decoded once, '/' only, no version folders, cut behind the script's ending */
+	size_t n;
+	size_t base;               /* where its last part begins */
+};
+/* The script that an address names: its path up to and including an ending of script files. False when it names none. */
+bool path_script(struct str stem, struct script_path *ret);
+/* The same for a file of a web root: "...\FrontEnd\HttpProxy\owa\auth\x.aspx" -> "/owa/auth/x.aspx". */
+bool path_of_file(struct str file, struct script_path *ret);
+/* Under one of Exchange's virtual directories, or /aspnet_client, where nothing is shipped. */
+bool path_in_exchange(const struct script_path *p);
+bool path_shipped(const struct incident_plan *plan, const struct script_path *p);
+/* The name resembles one that is shipped (at most two edits, and not equal). */
+bool path_near_shipped(const struct incident_plan *plan, const struct script_path *p);
+static inline struct str path_str(const struct script_path *p) { return (struct str){p->text, p->n}; }
+static inline struct str path_base(const struct script_path *p) { return (struct str){p->text + p->base, p->n - p->base}; }
+/* Percent-decodes s into out (at most max bytes, cut there); wrong escapes stay as they are. Returns the length. */
+size_t path_decode(struct str s, char *out, size_t max);
+/* Offset of needle in s without regard to ASCII case, or SIZE_MAX. */
+size_t find_nocase(struct str s, const char *needle);
+static inline bool has_nocase(struct str s, const char *needle) { return find_nocase(s, needle) != SIZE_MAX; }
+bool starts_nocase(struct str s, const char *prefix);
+bool ends_nocase(struct str s, const char *suffix);
+struct str lower_str(struct arena *a, struct str s);
+
+/* --- anchor.c: what a forged routing cookie reached --- */
+
+struct anchor {
+	enum stage stage;
+	char reason[160];
+};
+/* Looks at AnchorMailbox and BackEndCookie of a HttpProxy row. False when neither is of the forged form. */
+bool anchor_look(struct str anchor_mailbox, struct str cookie, uint32_t status, struct anchor *ret);
+
+/* --- token.c: decodings that Sigma cannot say --- */
+
+struct cat_token {
+	char name[128], sid[96];
+	uint32_t groups;
+	bool forged;               /* the built-in administrator's SID under another name */
+};
+/* The X-Rps-CAT of an address's query. False when there is none or it cannot be read. */
+bool token_look(struct str query, struct cat_token *ret);
+/* A query written in EBCDIC (IBM037): decoded into out[max]; 0 when it does not decode to an Exchange path. */
+size_t ebcdic_look(struct str query, char *out, size_t max);
+
+/* --- trace.c: a clue's payload --- */
+
+enum trace_kind { TRACE_MARK, TRACE_PROBE, TRACE_PAGE };
+enum trace_flags {
+	TRACE_OPENS = 1,            /* may begin an incident by itself; else it only joins one */
+	TRACE_POST = 2, TRACE_REFERER = 4, TRACE_TOOL_AGENT = 8 /* the user agent is a tool's, or empty */, TRACE_QUERY = 16, TRACE_CODE = 32,
+	TRACE_USER = 64, TRACE_EXCHANGE = 128 /* a page in Exchange's folders */, TRACE_NEAR = 256, TRACE_ANSWERED = 512, TRACE_FILE = 1024 /* `page` comes from a file name */,
+	TRACE_TOKEN = 2048         /* the request carried a token of remote PowerShell */
+};
+struct trace {
+	uint8_t kind, stage, log, level;
+	uint16_t flags, status;
+	struct etime time;         /* the event's own, corrected where it carries a better one */
+	struct str server;         /* short name, lower case; "@10.0.0.5" where the log names only its address, "#folder" where not even that */
+	struct str campaign;       /* "any" when the clue does not tell */
+	struct str ip, agent, request, canary, page, user, reason, shown;
+};
+void trace_pack(const struct trace *n, struct buf *b);
+/* Views into `payload`. False when it was not packed by trace_pack. */
+bool trace_unpack(struct str payload, struct trace *ret);
+
+/* --- lens.c: where an event of a shape has what --- */
+
+enum lens_field {
+	F_METHOD, F_STEM, F_QUERY, F_STATUS, F_AGENT, F_CLIENT, F_USER, F_REFERER, F_HOST, F_PORT, F_ADDRESS, F_ANCHOR, F_COOKIE, F_REQUEST,
+	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD,
+	LENS_FIELDS
+};
+struct lens {
+	const struct shape *shape;
+	enum log_kind log;
+	int32_t column[LENS_FIELDS];
+	uint32_t cover, cover_day;  /* the coverage entry and day of the last event */
+	uint32_t cover_source;
+	char cover_host[64];
+	size_t cover_host_n;
+};
+void lens_make(const struct shape *s, struct lens *ret);
+/* Text of a field, empty when absent. In ev->arena. */
+struct str lens_text(const struct lens *l, struct event *ev, enum lens_field f);
+uint32_t lens_status(const struct lens *l, struct event *ev);
+/* "SRV.example.org" -> "srv"; an address stays. Into out[64]. */
+struct str server_short(struct str host, char out[64]);
+
+/* --- coverage.c: which server has which log on which days --- */
+
+struct cover_day { int32_t day; uint32_t events; };
+struct cover {
+	enum log_kind log;
+	struct str server;         /* short name, "@address" or "#folder" */
+	uint32_t minor, build;     /* the newest version its lines name */
+	uint32_t source;           /* one of its sources, to name it by folder */
+	struct etime first, last;
+	uint64_t events;
+	VEC(struct cover_day) days;
+	int64_t shift_minutes;     /* event time minus the UTC it carries, when not about 0 */
+	uint64_t shifted;
+};
+struct coverage {
+	struct arena arena;
+	struct map index;          /* log and server -> number in v */
+	VEC(struct cover) v;
+	uint64_t refused;
+};
+void coverage_init(struct coverage *c, size_t max_bytes);
+void coverage_done(struct coverage *c);
+/* The entry of a log of a server, made when new; UINT32_MAX when the budget is used up. */
+uint32_t coverage_entry(struct coverage *c, enum log_kind log, struct str server, uint32_t source);
+void coverage_count(struct coverage *c, uint32_t entry, struct etime t, uint64_t n);
+void coverage_shift(struct coverage *c, uint32_t entry, int64_t minutes);
+void coverage_add(struct coverage *to, const struct coverage *from);
+
+/* --- sketch.c: how many clients ask for a path, about --- */
+
+struct sketch;
+struct sketch *sketch_new(void);
+void sketch_free(struct sketch *s);
+/* Counts a client of a path. False when the path is known to have many (more than SKETCH_FEW). */
+enum { SKETCH_FEW = 3 };
+bool sketch_add(struct sketch *s, struct str path, struct str client);
+bool sketch_few(const struct sketch *s, struct str path);
+void sketch_merge(struct sketch *to, const struct sketch *from);
+
+/* --- analyse.c --- */
+
+struct analyser {
+	const struct incident_plan *plan;
+	VEC(struct lens *) lenses; /* by shape id */
+	struct lens spare;         /* of a shape outside the table */
+	struct coverage coverage;
+	struct sketch *sketch;
+	struct buf payload;
+	struct clue clue;
+};
+
+/* --- state.c: phase two --- */
+
+struct mark {
+	struct trace trace;          /* strings in the state's arena */
+	uint32_t evidence, n_evidence; /* range in the state's pool */
+	uint32_t source;
+	uint32_t server;           /* number in servers, after resolving */
+	uint32_t chain;            /* union-find parent, then chain number */
+};
+enum { SOME = 24 };            /* evidence kept at each end of a long row */
+struct row_evidence {          /* the first and the last of many */
+	VEC(struct evidence_ref) first;
+	struct evidence_ref last[8];
+	uint32_t n_last;
+	uint64_t n;
+};
+struct prober {
+	struct str server, ip, agent, reason, campaign;
+	uint32_t source, resolved;
+	struct etime first, last;
+	struct row_evidence evidence;
+	uint32_t names;            /* distinct pages asked for */
+};
+enum { PAGE_CLIENTS = 8 };
+struct page_log {              /* what one kind of log says of a page */
+	uint64_t answered, refused, posts, gets;
+	bool referer, tool_agent, browser_agent, code, user, query;
+	struct etime first, last, gone; /* gone: refused after it had been answered */
+	struct str clients[PAGE_CLIENTS];
+	uint32_t n_clients;        /* PAGE_CLIENTS + 1: more */
+	int32_t days[64];
+	uint32_t n_days;
+	struct row_evidence evidence;
+};
+struct page {
+	struct str server, path, base;
+	uint32_t source, resolved;
+	bool exchange, near_shipped;
+	struct page_log iis, proxy;
+	int score;
+	char why[400];
+	bool shell, written;
+};
+struct source_line { uint32_t id; struct str path, format; };
+struct server {
+	struct str name;
+	bool named;                /* by a log itself, not only by folder or address */
+};
+struct alias { struct str raw; uint32_t source, server; };
+
+struct incidents {
+	const struct incident_plan *plan;
+	struct arena arena;
+	struct coverage coverage;
+	struct sketch *sketch;
+	VEC(struct source_line) sources;
+	VEC(struct mark) marks;
+	VEC(struct evidence_ref) pool;
+	VEC(struct prober) probers;
+	VEC(struct page) pages;
+	struct map prober_index, page_index, alias_index, request_index;
+	VEC(struct alias) aliases; /* raw server names as they came */
+	VEC(struct server) servers;
+	VEC(struct scope_row) scope;
+	uint64_t dropped;          /* clues for which there was no room */
+};
+struct str keep_str(struct incidents *s, struct str t);
+void row_add(struct row_evidence *r, const struct evidence_ref *e, uint32_t n);
+void row_done(struct row_evidence *r);
+
+/* --- resolve.c --- */
+void resolve_servers(struct incidents *s);
+/* The server of a raw name; only after resolve_servers. */
+uint32_t alias_server(const struct incidents *s, struct str raw);
+void add_alias(struct incidents *s, struct str raw, uint32_t source);
+/* --- page.c --- */
+void judge_pages(struct incidents *s);
+/* --- join.c: marks to chains --- */
+struct chain {
+	uint32_t server;
+	enum stage stage;
+	struct etime first, last;
+	struct str campaign;
+	VEC(uint32_t) marks;       /* of the state's list, by time */
+	VEC(uint32_t) pages, probers;
+	VEC(struct str) attackers; /* addresses, by first appearance */
+	bool probes_only;
+};
+struct chains { VEC(struct chain) v; };
+void join_chains(struct incidents *s, struct chains *ret);
+void chains_done(struct chains *c);
+/* --- scope.c --- */
+void make_scope(struct incidents *s);
+/* What cannot be known about a chain, one sentence each, into the state's arena. */
+struct sentences { VEC(struct str) v; };
+void find_unknowns(struct incidents *s, const struct chain *c, struct sentences *ret);
+/* --- tell.c --- */
+void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void *, const struct incident *), void *context);

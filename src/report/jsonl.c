@@ -104,6 +104,24 @@ static void put_correlation(struct json_out *o, const struct finding *f)
 	}
 }
 
+static void put_stages(struct json_out *o, const struct finding *f, const struct report_sources *sources)
+{
+	json_key(o, STR("stages"));
+	json_begin_array(o);
+	for (uint32_t i = 0; i < f->n_stages; i++) {
+		const struct finding_stage *g = &f->stages[i];
+		json_begin_object(o);
+		buf_str(o->b, g->json);
+		o->comma = true; /* members stand before the next one */
+		json_key(o, STR("evidence"));
+		json_begin_array(o);
+		for (uint32_t k = 0; k < g->n; k++) put_evidence(o, &f->evidence[g->from + k], sources);
+		json_end(o);
+		json_end(o);
+	}
+	json_end(o);
+}
+
 void report_jsonl(const struct finding *f, const struct report_sources *sources, struct buf *out)
 {
 	struct json_out o = JSON_OUT(out);
@@ -139,6 +157,7 @@ void report_jsonl(const struct finding *f, const struct report_sources *sources,
 		buf_byte(out, ','); /* members stand before it, and one after */
 		buf_str(out, f->extra_json);
 	}
+	if (f->n_stages) put_stages(&o, f, sources);
 	json_key(&o, STR("evidence"));
 	json_begin_array(&o);
 	for (uint32_t i = 0; i < f->n_evidence; i++) put_evidence(&o, &f->evidence[i], sources);

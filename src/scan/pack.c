@@ -60,6 +60,8 @@ void finding_pack(const struct finding *f, struct buf *b)
 	for (uint32_t i = 0; i < f->n_matched; i++) put_str(b, f->matched[i].field), put_str(b, f->matched[i].value), put_str(b, f->matched[i].pattern);
 	put_named(b, f->keep, f->n_keep);
 	put_named(b, f->group, f->n_group);
+	put32(b, f->n_stages);
+	for (uint32_t i = 0; i < f->n_stages; i++) put_str(b, f->stages[i].json), put32(b, f->stages[i].from), put32(b, f->stages[i].n);
 	put32(b, f->n_evidence);
 	for (uint32_t i = 0; i < f->n_evidence; i++) put_evidence(b, &f->evidence[i]);
 }
@@ -148,10 +150,16 @@ static void take_lists(struct take *t, struct finding *f)
 	f->keep = take_named(t, &f->n_keep);
 	f->group = take_named(t, &f->n_group);
 	n = take32(t);
+	struct finding_stage *stages = take_array(t, n, 12, sizeof *stages);
+	for (uint32_t i = 0; !t->bad && i < n; i++) stages[i].json = take_str(t), stages[i].from = take32(t), stages[i].n = take32(t);
+	f->stages = stages;
+	f->n_stages = n;
+	n = take32(t);
 	struct evidence_ref *e = take_array(t, n, 24 + SHA256_SIZE, sizeof *e);
 	for (uint32_t i = 0; !t->bad && i < n; i++) take_evidence(t, &e[i]);
 	f->evidence = e;
 	f->n_evidence = n;
+	for (uint32_t i = 0; !t->bad && i < f->n_stages; i++) t->bad |= stages[i].from > n || stages[i].n > n - stages[i].from;
 }
 
 bool finding_unpack(struct str bytes, struct arena *a, struct finding *f)

@@ -1,0 +1,444 @@
+/* analyse.c: phase one: does this event matter for a story, and what of it is needed later. See incident.h. */
+#include <stdio.h>
+#include "incident/incident_internal.h"
+
+struct analyser *analyser_new(const struct incident_plan *p, size_t max_bytes)
+{
+	struct analyser *a = xcalloc(1, sizeof *a);
+	a->plan = p;
+	coverage_init(&a->coverage, max_bytes);
+	return a;
+}
+
+void analyser_free(struct analyser *a)
+{
+	if (!a) return;
+	for (size_t i = 0; i < a->lenses.n; i++) free(a->lenses.v[i]);
+	vec_free(&a->lenses);
+	coverage_done(&a->coverage);
+	sketch_free(a->sketch);
+	buf_done(&a->payload);
+	free(a);
+}
+
+enum { LENSES_MAX = 1 << 16 };
+
+static struct lens *lens_of(struct analyser *a, const struct shape *s)
+{
+	if (s->id >= LENSES_MAX) goto spare;
+	while (a->lenses.n <= s->id) vec_push(&a->lenses, NULL);
+	struct lens *l = a->lenses.v[s->id];
+	if (!l) {
+		l = a->lenses.v[s->id] = xmalloc(sizeof *l);
+		lens_make(s, l);
+	}
+	if (l->shape == s) return l;
+spare: /* a shape outside the table: its id says nothing */
+	lens_make(s, &a->spare);
+	return &a->spare;
+}
+
+/* --- the server an event belongs to --- */
+
+static struct str host_of(const struct lens *l, struct event *ev)
+{
+	struct str host = lens_text(l, ev, F_HOST);
+	return host.n ? host : event_host(ev);
+}
+
+/* Short name, or "@address" where the log tells no more, or "#folder" where not even that. */
+static struct str server_of(const struct lens *l, struct event *ev, struct str path, char out[64])
+{
+	struct str host = host_of(l, ev);
+	if (host.n) return server_short(host, out);
+	host = lens_text(l, ev, F_ADDRESS);
+	out[0] = '@';
+	if (!host.n || host.n > 62) {
+		size_t folder = path.n;
+		while (folder && path.p[folder - 1] != '/') folder--;
+		host = str_sub(path, folder > 63 ? folder - 63 : 0, folder > 63 ? 62 : folder ? folder - 1 : 0);
+		out[0] = '#';
+	}
+	memcpy(out + 1, host.p, host.n);
+	return (struct str){out, host.n + 1};
+}
+
+/* Sysmon says in UTC when a thing happened; the event's own time may have gone through a collector with a wrong clock. */
+static struct etime time_of(struct analyser *a, const struct lens *l, struct event *ev)
+{
+	struct etime utc;
+	if (l->log != LOG_SYSMON || l->column[F_UTC] < 0 || !ev->time.present) return ev->time;
+	if (!etime_parse(lens_text(l, ev, F_UTC), &utc, NULL)) return ev->time;
+	int64_t seconds = ev->time.sec - utc.sec;
+	if (seconds > -120 && seconds < 120) return ev->time;
+	if (l->cover != UINT32_MAX) coverage_shift(&a->coverage, l->cover, (seconds + (seconds < 0 ? -30 : 30)) / 60);
+	return utc;
+}
+
+static void note_version(struct cover *e, const struct lens *l, struct event *ev)
+{
+	uint64_t minor, build;
+	if (!str_u64(lens_text(l, ev, F_MINOR), &minor) || !str_u64(lens_text(l, ev, F_BUILD), &build) || minor > 99 || build > 99999) return;
+	if (minor < e->minor || (minor == e->minor && build <= e->build)) return;
+	e->minor = (uint32_t)minor;
+	e->build = (uint32_t)build;
+}
+
+static void count_coverage(struct analyser *a, struct lens *l, struct event *ev, uint32_t source, struct str path)
+{
+	char name[64];
+	if (l->log == LOG_OTHER) return;
+	struct str host = host_of(l, ev);
+	if (!host.n) host = lens_text(l, ev, F_ADDRESS);
+	bool same = l->cover != UINT32_MAX && source == l->cover_source && host.n == l->cover_host_n && !memcmp(host.p, l->cover_host, host.n);
+	if (!same) {
+		l->cover = coverage_entry(&a->coverage, l->log, server_of(l, ev, path, name), source);
+		l->cover_host_n = host.n < sizeof l->cover_host ? host.n : 0;
+		memcpy(l->cover_host, host.p, l->cover_host_n);
+		l->cover_source = source;
+		if (l->cover != UINT32_MAX && l->column[F_BUILD] >= 0) note_version(&a->coverage.v.v[l->cover], l, ev);
+	}
+	if (l->cover != UINT32_MAX) coverage_count(&a->coverage, l->cover, ev->time, 1);
+}
+
+/* --- pieces of text that tie events together --- */
+
+static struct str piece_after(struct str s, const char *key, const char *stops)
+{
+	size_t at = find_nocase(s, key);
+	if (at == SIZE_MAX) return (struct str){"", 0};
+	s = str_sub(s, at + strlen(key), SIZE_MAX);
+	size_t n = 0;
+	while (n < s.n && n < 80 && !strchr(stops, s.p[n])) n++;
+	return str_sub(s, 0, n);
+}
+
+static bool tool_agent(struct str agent)
+{
+	static const char *const tools[] = {"python", "curl", "wget", "go-http", "java/", "antsword", "powershell", "libwww", "exchangeservicesclient/0.0", "winhttp", "ruby",
+		"UP Mozilla", "UP+Mozilla"};
+	if (!agent.n) return true;
+	for (size_t i = 0; i < COUNT(tools); i++)
+		if (starts_nocase(agent, tools[i])) return true;
+	return false;
+}
+
+static bool code_in_query(struct str query)
+{
+	static const char *const words[] = {"response.write", "response.end", "exec(", "eval(", "whoami", "cmd=", "cmd.exe", "/c+", "wscript.shell", "system(", "base64_decode"};
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (has_nocase(query, words[i])) return true;
+	return false;
+}
+
+/* --- what native analysers see --- */
+
+struct look {
+	struct analyser *a;
+	const struct lens *lens;
+	struct event *ev;
+	struct trace trace;
+	int rule;                 /* enum native_rule, or -1 */
+	struct match_detail matched[CLUE_DETAILS];
+	uint32_t n_matched;
+};
+
+static struct str kept(struct look *k, const char *text, size_t n)
+{
+	return arena_str(k->ev->arena, (struct str){text, n});
+}
+
+static void matched(struct look *k, struct str field, struct str value, struct str pattern)
+{
+	if (k->n_matched < CLUE_DETAILS) k->matched[k->n_matched++] = (struct match_detail){field, value, pattern};
+}
+
+/* A stage found natively; the highest stands. */
+static void found(struct look *k, enum stage stage, int rule, const char *campaign, struct str reason)
+{
+	if (stage <= k->trace.stage) return;
+	k->trace.stage = (uint8_t)stage;
+	k->trace.kind = stage == STAGE_PROBE ? TRACE_PROBE : TRACE_MARK;
+	k->trace.campaign = str_of(campaign);
+	k->trace.reason = reason;
+	k->trace.flags |= stage > STAGE_PROBE ? TRACE_OPENS : 0;
+	k->trace.level = rule >= 0 ? (uint8_t)k->a->plan->rules[rule].level : LEVEL_INFORMATIONAL;
+	k->rule = rule;
+}
+
+static void look_at_anchor(struct look *k)
+{
+	static const int rules[STAGES] = {[STAGE_SSRF] = NATIVE_SSRF + 1, [STAGE_SESSION] = NATIVE_SESSION + 1, [STAGE_ENUMERATION] = NATIVE_ENUMERATION + 1,
+		[STAGE_WRITTEN] = NATIVE_WRITTEN + 1};
+	struct str mailbox = lens_text(k->lens, k->ev, F_ANCHOR), cookie = mailbox;
+	if (!starts_nocase(mailbox, "ServerInfo~")) {
+		cookie = lens_text(k->lens, k->ev, F_COOKIE);
+		if (!starts_nocase(cookie, "Server~")) return;
+	}
+	struct anchor found_anchor;
+	if (!anchor_look(mailbox, cookie, lens_status(k->lens, k->ev), &found_anchor)) return;
+	found(k, found_anchor.stage, rules[found_anchor.stage] - 1, "proxylogon", kept(k, found_anchor.reason, strlen(found_anchor.reason)));
+	k->trace.canary = piece_after(mailbox, "msExchEcpCanary=", "&#;'\" ");
+	matched(k, STR("AnchorMailbox"), mailbox, STR("ServerInfo~*/*"));
+	matched(k, STR("HttpStatus"), lens_text(k->lens, k->ev, F_STATUS), STR("by path"));
+}
+
+static void look_at_token(struct look *k, struct str query)
+{
+	struct cat_token t;
+	char text[320];
+	if (!has_nocase(query, "X-Rps-CAT=")) return;
+	k->trace.flags |= TRACE_TOKEN;
+	if (!token_look(query, &t)) return;
+	bool answered = lens_status(k->lens, k->ev) == 200;
+	int n = snprintf(text, sizeof text, "%s token of %s (%s)%s", answered ? "answered" : "refused", t.name, t.sid,
+		t.forged ? ", which is the built-in administrator's number under another name" : "");
+	struct str shown = kept(k, text, (size_t)n);
+	k->trace.user = kept(k, t.name, strlen(t.name));
+	if (t.forged) found(k, answered ? STAGE_SSRF : STAGE_PROBE, answered ? NATIVE_TOKEN : -1, "proxyshell", shown);
+	else found(k, STAGE_PROBE, -1, "proxyshell", shown);
+	k->trace.shown = shown;
+	matched(k, STR("X-Rps-CAT"), shown, STR("*-500"));
+}
+
+static void look_at_ebcdic(struct look *k, struct str query, struct str agent)
+{
+	char text[300];
+	size_t n = ebcdic_look(query, text, sizeof text);
+	if (!n) return;
+	struct str shown = kept(k, text, n);
+	bool answered = lens_status(k->lens, k->ev) == 200;
+	found(k, answered ? STAGE_SESSION : STAGE_PROBE, answered ? NATIVE_HIDDEN : -1, "proxynotshell", shown);
+	matched(k, STR("decoded"), shown, STR("*autodiscover*"));
+	matched(k, STR("cs-user-agent"), agent, STR("UP *"));
+}
+
+/* Autodiscover with the address of another service behind an at sign, written in more encodings than a rule's pattern allows for. */
+static void look_at_autodiscover(struct look *k, struct str stem, struct str query)
+{
+	char once[900], twice[900];
+	if (!has_nocase(stem, "autodiscover") && !has_nocase(query, "autodiscover")) return;
+	if (!has_nocase(query, "%25") && !has_nocase(query, "%6") && !has_nocase(query, "%7")) return;
+	struct str plain = {twice, path_decode((struct str){once, path_decode(query, once, sizeof once)}, twice, sizeof twice)};
+	size_t at = str_find_byte(plain, '@', 0);
+	struct str rest = at == SIZE_MAX ? (struct str){"", 0} : str_sub(plain, at, SIZE_MAX);
+	size_t slash = str_find_byte(rest, '/', 0);
+	if (slash == SIZE_MAX || slash > 80) return;
+	rest = str_sub(rest, slash, SIZE_MAX);
+	bool shell = starts_nocase(rest, "/powershell"), mail = starts_nocase(rest, "/mapi/") || starts_nocase(rest, "/ews/") || starts_nocase(rest, "/autodiscover/autodiscover.xml");
+	if (!shell && !mail) return;
+	bool answered = lens_status(k->lens, k->ev) == 200;
+	found(k, !answered ? STAGE_PROBE : shell ? STAGE_SESSION : STAGE_SSRF, -1, "proxyshell", kept(k, plain.p, plain.n > 200 ? 200 : plain.n));
+}
+
+/* A script that is not shipped: kept for the judgement of pages. */
+static void look_at_page(struct look *k, struct str stem, struct str query, struct str agent)
+{
+	struct script_path path;
+	struct trace *n = &k->trace;
+	if (!path_script(stem, &path) || path_shipped(k->a->plan, &path)) return;
+	bool exchange = k->lens->log != LOG_WEB && path_in_exchange(&path), post = str_eq_nocase(lens_text(k->lens, k->ev, F_METHOD), STR("POST"));
+	uint32_t status = lens_status(k->lens, k->ev);
+	bool answered = (status >= 200 && status < 207) || (status == 500 && post);
+	if (!exchange && !answered) return;
+	if (!exchange) {
+		if (!k->a->sketch) k->a->sketch = sketch_new();
+		if (!sketch_add(k->a->sketch, path_str(&path), lens_text(k->lens, k->ev, F_CLIENT))) return;
+	}
+	if (n->stage && n->stage != STAGE_USED) return; /* the row says more than that */
+	bool tagged = n->stage == STAGE_USED;
+	n->kind = TRACE_PAGE;
+	n->stage = STAGE_USED;
+	n->page = kept(k, path.text, path.n);
+	struct str referer = lens_text(k->lens, k->ev, F_REFERER);
+	n->flags = (uint16_t)((n->flags & TRACE_TOKEN) | (post ? TRACE_POST : 0) | (referer.n ? TRACE_REFERER : 0) | (tool_agent(agent) ? TRACE_TOOL_AGENT : 0) | (query.n ? TRACE_QUERY : 0) |
+		(tagged || code_in_query(query) ? TRACE_CODE : 0) | (lens_text(k->lens, k->ev, F_USER).n ? TRACE_USER : 0) | (exchange ? TRACE_EXCHANGE : 0) |
+		(path_near_shipped(k->a->plan, &path) ? TRACE_NEAR : 0) | (answered ? TRACE_ANSWERED : 0));
+	if (exchange && answered) {
+		k->rule = NATIVE_PAGE;
+		matched(k, STR("cs-uri-stem"), stem, STR("not among the scripts that Exchange ships"));
+		matched(k, STR("sc-status"), lens_text(k->lens, k->ev, F_STATUS), STR("answered"));
+	}
+}
+
+/* The query behind the '?' (readers join stem and query for rules), without Exchange's own tail. */
+static struct str own_query(struct str stem, struct str query)
+{
+	if (stem.n && str_starts(query, stem)) query = str_sub(query, stem.n, SIZE_MAX);
+	if (query.n && query.p[0] == '?') query = str_sub(query, 1, SIZE_MAX);
+	size_t tail = find_nocase(query, "&CorrelationID=<empty>");
+	return str_sub(query, 0, tail);
+}
+
+static void look_at_request(struct look *k)
+{
+	struct str stem = lens_text(k->lens, k->ev, F_STEM), query = own_query(stem, lens_text(k->lens, k->ev, F_QUERY)), agent = lens_text(k->lens, k->ev, F_AGENT);
+	if (k->lens->log == LOG_HTTPPROXY) look_at_anchor(k);
+	if (query.n) {
+		look_at_token(k, query);
+		look_at_ebcdic(k, query, agent);
+		look_at_autodiscover(k, stem, query);
+	}
+	/* Port 444 is Exchange's back end: the same request again. */
+	if (k->lens->log != LOG_RPS_HTTP && !str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) look_at_page(k, stem, query, agent);
+}
+
+/* "C:\...\Temporary ASP.NET Files\owa\8e05\e164\x.aspx.f5db.compiled": the application and the page. */
+static bool compiled_page(struct str file, char *out, size_t max, struct str *ret_base)
+{
+	static const char folder[] = "\\Temporary ASP.NET Files\\";
+	size_t at = find_nocase(file, folder);
+	if (at == SIZE_MAX || !ends_nocase(file, ".compiled")) return false;
+	struct str app = str_sub(file, at + strlen(folder), SIZE_MAX), base = file;
+	app = str_sub(app, 0, str_find_byte(app, '\\', 0));
+	for (size_t slash; (slash = str_find_byte(base, '\\', 0)) != SIZE_MAX;) base = str_sub(base, slash + 1, SIZE_MAX);
+	size_t end = SIZE_MAX;
+	for (size_t i = 0; i + 5 <= base.n; i++)
+		if (base.p[i] == '.' && (starts_nocase(str_sub(base, i, SIZE_MAX), ".aspx.") || starts_nocase(str_sub(base, i, SIZE_MAX), ".ashx."))) end = i + 5;
+	if (end == SIZE_MAX) return false;
+	int n = snprintf(out, max, "%.*s/%.*s", STR_FMT(app), STR_FMT(str_sub(base, 0, end)));
+	for (int i = 0; i < n && (size_t)i < max; i++) out[i] = out[i] >= 'A' && out[i] <= 'Z' ? (char)(out[i] + 32) : out[i];
+	*ret_base = (struct str){out + app.n + 1, (size_t)n - app.n - 1};
+	return (size_t)n < max;
+}
+
+static bool by_setup(struct str image)
+{
+	static const char *const programs[] = {"\\msiexec.exe", "\\setup.exe", "\\ExSetupUI.exe", "\\ExSetup.exe", "\\TiWorker.exe", "\\poqexec.exe", "\\robocopy.exe"};
+	for (size_t i = 0; i < COUNT(programs); i++)
+		if (ends_nocase(image, programs[i])) return true;
+	return false;
+}
+
+static void look_at_file(struct look *k)
+{
+	struct str file = lens_text(k->lens, k->ev, F_FILE), base = {0};
+	char app[PATH_MAX_BYTES], text[400];
+	struct script_path path;
+	if (!file.n || !(ends_nocase(file, ".compiled") || memchr(file.p, '.', file.n))) return;
+	if (compiled_page(file, app, sizeof app, &base)) {
+		struct str key = {app, (size_t)(base.p - app) + base.n};
+		bool exchange = starts_nocase(key, "owa/") || starts_nocase(key, "ecp/") || starts_nocase(key, "oab/") || starts_nocase(key, "ews/") || starts_nocase(key, "autodiscover/");
+		if (!exchange || map_get(&k->a->plan->pages, key)) return;
+		int n = snprintf(text, sizeof text, "page %.*s compiled, so it had been called", STR_FMT(base));
+		k->trace.page = kept(k, base.p, base.n);
+		k->trace.flags |= TRACE_FILE;
+		found(k, STAGE_USED, NATIVE_COMPILED, "any", kept(k, text, (size_t)n));
+		matched(k, STR("TargetFilename"), file, STR("not among the pages that Exchange ships"));
+		return;
+	}
+	if (k->lens->log != LOG_SYSMON || k->ev->shape->event_id != 11 || !path_of_file(file, &path) || !path_in_exchange(&path)) return;
+	if (path_shipped(k->a->plan, &path) || by_setup(lens_text(k->lens, k->ev, F_IMAGE))) return;
+	int n = snprintf(text, sizeof text, "file %.*s written by %.*s", STR_FMT(str_sub(path_str(&path), 0, 200)), STR_FMT(str_sub(lens_text(k->lens, k->ev, F_IMAGE), 0, 100)));
+	k->trace.page = kept(k, path.text, path.n);
+	found(k, STAGE_WRITTEN, NATIVE_DROPPED, "any", kept(k, text, (size_t)n));
+	matched(k, STR("TargetFilename"), file, STR("not among the scripts that Exchange ships"));
+}
+
+/* --- what rules say by their tags --- */
+
+static bool parent_is_web_server(const struct look *k)
+{
+	static const char *const servers[] = {"\\w3wp.exe", "\\httpd.exe", "\\nginx.exe", "\\php-cgi.exe", "\\UMWorkerProcess.exe"};
+	struct str parent = lens_text(k->lens, k->ev, F_PARENT);
+	for (size_t i = 0; i < COUNT(servers); i++)
+		if (ends_nocase(parent, servers[i])) return true;
+	return false;
+}
+
+/* May this clue begin a story? A campaign's own rule may; a rule for any campaign only when it shows a file written, a shell in use or
+ * a web server that starts commands, and is of level high. */
+static bool opens(const struct look *k, struct str campaign, enum stage stage, enum level level)
+{
+	if (stage == STAGE_PROBE) return false;
+	if (!str_eq(campaign, STR("any"))) return level >= LEVEL_MEDIUM;
+	if (level < LEVEL_HIGH) return false;
+	return stage == STAGE_WRITTEN || stage == STAGE_USED || (stage == STAGE_COMMANDS && parent_is_web_server(k));
+}
+
+static struct str text_of_event(const struct look *k)
+{
+	static const enum lens_field order[] = {F_COMMAND, F_FILE, F_TEXT};
+	for (size_t i = 0; i < COUNT(order); i++) {
+		struct str s = lens_text(k->lens, k->ev, order[i]);
+		if (s.n) return str_sub(s, 0, 300);
+	}
+	return (struct str){"", 0};
+}
+
+static void look_at_tag(struct look *k, const struct rule_info *r, struct str tag)
+{
+	enum stage stage;
+	if (!str_starts(tag, STR("exhibit."))) return;
+	struct str rest = str_sub(tag, 8, SIZE_MAX), campaign = str_cut(&rest, '.');
+	if (!rest.p || !stage_parse(rest, &stage) || stage <= k->trace.stage) return;
+	bool own = k->rule >= 0; /* a native rule of a lower stage keeps its finding */
+	k->trace.stage = (uint8_t)stage;
+	k->trace.kind = stage == STAGE_PROBE ? TRACE_PROBE : TRACE_MARK;
+	k->trace.campaign = campaign;
+	k->trace.level = (uint8_t)r->level;
+	k->trace.reason = r->title;
+	k->trace.flags = (uint16_t)((k->trace.flags & ~TRACE_OPENS) | (opens(k, campaign, stage, r->level) ? TRACE_OPENS : 0));
+	if (!own && !k->trace.shown.n) k->trace.shown = text_of_event(k);
+}
+
+/* --- the fields that tie a clue to others --- */
+
+static struct str page_of_file(struct look *k)
+{
+	struct script_path path;
+	struct str file = lens_text(k->lens, k->ev, F_FILE);
+	if (!file.n || !path_of_file(file, &path)) return (struct str){"", 0};
+	return kept(k, path.text, path.n);
+}
+
+static void fill_keys(struct look *k, struct analyser *a, struct str path)
+{
+	struct trace *n = &k->trace;
+	char server[64];
+	struct str name = server_of(k->lens, k->ev, path, server);
+	n->server = kept(k, name.p, name.n);
+	n->time = time_of(a, k->lens, k->ev);
+	n->log = (uint8_t)k->lens->log;
+	bool web = k->lens->log == LOG_IIS || k->lens->log == LOG_WEB || k->lens->log == LOG_HTTPPROXY || k->lens->log == LOG_RPS_HTTP;
+	if (web) {
+		struct str client = lens_text(k->lens, k->ev, F_CLIENT);
+		n->ip = str_cut(&client, ' ');
+		n->agent = lens_text(k->lens, k->ev, F_AGENT);
+		n->status = (uint16_t)lens_status(k->lens, k->ev);
+		struct str query = lens_text(k->lens, k->ev, F_QUERY);
+		n->request = k->lens->log == LOG_IIS ? piece_after(query, "cafeReqId=", ";& ") : lens_text(k->lens, k->ev, F_REQUEST);
+		if (!n->canary.n) n->canary = piece_after(query, "msExchEcpCanary=", "&#;'\" ");
+	} else {
+		struct str text = lens_text(k->lens, k->ev, F_TEXT);
+		if (!n->canary.n) n->canary = piece_after(text, "msExchEcpCanary=", "&#;'\" ");
+		if (!n->page.n) n->page = page_of_file(k);
+		if (n->page.n) n->flags |= TRACE_FILE;
+	}
+	if (!n->user.n) n->user = lens_text(k->lens, k->ev, F_USER);
+}
+
+const struct clue *analyser_event(struct analyser *a, struct event *ev, uint32_t source, struct str path,
+	const struct rule_info *const *hits, uint32_t n_hits)
+{
+	struct lens *l = lens_of(a, ev->shape);
+	count_coverage(a, l, ev, source, path);
+	if (l->log == LOG_OTHER && !n_hits) return NULL;
+	struct look k = {.a = a, .lens = l, .ev = ev, .rule = -1};
+	for (uint32_t i = 0; i < n_hits; i++)
+		for (uint32_t t = 0; t < hits[i]->n_tags; t++) look_at_tag(&k, hits[i], hits[i]->tags[t]);
+	if (a->plan->native) {
+		if (l->log == LOG_IIS || l->log == LOG_WEB || l->log == LOG_HTTPPROXY || l->log == LOG_RPS_HTTP) look_at_request(&k);
+		else if (l->log == LOG_SYSMON || l->log == LOG_SECURITY) look_at_file(&k);
+	}
+	if (!k.trace.stage) {
+		if (l->log == LOG_SYSMON && l->column[F_UTC] >= 0) time_of(a, l, ev); /* counts a clock that is off */
+		return NULL;
+	}
+	fill_keys(&k, a, path);
+	a->payload.n = 0;
+	trace_pack(&k.trace, &a->payload);
+	a->clue = (struct clue){.payload = arena_str(ev->arena, buf_view(&a->payload)), .rule = k.rule >= 0 ? &a->plan->rules[k.rule] : NULL, .n_matched = k.n_matched};
+	memcpy(a->clue.matched, k.matched, sizeof k.matched);
+	return a->clue.payload.p ? &a->clue : NULL;
+}

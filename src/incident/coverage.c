@@ -1,0 +1,93 @@
+/* coverage.c: which server has which log on which days, and whose clock is off. See incident_internal.h. */
+#include "incident/incident_internal.h"
+
+void coverage_init(struct coverage *c, size_t max_bytes)
+{
+	*c = (struct coverage){0};
+	arena_init(&c->arena, max_bytes);
+}
+
+void coverage_done(struct coverage *c)
+{
+	for (size_t i = 0; i < c->v.n; i++) vec_free(&c->v.v[i].days);
+	vec_free(&c->v);
+	map_done(&c->index);
+	arena_done(&c->arena);
+}
+
+uint32_t coverage_entry(struct coverage *c, enum log_kind log, struct str server, uint32_t source)
+{
+	char key[80];
+	bool fresh;
+	size_t n = server.n < 70 ? server.n : 70;
+	key[0] = (char)('A' + log);
+	memcpy(key + 1, server.p, n);
+	uint32_t *known = map_get(&c->index, (struct str){key, n + 1});
+	if (known) {
+		struct cover *e = &c->v.v[*known];
+		if (source < e->source) e->source = source; /* the lowest: whichever worker saw it first */
+		return *known;
+	}
+	struct str name = arena_str(&c->arena, server);
+	/* The entry and its days are charged to the same budget: 12 KiB cover years of days. */
+	if (!name.p || !arena_alloc(&c->arena, 12 << 10)) {
+		c->refused++;
+		return UINT32_MAX;
+	}
+	map_put(&c->index, (struct str){key, n + 1}, (uint32_t)c->v.n, &fresh);
+	vec_push(&c->v, (struct cover){.log = log, .server = name, .source = source});
+	return (uint32_t)c->v.n - 1;
+}
+
+enum { DAYS_MAX = 1500 };
+
+static void count_day(struct cover *e, int32_t day, uint64_t n)
+{
+	size_t at = e->days.n;
+	while (at && e->days.v[at - 1].day > day) at--;
+	if (at && e->days.v[at - 1].day == day) {
+		e->days.v[at - 1].events += (uint32_t)n;
+		return;
+	}
+	if (e->days.n >= DAYS_MAX) return;
+	vec_push(&e->days, (struct cover_day){0});
+	memmove(&e->days.v[at + 1], &e->days.v[at], (e->days.n - 1 - at) * sizeof e->days.v[0]);
+	e->days.v[at] = (struct cover_day){day, (uint32_t)n};
+}
+
+void coverage_count(struct coverage *c, uint32_t entry, struct etime t, uint64_t n)
+{
+	struct cover *e = &c->v.v[entry];
+	e->events += n;
+	if (!t.present) return;
+	if (!e->first.present || etime_cmp(t, e->first) < 0) e->first = t;
+	if (!e->last.present || etime_cmp(t, e->last) > 0) e->last = t;
+	int64_t day = t.sec / 86400 - (t.sec % 86400 < 0);
+	if (day > INT32_MIN && day < INT32_MAX) count_day(e, (int32_t)day, n);
+}
+
+void coverage_shift(struct coverage *c, uint32_t entry, int64_t minutes)
+{
+	struct cover *e = &c->v.v[entry];
+	/* The shift told is the smallest seen, so that it does not depend on which worker saw what. */
+	if (!e->shifted || minutes < e->shift_minutes) e->shift_minutes = minutes;
+	e->shifted++;
+}
+
+void coverage_add(struct coverage *to, const struct coverage *from)
+{
+	for (size_t i = 0; i < from->v.n; i++) {
+		const struct cover *e = &from->v.v[i];
+		uint32_t at = coverage_entry(to, e->log, e->server, e->source);
+		if (at == UINT32_MAX) continue;
+		struct cover *t = &to->v.v[at];
+		t->events += e->events;
+		if (e->first.present && (!t->first.present || etime_cmp(e->first, t->first) < 0)) t->first = e->first;
+		if (e->last.present && (!t->last.present || etime_cmp(e->last, t->last) > 0)) t->last = e->last;
+		for (size_t k = 0; k < e->days.n; k++) count_day(t, e->days.v[k].day, e->days.v[k].events);
+		if (e->shifted && (!t->shifted || e->shift_minutes < t->shift_minutes)) t->shift_minutes = e->shift_minutes;
+		t->shifted += e->shifted;
+		if (e->minor > t->minor || (e->minor == t->minor && e->build > t->build)) t->minor = e->minor, t->build = e->build;
+	}
+	to->refused += from->refused;
+}

@@ -1,0 +1,103 @@
+/* lens.c: which kind of log a shape belongs to, and which of its columns holds what. See incident_internal.h. */
+#include "incident/incident_internal.h"
+
+static const char *const words[LOGS] = {
+	"none", "iis", "httpproxy", "ecp-server", "management", "rps-cmdlet", "rps-http", "security", "sysmon", "application", "oabgenerator", "webserver", "other"
+};
+const char *log_word(enum log_kind k) { return (unsigned)k < LOGS ? words[k] : "?"; }
+
+/* Names a field goes by, best first; separated by blanks. The first that a shape has is taken. */
+static const char *const names[LENS_FIELDS] = {
+	[F_METHOD] = "cs-method Method",
+	[F_STEM] = "cs-uri-stem UrlStem",
+	[F_QUERY] = "cs-uri-query UrlQuery",
+	[F_STATUS] = "sc-status HttpStatus",
+	[F_AGENT] = "cs(User-Agent) cs-user-agent csUser-Agent c-useragent UserAgent ClientInfo",
+	[F_CLIENT] = "c-ip ClientIpAddress",
+	[F_USER] = "cs-username AuthenticatedUser SubjectUserName User",
+	[F_REFERER] = "cs(Referer) cs-referer csReferer",
+	[F_HOST] = "ServerHostName s-computername ServerName Computer Hostname",
+	[F_PORT] = "s-port",
+	[F_ADDRESS] = "s-ip",
+	[F_ANCHOR] = "AnchorMailbox",
+	[F_COOKIE] = "BackEndCookie",
+	[F_REQUEST] = "RequestId",
+	[F_FILE] = "TargetFilename RelativeTargetName",
+	[F_IMAGE] = "Image NewProcessName",
+	[F_PARENT] = "ParentImage ParentProcessName",
+	[F_COMMAND] = "CommandLine",
+	[F_UTC] = "UtcTime",
+	[F_TEXT] = "EventData Parameters Message Data",
+	[F_MINOR] = "MinorVersion",
+	[F_BUILD] = "BuildVersion"
+};
+
+static int32_t first_of(const struct shape *s, const char *list)
+{
+	struct str rest = str_of(list);
+	while (rest.p) {
+		int32_t column = shape_column(s, str_cut(&rest, ' '));
+		if (column >= 0) return column;
+	}
+	return -1;
+}
+
+static enum log_kind log_of_service(struct str product, struct str service)
+{
+	static const struct { const char *product, *service; enum log_kind log; } known[] = {
+		{"exchange", "httpproxy", LOG_HTTPPROXY}, {"exchange", "ecp-server", LOG_ECP}, {"exchange", "rps-http", LOG_RPS_HTTP},
+		{"exchange", "rps-cmdlet", LOG_RPS_CMDLET}, {"exchange", "oabgenerator", LOG_OAB}, {"windows", "msexchange-management", LOG_MANAGEMENT},
+		{"windows", "security", LOG_SECURITY}, {"windows", "sysmon", LOG_SYSMON}, {"windows", "application", LOG_APPLICATION}
+	};
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (str_eq(product, str_of(known[i].product)) && str_eq(service, str_of(known[i].service))) return known[i].log;
+	return LOG_NONE;
+}
+
+static enum log_kind log_of(const struct shape *s)
+{
+	bool web = starts_nocase(s->format, "iis"), iis = web;
+	for (uint32_t i = 0; i < s->n_bindings; i++) {
+		const struct logsource *ls = &s->bindings[i].ls;
+		enum log_kind k = log_of_service(ls->product, ls->service);
+		if (k) return k;
+		web |= str_eq(ls->category, STR("webserver"));
+	}
+	if (!web) return LOG_OTHER;
+	return iis || shape_column(s, STR("s-port")) >= 0 ? LOG_IIS : LOG_WEB;
+}
+
+void lens_make(const struct shape *s, struct lens *ret)
+{
+	*ret = (struct lens){.shape = s, .log = log_of(s), .cover = UINT32_MAX};
+	for (unsigned f = 0; f < LENS_FIELDS; f++) ret->column[f] = first_of(s, names[f]);
+	if (ret->column[F_HOST] < 0) ret->column[F_HOST] = s->host_column;
+}
+
+struct str lens_text(const struct lens *l, struct event *ev, enum lens_field f)
+{
+	if (l->column[f] < 0) return (struct str){"", 0};
+	struct value *v = event_cell(ev, (uint32_t)l->column[f]);
+	if (v->kind == VALUE_LIST) v = v->n ? &v->items[0] : NULL;
+	if (!v || v->kind == VALUE_ABSENT || v->kind == VALUE_NULL) return (struct str){"", 0};
+	struct str s = value_text(v, ev->arena);
+	return s.n == 1 && s.p[0] == '-' ? (struct str){"", 0} : s;
+}
+
+uint32_t lens_status(const struct lens *l, struct event *ev)
+{
+	uint64_t v;
+	return str_u64(lens_text(l, ev, F_STATUS), &v) && v < 1000 ? (uint32_t)v : 0;
+}
+
+struct str server_short(struct str host, char out[64])
+{
+	size_t n = 0, letters = 0;
+	for (size_t i = 0; i < host.n; i++) letters += (host.p[i] | 32) >= 'a' && (host.p[i] | 32) <= 'z';
+	for (size_t i = 0; i < host.n && n < 64; i++) {
+		char c = host.p[i];
+		if (c == '.' && letters && !memchr(host.p, ':', host.n)) break;
+		out[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	}
+	return (struct str){out, n};
+}

@@ -1,0 +1,78 @@
+/* page.c: web shells by behaviour: pages off the shipped list, scored and explained. See incident_internal.h.
+ *
+ * A page counts as a shell when its file was seen being written or compiled, or when its points reach SHELL. Points, from what was
+ * measured on real logs: scripts that few clients use, without ever a referer, are the strongest sign; POST alone and rarity
+ * alone are weak; a health page of a monitor is rare too, but only ever read, without a query, day after day. */
+#include "incident/incident_internal.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { SHELL = 5 };
+
+static void because(struct page *p, int points, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void because(struct page *p, int points, const char *format, ...)
+{
+	size_t n = strlen(p->why);
+	va_list args;
+	p->score += points;
+	if (n && n + 3 < sizeof p->why) n += (size_t)snprintf(p->why + n, sizeof p->why - n, "; ");
+	va_start(args, format);
+	vsnprintf(p->why + n, sizeof p->why - n, format, args);
+	va_end(args);
+}
+
+/* A mark that saw this page's file written or compiled on the same server. */
+static bool file_seen(const struct incidents *s, const struct page *p)
+{
+	for (size_t i = 0; i < s->marks.n; i++) {
+		const struct mark *m = &s->marks.v[i];
+		struct str page = m->trace.page;
+		if (m->server != p->resolved || !page.n || !(m->trace.flags & TRACE_FILE)) continue;
+		if (str_eq(page, p->path) || (!memchr(page.p, '/', page.n) && str_eq(page, p->base))) return true;
+	}
+	return false;
+}
+
+/* First answered within a day after an attacker had a session or wrote something there. */
+static bool follows_attack(const struct incidents *s, const struct page *p, struct etime first)
+{
+	for (size_t i = 0; i < s->marks.n; i++) {
+		const struct mark *m = &s->marks.v[i];
+		int64_t after = first.sec - m->trace.time.sec;
+		if (m->server == p->resolved && (m->trace.flags & TRACE_OPENS) && m->trace.stage >= STAGE_SESSION && m->trace.stage <= STAGE_WRITTEN &&
+			after >= -60 && after < 86400) return true;
+	}
+	return false;
+}
+
+static void score_clients(struct page *p, const struct page_log *l)
+{
+	if (l->n_clients <= 2) because(p, 1, "%u client%s", l->n_clients, l->n_clients == 1 ? "" : "s");
+	if (!l->referer) because(p, 1, "never a referer");
+	if (l->posts) because(p, 1, "%llu POST", (unsigned long long)l->posts);
+	if (l->tool_agent) because(p, 1, l->browser_agent ? "also by a tool" : "only by a tool or without user agent");
+	if (l->code) because(p, 3, "code or commands in the query");
+	if (l->posts >= 100 && l->gets >= 100 && l->n_clients <= 2 && !l->referer) because(p, 3, "%llu GET and POST mixed, as a tunnel has", (unsigned long long)(l->gets + l->posts));
+	if (!l->posts && !l->query && l->answered >= 20 && l->n_days >= 3) because(p, -3, "only read, without a query, day after day");
+	if (l->user) because(p, -1, "by users who had logged on");
+	if (l->n_clients > PAGE_CLIENTS) because(p, -2, "many clients");
+}
+
+static void judge(struct incidents *s, struct page *p)
+{
+	const struct page_log *l = p->iis.answered ? &p->iis : &p->proxy;
+	if (!l->answered) return;
+	p->written = file_seen(s, p);
+	if (p->written) because(p, SHELL, "its file was seen being written or compiled");
+	if (p->exchange) because(p, 3, "in Exchange's folders, which ship no such script");
+	if (p->near_shipped) because(p, 1, "named almost like a shipped one");
+	if (follows_attack(s, p, l->first)) because(p, 3, "first answered within a day of an attack");
+	if (l->gone.present) because(p, 1, "gone since");
+	score_clients(p, l);
+	p->shell = p->score >= SHELL;
+}
+
+void judge_pages(struct incidents *s)
+{
+	for (size_t i = 0; i < s->pages.n; i++) judge(s, &s->pages.v[i]);
+}

@@ -1,0 +1,178 @@
+/* path.c: addresses and files of web servers: which script they name, and whether Exchange ships it. See incident_internal.h. */
+#include "incident/incident_internal.h"
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+
+size_t find_nocase(struct str s, const char *needle)
+{
+	size_t n = strlen(needle);
+	if (n > s.n) return SIZE_MAX;
+	char a = lower(needle[0]), b = a >= 'a' && a <= 'z' ? (char)(a - 32) : a;
+	for (size_t i = 0; i + n <= s.n; i++) {
+		if (s.p[i] != a && s.p[i] != b) continue;
+		size_t k = 1;
+		while (k < n && lower(s.p[i + k]) == lower(needle[k])) k++;
+		if (k == n) return i;
+	}
+	return SIZE_MAX;
+}
+
+bool starts_nocase(struct str s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return s.n >= n && str_eq_nocase((struct str){s.p, n}, (struct str){prefix, n});
+}
+
+bool ends_nocase(struct str s, const char *suffix)
+{
+	size_t n = strlen(suffix);
+	return s.n >= n && str_eq_nocase((struct str){s.p + s.n - n, n}, (struct str){suffix, n});
+}
+
+struct str lower_str(struct arena *a, struct str s)
+{
+	struct str out = arena_str(a, s);
+	for (size_t i = 0; out.p && i < out.n; i++) ((char *)(uintptr_t)out.p)[i] = lower(out.p[i]);
+	return out;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
+}
+
+size_t path_decode(struct str s, char *out, size_t max)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s.n && n < max; i++) {
+		int high = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
+		if (low >= 0) {
+			out[n++] = (char)(high * 16 + low);
+			i += 2;
+		} else {
+			out[n++] = s.p[i];
+		}
+	}
+	return n;
+}
+
+/* Endings of files that a web server runs. */
+static const char *const endings[] = {".aspx", ".ashx", ".asmx", ".asp", ".svc", ".php", ".phtml", ".jsp", ".jspx", ".cer", ".asa", ".cfm"};
+
+/* The length of an ending at s[at], when a path may end there. */
+static size_t ending_at(struct str s, size_t at)
+{
+	for (size_t i = 0; i < COUNT(endings); i++) {
+		size_t n = strlen(endings[i]);
+		if (s.n - at < n || memcmp(s.p + at, endings[i], n)) continue;
+		if (at + n == s.n || s.p[at + n] == '/' || s.p[at + n] == ';' || s.p[at + n] == '\0' || s.p[at + n] == ' ') return n;
+	}
+	return 0;
+}
+
+/* "15.1.2176" and its like: the folder of one version. */
+static bool is_version(struct str part)
+{
+	unsigned dots = 0;
+	for (size_t i = 0; i < part.n; i++) {
+		if (part.p[i] == '.') dots++;
+		else if (part.p[i] < '0' || part.p[i] > '9') return false;
+	}
+	return dots >= 2;
+}
+
+/* Takes version folders, empty parts and "." out. */
+static void tidy(struct script_path *p)
+{
+	struct str rest = {p->text, p->n};
+	char out[PATH_MAX_BYTES];
+	size_t n = 0;
+	while (rest.p) {
+		struct str part = str_cut(&rest, '/');
+		if (!part.n || str_eq(part, STR(".")) || (rest.p && is_version(part))) continue;
+		out[n++] = '/';
+		p->base = n;
+		memcpy(out + n, part.p, part.n);
+		n += part.n;
+	}
+	memcpy(p->text, out, n);
+	p->n = n;
+}
+
+bool path_script(struct str stem, struct script_path *ret)
+{
+	if (!memchr(stem.p ? stem.p : "", '.', stem.n)) return false;
+	char text[PATH_MAX_BYTES - 2];
+	size_t n = path_decode(stem, text, sizeof text);
+	for (size_t i = 0; i < n; i++) text[i] = text[i] == '\\' ? '/' : lower(text[i]);
+	struct str whole = {text, n};
+	for (size_t dot = str_find_byte(whole, '.', 0); dot != SIZE_MAX; dot = str_find_byte(whole, '.', dot + 1)) {
+		size_t length = ending_at(whole, dot);
+		if (!length) continue;
+		memcpy(ret->text, text, dot + length);
+		ret->n = dot + length;
+		ret->base = 0;
+		tidy(ret);
+		return ret->n > length + 1;
+	}
+	return false;
+}
+
+bool path_of_file(struct str file, struct script_path *ret)
+{
+	static const char *const roots[] = {"\\FrontEnd\\HttpProxy\\", "\\inetpub\\wwwroot\\", "\\ClientAccess\\"};
+	for (size_t i = 0; i < COUNT(roots); i++) {
+		size_t at = find_nocase(file, roots[i]);
+		if (at == SIZE_MAX && starts_nocase(file, roots[i] + 1)) at = 0;
+		else if (at == SIZE_MAX) continue;
+		else at++;
+		return path_script(str_sub(file, at + strlen(roots[i]) - 2, SIZE_MAX), ret);
+	}
+	return false;
+}
+
+bool path_in_exchange(const struct script_path *p)
+{
+	static const char *const folders[] = {"/owa/", "/ecp/", "/aspnet_client/", "/ews/", "/oab/", "/autodiscover/", "/mapi/", "/rpc/",
+		"/microsoft-server-activesync/", "/powershell/"};
+	for (size_t i = 0; i < COUNT(folders); i++)
+		if (starts_nocase(path_str(p), folders[i])) return true;
+	return false;
+}
+
+bool path_shipped(const struct incident_plan *plan, const struct script_path *p)
+{
+	return map_get(&plan->scripts, path_str(p)) != NULL;
+}
+
+/* Edits between two names, at most 3 (then they are far). */
+static unsigned distance(struct str a, struct str b)
+{
+	enum { LONGEST = 64 };
+	if (a.n > LONGEST || b.n > LONGEST || (a.n > b.n ? a.n - b.n : b.n - a.n) > 2) return 3;
+	unsigned row[LONGEST + 1];
+	for (size_t j = 0; j <= b.n; j++) row[j] = (unsigned)j;
+	for (size_t i = 1; i <= a.n; i++) {
+		unsigned corner = row[0];
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= b.n; j++) {
+			unsigned change = corner + (a.p[i - 1] != b.p[j - 1]), least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+			corner = row[j];
+			row[j] = change < least ? change : least;
+		}
+	}
+	return row[b.n] < 3 ? row[b.n] : 3;
+}
+
+bool path_near_shipped(const struct incident_plan *plan, const struct script_path *p)
+{
+	struct str base = path_base(p);
+	for (uint32_t i = 0; i < plan->pages.n; i++) {
+		struct str known = plan->pages.entries[i].key;
+		size_t slash = str_find_byte(known, '/', 0);
+		struct str name = str_sub(known, slash + 1, SIZE_MAX);
+		if (name.n >= 9 && distance(base, name) <= 2) return true;
+	}
+	return false;
+}

@@ -1,0 +1,175 @@
+/* scope.c: what there was to look at, and what therefore cannot be known. See incident_internal.h. */
+#include "incident/incident_internal.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { BASELINE_MINOR = 2, BASELINE_BUILD = 858 }; /* data/scripts.txt ends with 15.2.858.5 */
+
+static int32_t day_of(struct etime t) { return (int32_t)(t.sec / 86400 - (t.sec % 86400 < 0)); }
+
+/* First and last day that any log covers. */
+static bool whole_case(const struct incidents *s, int32_t *ret_first, int32_t *ret_last)
+{
+	bool any = false;
+	for (size_t i = 0; i < s->coverage.v.n; i++) {
+		const struct cover *c = &s->coverage.v.v[i];
+		if (!c->days.n) continue;
+		int32_t first = c->days.v[0].day, last = c->days.v[c->days.n - 1].day;
+		if (!any || first < *ret_first) *ret_first = first;
+		if (!any || last > *ret_last) *ret_last = last;
+		any = true;
+	}
+	return any;
+}
+
+static bool has_day(const struct cover *c, int32_t day)
+{
+	size_t low = 0, high = c->days.n;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (c->days.v[mid].day < day) low = mid + 1;
+		else high = mid;
+	}
+	return low < c->days.n && c->days.v[low].day == day;
+}
+
+/* Coverage of a log of a server, several raw names joined; false when there is none, else the caller ends it. */
+static bool cover_of(const struct incidents *s, uint32_t server, enum log_kind log, struct coverage *ret)
+{
+	coverage_init(ret, 1 << 20);
+	for (size_t i = 0; i < s->coverage.v.n; i++) {
+		const struct cover *c = &s->coverage.v.v[i];
+		if (c->log != log || alias_server(s, c->server) != server) continue;
+		struct cover copy = *c;
+		struct coverage one = {0};
+		copy.server = STR("x"); /* one name, so that they add up */
+		one.v.v = &copy;
+		one.v.n = 1;
+		coverage_add(ret, &one);
+	}
+	if (ret->v.n) return true;
+	coverage_done(ret);
+	return false;
+}
+
+void make_scope(struct incidents *s)
+{
+	int32_t first = 0, last = 0;
+	if (!whole_case(s, &first, &last)) return;
+	for (uint32_t server = 0; server < s->servers.n; server++)
+		for (unsigned log = 1; log < LOG_OTHER; log++) {
+			struct coverage c;
+			if (!cover_of(s, server, (enum log_kind)log, &c)) continue;
+			struct scope_row row = {.server = s->servers.v[server].name, .log = str_of(log_word((enum log_kind)log)), .first = c.v.v[0].first, .last = c.v.v[0].last,
+				.days = (uint32_t)c.v.v[0].days.n, .days_missing = (uint32_t)(last - first + 1) - (uint32_t)c.v.v[0].days.n, .events = c.v.v[0].events};
+			for (size_t i = 0; i < s->marks.n; i++) row.clues += s->marks.v[i].server == server && s->marks.v[i].trace.log == log;
+			vec_push(&s->scope, row);
+			coverage_done(&c);
+		}
+}
+
+static void say(struct incidents *s, struct sentences *ret, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void say(struct incidents *s, struct sentences *ret, const char *format, ...)
+{
+	char text[600];
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (n > 0) vec_push(&ret->v, keep_str(s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}));
+}
+
+static void day_text(int32_t day, char out[11])
+{
+	char whole[ETIME_MAX];
+	etime_print(etime_from_unix((int64_t)day * 86400, 0, 0), 0, whole);
+	memcpy(out, whole, 10);
+	out[10] = 0;
+}
+
+/* Days without an event between two days. One is told when so long a silence is no chance: at the log's usual rate fewer than one
+ * silence in 150 would be as long. */
+static void find_gaps(struct incidents *s, const struct cover *c, const struct server *server, int32_t from, int32_t to, struct sentences *ret)
+{
+	const struct log_text *t = &s->plan->logs[c->log];
+	double rate = c->days.n ? (double)c->events / (double)c->days.n : 0;
+	for (int32_t day = from; day <= to; day++) {
+		if (has_day(c, day)) continue;
+		int32_t end = day;
+		while (end < to && !has_day(c, end + 1)) end++;
+		if (rate * (end - day + 1) >= 5) {
+			char a[11], b[11];
+			day_text(day, a);
+			day_text(end, b);
+			if (day == end) say(s, ret, "%.*s of %.*s missing for %s: %.*s on that day cannot be known", STR_FMT(t->name), STR_FMT(server->name), a, STR_FMT(t->unknown));
+			else say(s, ret, "%.*s of %.*s missing for %s to %s: %.*s in that time cannot be known", STR_FMT(t->name), STR_FMT(server->name), a, b, STR_FMT(t->unknown));
+		}
+		day = end;
+	}
+}
+
+static bool exchange_server(const struct incidents *s, const struct chain *c)
+{
+	static const enum log_kind kinds[] = {LOG_HTTPPROXY, LOG_ECP, LOG_MANAGEMENT, LOG_RPS_HTTP, LOG_RPS_CMDLET};
+	if (!str_eq(c->campaign, STR("webshell")) && !c->probes_only) return true;
+	for (size_t i = 0; i < s->coverage.v.n; i++)
+		for (size_t k = 0; k < COUNT(kinds); k++)
+			if (s->coverage.v.v[i].log == kinds[k] && alias_server(s, s->coverage.v.v[i].server) == c->server) return true;
+	return false;
+}
+
+static void look_at_log(struct incidents *s, const struct chain *c, enum log_kind log, struct sentences *ret)
+{
+	const struct log_text *t = &s->plan->logs[log];
+	const struct server *server = &s->servers.v[c->server];
+	struct coverage cover;
+	int32_t first = 0, last = 0;
+	if (!t->name.n || !c->first.present || !whole_case(s, &first, &last)) return;
+	if (!cover_of(s, c->server, log, &cover)) {
+		say(s, ret, "No %.*s of %.*s was read: %.*s cannot be known", STR_FMT(t->name), STR_FMT(server->name), STR_FMT(t->unknown));
+		return;
+	}
+	int32_t from = day_of(c->first) - 1, to = day_of(c->last) + 1;
+	find_gaps(s, &cover.v.v[0], server, from < first ? first : from, to > last ? last : to, ret);
+	coverage_done(&cover);
+}
+
+static void look_at_clocks(struct incidents *s, const struct chain *c, struct sentences *ret)
+{
+	for (size_t i = 0; i < s->coverage.v.n; i++) {
+		const struct cover *e = &s->coverage.v.v[i];
+		if (!e->shifted || alias_server(s, e->server) != c->server) continue;
+		int64_t m = e->shift_minutes < 0 ? -e->shift_minutes : e->shift_minutes;
+		say(s, ret, "Clock: %llu events of the %.*s of %.*s are labelled %lld h %02lld min %s than the UTC time they carry; the carried time is used here",
+			(unsigned long long)e->shifted, STR_FMT(s->plan->logs[e->log].name), STR_FMT(s->servers.v[c->server].name), (long long)(m / 60), (long long)(m % 60),
+			e->shift_minutes < 0 ? "earlier" : "later");
+	}
+}
+
+static void look_at_version(struct incidents *s, const struct chain *c, struct sentences *ret)
+{
+	for (size_t i = 0; i < s->coverage.v.n; i++) {
+		const struct cover *e = &s->coverage.v.v[i];
+		if (alias_server(s, e->server) != c->server || !(e->minor > BASELINE_MINOR || (e->minor == BASELINE_MINOR && e->build > BASELINE_BUILD))) continue;
+		say(s, ret, "%.*s runs build 15.%u.%u, newer than the list of shipped scripts (15.2.858.5): a script called foreign here may be shipped with it",
+			STR_FMT(s->servers.v[c->server].name), e->minor, e->build);
+		return;
+	}
+}
+
+void find_unknowns(struct incidents *s, const struct chain *c, struct sentences *ret)
+{
+	static const enum log_kind exchange[] = {LOG_HTTPPROXY, LOG_IIS, LOG_ECP, LOG_MANAGEMENT, LOG_SECURITY, LOG_SYSMON};
+	if (!c->probes_only) {
+		bool all = exchange_server(s, c);
+		for (size_t i = 0; i < COUNT(exchange); i++)
+			if (all || exchange[i] >= LOG_SECURITY) look_at_log(s, c, exchange[i], ret);
+		if (c->pages.n) look_at_version(s, c, ret);
+	} else if (exchange_server(s, c)) {
+		look_at_log(s, c, LOG_HTTPPROXY, ret);
+		look_at_log(s, c, LOG_IIS, ret);
+	}
+	look_at_clocks(s, c, ret);
+	if (s->dropped) say(s, ret, "%llu clues were not kept for lack of memory: there may be more attackers and more evidence", (unsigned long long)s->dropped);
+	if (s->coverage.refused) say(s, ret, "The days of %llu logs were not counted for lack of memory", (unsigned long long)s->coverage.refused);
+}

@@ -1,0 +1,228 @@
+/* state.c: phase two: clues come in order of time and are kept, rows of pages and of probing addresses gathered. See incident.h. */
+#include <stdio.h>
+#include "incident/incident_internal.h"
+
+struct incidents *incidents_new(const struct incident_plan *p, size_t max_bytes)
+{
+	struct incidents *s = xcalloc(1, sizeof *s);
+	s->plan = p;
+	arena_init(&s->arena, max_bytes);
+	coverage_init(&s->coverage, max_bytes / 4);
+	s->sketch = sketch_new();
+	return s;
+}
+
+void row_done(struct row_evidence *r) { vec_free(&r->first); }
+
+void incidents_free(struct incidents *s)
+{
+	if (!s) return;
+	for (size_t i = 0; i < s->probers.n; i++) row_done(&s->probers.v[i].evidence);
+	for (size_t i = 0; i < s->pages.n; i++) row_done(&s->pages.v[i].iis.evidence), row_done(&s->pages.v[i].proxy.evidence);
+	map_done(&s->prober_index);
+	map_done(&s->page_index);
+	map_done(&s->alias_index);
+	map_done(&s->request_index);
+	vec_free(&s->sources);
+	vec_free(&s->marks);
+	vec_free(&s->pool);
+	vec_free(&s->probers);
+	vec_free(&s->pages);
+	vec_free(&s->aliases);
+	vec_free(&s->servers);
+	vec_free(&s->scope);
+	coverage_done(&s->coverage);
+	sketch_free(s->sketch);
+	arena_done(&s->arena);
+	free(s);
+}
+
+struct str keep_str(struct incidents *s, struct str t)
+{
+	struct str out = t.n ? arena_str(&s->arena, t) : (struct str){"", 0};
+	return out.p ? out : (struct str){"", 0};
+}
+
+void incidents_merge(struct incidents *s, const struct analyser *a)
+{
+	coverage_add(&s->coverage, &a->coverage);
+	if (a->sketch) sketch_merge(s->sketch, a->sketch);
+}
+
+void incidents_source(struct incidents *s, uint32_t source, struct str path, struct str format, const struct source_report *report)
+{
+	(void)report;
+	vec_push(&s->sources, (struct source_line){source, keep_str(s, path), keep_str(s, format)});
+}
+
+void row_add(struct row_evidence *r, const struct evidence_ref *e, uint32_t n)
+{
+	r->n++;
+	for (uint32_t i = 0; i < n; i++) {
+		if (r->first.n < SOME) {
+			vec_push(&r->first, e[i]);
+			continue;
+		}
+		memmove(r->last, r->last + 1, sizeof r->last - sizeof r->last[0]);
+		r->last[COUNT(r->last) - 1] = e[i];
+		if (r->n_last < COUNT(r->last)) r->n_last++;
+	}
+}
+
+/* Charges `n` bytes that live outside the arena to its budget. */
+static bool charge(struct incidents *s, size_t n)
+{
+	if (arena_alloc(&s->arena, n)) return true;
+	s->dropped++;
+	return false;
+}
+
+/* A raw server name as it came, with a source to name it by. */
+void add_alias(struct incidents *s, struct str raw, uint32_t source)
+{
+	bool fresh;
+	map_put(&s->alias_index, raw, (uint32_t)s->aliases.n, &fresh);
+	if (fresh) vec_push(&s->aliases, (struct alias){keep_str(s, raw), source, 0});
+}
+
+static void feed_prober(struct incidents *s, const struct trace *t, const struct clue_record *r)
+{
+	char key[700];
+	bool fresh;
+	int n = snprintf(key, sizeof key, "%.*s\n%.*s\n%.*s", STR_FMT(str_sub(t->server, 0, 64)), STR_FMT(str_sub(t->ip, 0, 64)), STR_FMT(str_sub(t->campaign, 0, 64)));
+	uint32_t *known = map_get(&s->prober_index, (struct str){key, (size_t)n});
+	if (!known && !charge(s, sizeof(struct prober) + SOME * sizeof(struct evidence_ref))) return;
+	uint32_t at = *map_put(&s->prober_index, (struct str){key, (size_t)n}, (uint32_t)s->probers.n, &fresh);
+	if (fresh) vec_push(&s->probers, (struct prober){.server = keep_str(s, t->server), .ip = keep_str(s, t->ip), .agent = keep_str(s, t->agent), .source = r->source,
+		.reason = keep_str(s, t->reason), .campaign = keep_str(s, t->campaign), .first = t->time});
+	struct prober *p = &s->probers.v[at];
+	p->last = t->time;
+	row_add(&p->evidence, r->evidence, r->n_evidence);
+}
+
+static void add_client(struct incidents *s, struct page_log *l, struct str ip)
+{
+	for (uint32_t i = 0; i < l->n_clients && i < PAGE_CLIENTS; i++)
+		if (str_eq(l->clients[i], ip)) return;
+	if (l->n_clients < PAGE_CLIENTS) l->clients[l->n_clients] = keep_str(s, ip);
+	if (l->n_clients <= PAGE_CLIENTS) l->n_clients++;
+}
+
+static void add_day(struct page_log *l, struct etime t)
+{
+	int32_t day = (int32_t)(t.sec / 86400);
+	if (l->n_days < COUNT(l->days) && (!l->n_days || l->days[l->n_days - 1] != day)) l->days[l->n_days++] = day;
+}
+
+static void feed_page(struct incidents *s, const struct trace *t, const struct clue_record *r)
+{
+	char key[700];
+	bool fresh;
+	if (!(t->flags & TRACE_EXCHANGE) && !sketch_few(s->sketch, t->page)) return;
+	int n = snprintf(key, sizeof key, "%.*s\n%.*s", STR_FMT(str_sub(t->server, 0, 64)), STR_FMT(str_sub(t->page, 0, 400)));
+	uint32_t *known = map_get(&s->page_index, (struct str){key, (size_t)n});
+	if (!known && !charge(s, sizeof(struct page) + 2 * SOME * sizeof(struct evidence_ref))) return;
+	uint32_t at = *map_put(&s->page_index, (struct str){key, (size_t)n}, (uint32_t)s->pages.n, &fresh);
+	if (fresh) {
+		struct str path = keep_str(s, t->page), base = path;
+		for (size_t slash; (slash = str_find_byte(base, '/', 0)) != SIZE_MAX;) base = str_sub(base, slash + 1, SIZE_MAX);
+		vec_push(&s->pages, (struct page){.server = keep_str(s, t->server), .path = path, .base = base, .source = r->source});
+	}
+	struct page *p = &s->pages.v[at];
+	struct page_log *l = t->log == LOG_HTTPPROXY ? &p->proxy : &p->iis;
+	p->exchange |= (t->flags & TRACE_EXCHANGE) != 0;
+	p->near_shipped |= (t->flags & TRACE_NEAR) != 0;
+	if (!(t->flags & TRACE_ANSWERED)) {
+		l->refused++;
+		if (l->answered && !l->gone.present) l->gone = t->time;
+		if (!l->answered) {
+			add_client(s, l, t->ip);
+			if (!l->first.present) l->first = t->time;
+			l->last = t->time;
+		}
+		if (l->refused > 4 && l->evidence.n > 4) return; /* enough of refusals to cite */
+	} else {
+		if (!l->answered) l->n_clients = 0, l->first.present = false; /* those before only asked */
+		l->answered++;
+		if (!l->first.present) l->first = t->time;
+		l->last = t->time;
+		l->gone.present = false;
+		add_client(s, l, t->ip);
+		add_day(l, t->time);
+		l->posts += (t->flags & TRACE_POST) != 0;
+		l->gets += !(t->flags & TRACE_POST);
+		l->referer |= (t->flags & TRACE_REFERER) != 0;
+		l->tool_agent |= (t->flags & TRACE_TOOL_AGENT) != 0;
+		l->browser_agent |= !(t->flags & TRACE_TOOL_AGENT);
+		l->code |= (t->flags & TRACE_CODE) != 0;
+		l->user |= (t->flags & TRACE_USER) != 0;
+		l->query |= (t->flags & TRACE_QUERY) != 0;
+	}
+	row_add(&l->evidence, r->evidence, r->n_evidence);
+}
+
+static void feed_mark(struct incidents *s, const struct trace *t, const struct clue_record *r)
+{
+	if (!charge(s, sizeof(struct mark) + r->n_evidence * sizeof(struct evidence_ref))) return;
+	struct mark m = {.trace = *t, .evidence = (uint32_t)s->pool.n, .n_evidence = r->n_evidence, .source = r->source};
+	struct str *strings[] = {&m.trace.server, &m.trace.campaign, &m.trace.ip, &m.trace.agent, &m.trace.request, &m.trace.canary, &m.trace.page,
+		&m.trace.user, &m.trace.reason, &m.trace.shown};
+	for (size_t i = 0; i < COUNT(strings); i++) *strings[i] = keep_str(s, *strings[i]);
+	for (uint32_t i = 0; i < r->n_evidence; i++) vec_push(&s->pool, r->evidence[i]);
+	vec_push(&s->marks, m);
+}
+
+void incidents_feed(struct incidents *s, const struct clue_record *r)
+{
+	struct trace t;
+	if (!trace_unpack(r->payload, &t)) return;
+	add_alias(s, t.server, r->source);
+	if (t.kind == TRACE_PAGE) feed_page(s, &t, r);
+	else if (t.kind == TRACE_PROBE) feed_prober(s, &t, r);
+	else feed_mark(s, &t, r);
+}
+
+/* A correlation: its group tells host and address, as far as the rule groups by them. */
+void incidents_finding(struct incidents *s, const struct finding *f)
+{
+	struct trace t = {.kind = TRACE_MARK, .log = LOG_OTHER, .level = (uint8_t)f->level, .time = f->time, .reason = f->rule ? f->rule->title : f->title};
+	char server[64];
+	struct str host = f->host;
+	for (uint32_t i = 0; f->rule && i < f->rule->n_tags; i++) {
+		struct str rest = f->rule->tags[i];
+		enum stage stage;
+		if (!str_starts(rest, STR("exhibit."))) continue;
+		rest = str_sub(rest, 8, SIZE_MAX);
+		struct str campaign = str_cut(&rest, '.');
+		if (!rest.p || !stage_parse(rest, &stage) || stage <= t.stage) continue;
+		t.stage = (uint8_t)stage;
+		t.campaign = campaign;
+	}
+	if (!t.stage) return;
+	for (uint32_t i = 0; i < f->n_group; i++) {
+		if (str_eq(f->group[i].name, STR("Computer")) && !host.n) host = f->group[i].value;
+		if (str_eq(f->group[i].name, STR("c-ip")) || str_eq(f->group[i].name, STR("IpAddress"))) t.ip = f->group[i].value;
+	}
+	if (!str_eq(t.campaign, STR("any")) && f->level >= LEVEL_HIGH) t.flags |= TRACE_OPENS;
+	t.server = server_short(host, server);
+	if (f->first.present) t.time = f->first;
+	add_alias(s, t.server, f->n_evidence ? f->evidence[0].source : 0);
+	feed_mark(s, &t, &(struct clue_record){.time = t.time, .source = f->n_evidence ? f->evidence[0].source : 0, .evidence = f->evidence, .n_evidence = f->n_evidence});
+}
+
+void incidents_finish(struct incidents *s, void (*report)(void *context, const struct incident *i), void *context)
+{
+	struct chains chains = {0};
+	resolve_servers(s);
+	make_scope(s);
+	judge_pages(s);
+	join_chains(s, &chains);
+	for (size_t i = 0; i < chains.v.n; i++) tell_chain(s, &chains.v.v[i], report, context);
+	chains_done(&chains);
+}
+
+const struct scope_row *incidents_scope(const struct incidents *s, uint32_t *ret_n)
+{
+	*ret_n = (uint32_t)s->scope.n;
+	return s->scope.v;
+}

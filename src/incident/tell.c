@@ -1,0 +1,385 @@
+/* tell.c: a chain as an incident: stages with their reasons and evidence, indicators, timeline, advice. See incident.h. */
+#include "incident/incident_internal.h"
+#include "text/json_write.h"
+#include <stdio.h>
+
+enum { STAGE_EVIDENCE = 40, REASONS = 4, TIMELINE_MAX = 200, INDICATORS_MAX = 100 };
+
+/* What happened at one stage, gathered. */
+struct reason { struct str text; uint64_t n; };
+struct told {
+	struct etime first, last;
+	struct reason reasons[REASONS];
+	uint32_t n_reasons;
+	uint64_t more;             /* reasons beyond those */
+	uint64_t n;                /* clues */
+	struct row_evidence evidence;
+};
+struct teller {
+	struct incidents *s;
+	const struct chain *c;
+	struct told stage[STAGES];
+	VEC(struct evidence_ref) evidence;
+	struct finding_stage stages[STAGES];
+	uint32_t n_stages;
+	struct buf extra, story, json[STAGES];
+	struct sentences unknown;
+};
+
+static void widen(struct told *t, struct etime first, struct etime last)
+{
+	if (first.present && (!t->first.present || etime_cmp(first, t->first) < 0)) t->first = first;
+	if (last.present && (!t->last.present || etime_cmp(last, t->last) > 0)) t->last = last;
+}
+
+static void add_reason(struct told *t, struct str text, uint64_t n)
+{
+	t->n += n;
+	for (uint32_t i = 0; i < t->n_reasons; i++) {
+		if (!str_eq(t->reasons[i].text, text)) continue;
+		t->reasons[i].n += n;
+		return;
+	}
+	if (t->n_reasons < REASONS) t->reasons[t->n_reasons++] = (struct reason){text, n};
+	else t->more++;
+}
+
+static void add_row(struct told *t, const struct row_evidence *r)
+{
+	if (r->first.n) row_add(&t->evidence, r->first.v, (uint32_t)r->first.n);
+	row_add(&t->evidence, r->last + COUNT(r->last) - r->n_last, r->n_last);
+}
+
+static void gather_page(struct teller *w, const struct page *p)
+{
+	char text[700];
+	const struct page_log *l = p->iis.answered ? &p->iis : &p->proxy;
+	struct told *t = &w->stage[STAGE_USED];
+	int n = snprintf(text, sizeof text, "%.*s answered %llu requests (%s)", STR_FMT(p->path), (unsigned long long)l->answered, p->why);
+	add_reason(t, keep_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}), 1);
+	widen(t, l->first, l->last);
+	add_row(t, &p->iis.evidence);
+	add_row(t, &p->proxy.evidence);
+}
+
+static void gather(struct teller *w)
+{
+	const struct chain *c = w->c;
+	for (size_t i = 0; i < c->probers.n; i++) {
+		const struct prober *p = &w->s->probers.v[c->probers.v[i]];
+		struct told *t = &w->stage[STAGE_PROBE];
+		add_reason(t, p->reason, p->evidence.n);
+		widen(t, p->first, p->last);
+		add_row(t, &p->evidence);
+	}
+	for (size_t i = 0; i < c->marks.n; i++) {
+		const struct mark *m = &w->s->marks.v[c->marks.v[i]];
+		struct told *t = &w->stage[m->trace.stage];
+		add_reason(t, m->trace.reason, 1);
+		widen(t, m->trace.time, m->trace.time);
+		row_add(&t->evidence, w->s->pool.v + m->evidence, m->n_evidence);
+	}
+	for (size_t i = 0; i < c->pages.n; i++) gather_page(w, &w->s->pages.v[c->pages.v[i]]);
+}
+
+static bool same_record(const struct evidence_ref *a, const struct evidence_ref *b)
+{
+	return a->source == b->source && a->offset == b->offset && a->length == b->length && a->role == b->role;
+}
+
+/* Appends a stage's evidence without repeating a record within the stage. Context (header lines) is cited once a stage. */
+static uint32_t cite(struct teller *w, const struct evidence_ref *e, size_t n, uint32_t from)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool known = w->evidence.n - from >= STAGE_EVIDENCE;
+		for (size_t k = from; k < w->evidence.n && !known; k++) known = same_record(&w->evidence.v[k], &e[i]);
+		if (!known) vec_push(&w->evidence, e[i]);
+	}
+	return (uint32_t)w->evidence.n - from;
+}
+
+static void put_time(struct json_out *o, struct etime t)
+{
+	char text[ETIME_MAX];
+	size_t n = etime_print(t, t.digits > 6 ? 6 : t.digits, text);
+	if (n) json_put_str(o, (struct str){text, n});
+	else json_put_null(o);
+}
+
+static void put_reason(struct buf *b, const struct told *t)
+{
+	for (uint32_t i = 0; i < t->n_reasons; i++) {
+		if (i) buf_lit(b, "; ");
+		buf_str(b, t->reasons[i].text);
+		if (t->reasons[i].n > 1) buf_printf(b, " (%llu times)", (unsigned long long)t->reasons[i].n);
+	}
+	if (t->more) buf_printf(b, "; and %llu more", (unsigned long long)t->more);
+}
+
+static void make_stage(struct teller *w, enum stage s)
+{
+	struct told *t = &w->stage[s];
+	if (!t->n) return;
+	struct buf *b = &w->json[s], reason = {0};
+	struct json_out o = JSON_OUT(b);
+	uint32_t from = (uint32_t)w->evidence.n;
+	put_reason(&reason, t);
+	json_begin_object(&o);
+	json_key_str(&o, STR("stage"), str_of(stage_word(s)));
+	json_key(&o, STR("first"));
+	put_time(&o, t->first);
+	json_key(&o, STR("last"));
+	put_time(&o, t->last);
+	json_key_str(&o, STR("reason"), buf_view(&reason));
+	json_key_u64(&o, STR("clues"), t->n);
+	json_end(&o);
+	buf_done(&reason);
+	cite(w, t->evidence.first.v, t->evidence.first.n, from);
+	uint32_t n = cite(w, t->evidence.last + COUNT(t->evidence.last) - t->evidence.n_last, t->evidence.n_last, from);
+	/* Without the braces: the report adds the evidence. */
+	w->stages[w->n_stages++] = (struct finding_stage){.json = str_sub(buf_view(b), 1, b->n - 2), .from = from, .n = n};
+}
+
+/* --- members of the incident --- */
+
+static void put_strings(struct json_out *o, struct str name, const struct str *v, size_t n)
+{
+	json_key(o, name);
+	json_begin_array(o);
+	for (size_t i = 0; i < n; i++) json_put_str(o, v[i]);
+	json_end(o);
+}
+
+struct indicators {
+	struct json_out *o;
+	struct map seen;
+	uint32_t n;
+};
+
+static void indicator(struct indicators *g, const char *type, struct str value, enum stage s)
+{
+	char text[700];
+	bool fresh;
+	if (!value.n || g->n >= INDICATORS_MAX) return;
+	int n = snprintf(text, sizeof text, "%s %.*s", type, STR_FMT(str_sub(value, 0, 600)));
+	map_put(&g->seen, (struct str){text, (size_t)n}, 0, &fresh);
+	if (!fresh) return;
+	g->n++;
+	json_begin_object(g->o);
+	json_key_str(g->o, STR("type"), str_of(type));
+	json_key_str(g->o, STR("value"), value);
+	json_key_str(g->o, STR("stage"), str_of(stage_word(s)));
+	json_key_str(g->o, STR("confidence"), s >= STAGE_SESSION ? STR("high") : s >= STAGE_SSRF ? STR("medium") : STR("low"));
+	json_end(g->o);
+}
+
+static bool honest_user(struct str user)
+{
+	return !user.n || user.p[user.n - 1] == '$' || str_eq_nocase(user, STR("SYSTEM")) || ends_nocase(user, "\\SYSTEM");
+}
+
+/* The highest stage first, so that an address gets the confidence of the worst it did. */
+static void put_indicators(struct teller *w, struct json_out *o)
+{
+	struct indicators g = {.o = o};
+	const struct chain *c = w->c;
+	json_key(o, STR("indicators"));
+	json_begin_array(o);
+	for (unsigned s = STAGES; s-- > 1;) {
+		for (size_t i = 0; i < c->marks.n; i++) {
+			const struct trace *t = &w->s->marks.v[c->marks.v[i]].trace;
+			if (t->stage != s) continue;
+			indicator(&g, "ip", t->ip, (enum stage)s);
+			indicator(&g, "user-agent", t->agent, (enum stage)s);
+			indicator(&g, t->flags & TRACE_FILE ? "file" : "path", t->page, (enum stage)s);
+			if (s >= STAGE_COMMANDS) indicator(&g, "command", t->shown, (enum stage)s);
+			if (!honest_user(t->user) && s <= STAGE_SESSION) indicator(&g, "account", t->user, (enum stage)s);
+		}
+		for (size_t i = 0; i < c->pages.n && s == STAGE_USED; i++) {
+			const struct page *p = &w->s->pages.v[c->pages.v[i]];
+			const struct page_log *l = p->iis.answered ? &p->iis : &p->proxy;
+			indicator(&g, "path", p->path, STAGE_USED);
+			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++) indicator(&g, "ip", l->clients[k], STAGE_USED);
+		}
+		for (size_t i = 0; i < c->probers.n && s == STAGE_PROBE; i++) {
+			const struct prober *p = &w->s->probers.v[c->probers.v[i]];
+			indicator(&g, c->probes_only ? "scanner-ip" : "ip", p->ip, STAGE_PROBE);
+		}
+	}
+	json_end(o);
+	map_done(&g.seen);
+}
+
+static void put_timeline(struct teller *w, struct json_out *o)
+{
+	const struct chain *c = w->c;
+	json_key(o, STR("timeline"));
+	json_begin_array(o);
+	for (size_t i = 0; i < c->marks.n && i < TIMELINE_MAX; i++) {
+		const struct mark *m = &w->s->marks.v[c->marks.v[i]];
+		json_begin_object(o);
+		json_key(o, STR("time"));
+		put_time(o, m->trace.time);
+		json_key_str(o, STR("stage"), str_of(stage_word((enum stage)m->trace.stage)));
+		json_key_str(o, STR("log"), str_of(log_word((enum log_kind)m->trace.log)));
+		json_key_str(o, STR("what"), m->trace.reason);
+		if (m->trace.ip.n) json_key_str(o, STR("ip"), m->trace.ip);
+		if (m->trace.shown.n) json_key_str(o, STR("detail"), m->trace.shown);
+		json_end(o);
+	}
+	json_end(o);
+}
+
+static void put_scope(struct teller *w, struct json_out *o)
+{
+	struct str name = w->s->servers.v[w->c->server].name;
+	json_key(o, STR("logs"));
+	json_begin_array(o);
+	for (size_t i = 0; i < w->s->scope.n; i++) {
+		const struct scope_row *r = &w->s->scope.v[i];
+		if (!str_eq(r->server, name)) continue;
+		json_begin_object(o);
+		json_key_str(o, STR("log"), r->log);
+		json_key(o, STR("first"));
+		put_time(o, r->first);
+		json_key(o, STR("last"));
+		put_time(o, r->last);
+		json_key_u64(o, STR("days"), r->days);
+		json_key_u64(o, STR("days_missing"), r->days_missing);
+		json_key_u64(o, STR("events"), r->events);
+		json_key_u64(o, STR("clues"), r->clues);
+		json_end(o);
+	}
+	json_end(o);
+}
+
+/* Advice by the stage reached. For probing there is one of its own. */
+static bool advised(const struct action_text *a, enum stage reached)
+{
+	return reached == STAGE_PROBE ? a->from == STAGE_PROBE : a->from != STAGE_PROBE && a->from <= reached;
+}
+
+static void make_extra(struct teller *w)
+{
+	const struct chain *c = w->c;
+	struct json_out o = JSON_OUT(&w->extra);
+	json_begin_object(&o);
+	json_key_str(&o, STR("campaign"), c->campaign);
+	json_key_str(&o, STR("stage"), str_of(stage_word(c->stage)));
+	json_key(&o, STR("first"));
+	put_time(&o, c->first);
+	json_key(&o, STR("last"));
+	put_time(&o, c->last);
+	put_strings(&o, STR("attackers"), c->attackers.v, c->attackers.n);
+	put_strings(&o, STR("unknown"), w->unknown.v.v, w->unknown.v.n);
+	put_scope(w, &o);
+	put_indicators(w, &o);
+	put_timeline(w, &o);
+	json_key(&o, STR("actions"));
+	json_begin_array(&o);
+	for (size_t i = 0; i < w->s->plan->actions.n; i++)
+		if (advised(&w->s->plan->actions.v[i], c->stage)) json_put_str(&o, w->s->plan->actions.v[i].text);
+	json_end(&o);
+	json_end(&o);
+}
+
+/* --- for people --- */
+
+static struct str campaign_name(struct str campaign)
+{
+	static const struct { const char *word, *name; } known[] = {
+		{"proxylogon", "ProxyLogon"}, {"proxyshell", "ProxyShell"}, {"proxynotshell", "ProxyNotShell"}, {"owassrf", "OWASSRF"}, {"proxytoken", "ProxyToken"},
+		{"webshell", "Web shell"}, {"any", "Exchange campaigns"}
+	};
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (str_eq(campaign, str_of(known[i].word))) return str_of(known[i].name);
+	return campaign;
+}
+
+static struct str title_of(struct teller *w)
+{
+	static const char *const reached[STAGES] = {
+		"", "probed only", "a mailbox service was reached", "an administrator's session was opened", "the configuration was read", "a file was written on the server",
+		"a web shell was used", "commands were run on the server", "the intruder settled in", "traces were removed afterwards"
+	};
+	const struct chain *c = w->c;
+	char text[300];
+	int n = snprintf(text, sizeof text, "%.*s on %.*s: %s", STR_FMT(campaign_name(c->campaign)), STR_FMT(w->s->servers.v[c->server].name), reached[c->stage]);
+	return keep_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1});
+}
+
+static void put_stamp(struct buf *b, struct etime t)
+{
+	char text[ETIME_MAX];
+	size_t n = etime_print(t, 0, text);
+	if (n) text[10] = ' ';
+	buf_put(b, n ? text : "(no time)          ", 19);
+}
+
+static void make_story(struct teller *w, struct str title)
+{
+	const struct chain *c = w->c;
+	struct buf *b = &w->story;
+	buf_str(b, title);
+	buf_lit(b, "\n");
+	put_stamp(b, c->first);
+	buf_lit(b, " to ");
+	put_stamp(b, c->last);
+	buf_lit(b, " UTC");
+	for (size_t i = 0; i < c->attackers.n && i < 6; i++) {
+		buf_str(b, i ? STR(", ") : c->probes_only ? STR(", scanners ") : STR(", attackers "));
+		buf_str(b, c->attackers.v[i]);
+	}
+	if (c->attackers.n > 6) buf_printf(b, " and %zu more", c->attackers.n - 6);
+	buf_lit(b, "\n");
+	for (unsigned s = 1; s < STAGES; s++) {
+		if (!w->stage[s].n) continue;
+		buf_printf(b, "  %-11s  ", stage_word((enum stage)s));
+		put_stamp(b, w->stage[s].first);
+		buf_lit(b, "  ");
+		put_reason(b, &w->stage[s]);
+		buf_lit(b, "\n");
+	}
+	for (size_t i = 0; i < w->unknown.v.n; i++) {
+		buf_str(b, i ? STR("             ") : STR("  not known    "));
+		if (i) buf_lit(b, "  ");
+		buf_str(b, w->unknown.v.v[i]);
+		buf_lit(b, "\n");
+	}
+	unsigned number = 0;
+	for (size_t i = 0; i < w->s->plan->actions.n; i++) {
+		if (!advised(&w->s->plan->actions.v[i], c->stage)) continue;
+		buf_str(b, number++ ? STR("             ") : STR("  to do        "));
+		if (number > 1) buf_lit(b, "  ");
+		buf_printf(b, "%u. %.*s\n", number, STR_FMT(w->s->plan->actions.v[i].text));
+	}
+}
+
+static enum level level_of(enum stage s)
+{
+	return s <= STAGE_PROBE ? LEVEL_INFORMATIONAL : s < STAGE_WRITTEN ? LEVEL_HIGH : LEVEL_CRITICAL;
+}
+
+void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void *, const struct incident *), void *context)
+{
+	struct teller w = {.s = s, .c = c};
+	gather(&w);
+	for (unsigned g = 1; g < STAGES; g++) make_stage(&w, (enum stage)g);
+	find_unknowns(s, c, &w.unknown);
+	make_extra(&w);
+	struct str title = title_of(&w);
+	make_story(&w, title);
+	struct incident i = {.stage = c->stage, .story = buf_view(&w.story), .finding = {
+		.kind = FINDING_INCIDENT, .level = level_of(c->stage), .time = c->first, .rule_index = UINT32_MAX, .host = s->servers.v[c->server].name, .event_id = -1,
+		.evidence = w.evidence.v, .n_evidence = (uint32_t)w.evidence.n, .evidence_total = w.evidence.n, .first = c->first, .last = c->last,
+		.extra_json = str_sub(buf_view(&w.extra), 1, w.extra.n - 2), .stages = w.stages, .n_stages = w.n_stages, .title = title}};
+	if (w.evidence.n) report(context, &i);
+	for (unsigned g = 0; g < STAGES; g++) {
+		row_done(&w.stage[g].evidence);
+		buf_done(&w.json[g]);
+	}
+	vec_free(&w.evidence);
+	vec_free(&w.unknown.v);
+	buf_done(&w.extra);
+	buf_done(&w.story);
+}
