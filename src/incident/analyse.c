@@ -64,14 +64,15 @@ static struct str server_of(const struct lens *l, struct event *ev, struct str p
 }
 
 /* Sysmon says in UTC when a thing happened; the event's own time may have gone through a collector with a wrong clock. */
-static struct etime time_of(struct analyser *a, const struct lens *l, struct event *ev)
+static struct etime time_of(const struct lens *l, struct event *ev, int64_t *ret_minutes)
 {
 	struct etime utc;
+	*ret_minutes = 0;
 	if (l->log != LOG_SYSMON || l->column[F_UTC] < 0 || !ev->time.present) return ev->time;
 	if (!etime_parse(lens_text(l, ev, F_UTC), &utc, NULL)) return ev->time;
 	int64_t seconds = ev->time.sec - utc.sec;
 	if (seconds > -120 && seconds < 120) return ev->time;
-	if (l->cover != UINT32_MAX) coverage_shift(&a->coverage, l->cover, (seconds + (seconds < 0 ? -30 : 30)) / 60);
+	*ret_minutes = (seconds + (seconds < 0 ? -30 : 30)) / 60;
 	return utc;
 }
 
@@ -98,7 +99,10 @@ static void count_coverage(struct analyser *a, struct lens *l, struct event *ev,
 		l->cover_source = source;
 		if (l->cover != UINT32_MAX && l->column[F_BUILD] >= 0) note_version(&a->coverage.v.v[l->cover], l, ev);
 	}
-	if (l->cover != UINT32_MAX) coverage_count(&a->coverage, l->cover, ev->time, 1);
+	if (l->cover == UINT32_MAX) return;
+	int64_t minutes;
+	coverage_count(&a->coverage, l->cover, time_of(l, ev, &minutes), 1);
+	if (minutes) coverage_shift(&a->coverage, source, minutes, 1);
 }
 
 /* --- pieces of text that tie events together --- */
@@ -177,6 +181,9 @@ static void look_at_anchor(struct look *k)
 	}
 	struct anchor found_anchor;
 	if (!anchor_look(mailbox, cookie, lens_status(k->lens, k->ev), &found_anchor)) return;
+	/* The row shows what was reached; a rule that sees only method and status knows less. */
+	k->trace.stage = STAGE_NONE;
+	k->trace.flags &= (uint16_t)~TRACE_OPENS;
 	found(k, found_anchor.stage, rules[found_anchor.stage] - 1, "proxylogon", kept(k, found_anchor.reason, strlen(found_anchor.reason)));
 	k->trace.canary = piece_after(mailbox, "msExchEcpCanary=", "&#;'\" ");
 	matched(k, STR("AnchorMailbox"), mailbox, STR("ServerInfo~*/*"));
@@ -392,13 +399,14 @@ static struct str page_of_file(struct look *k)
 	return kept(k, path.text, path.n);
 }
 
-static void fill_keys(struct look *k, struct analyser *a, struct str path)
+static void fill_keys(struct look *k, struct str path)
 {
 	struct trace *n = &k->trace;
 	char server[64];
+	int64_t minutes;
 	struct str name = server_of(k->lens, k->ev, path, server);
 	n->server = kept(k, name.p, name.n);
-	n->time = time_of(a, k->lens, k->ev);
+	n->time = time_of(k->lens, k->ev, &minutes);
 	n->log = (uint8_t)k->lens->log;
 	bool web = k->lens->log == LOG_IIS || k->lens->log == LOG_WEB || k->lens->log == LOG_HTTPPROXY || k->lens->log == LOG_RPS_HTTP;
 	if (web) {
@@ -431,11 +439,8 @@ const struct clue *analyser_event(struct analyser *a, struct event *ev, uint32_t
 		if (l->log == LOG_IIS || l->log == LOG_WEB || l->log == LOG_HTTPPROXY || l->log == LOG_RPS_HTTP) look_at_request(&k);
 		else if (l->log == LOG_SYSMON || l->log == LOG_SECURITY) look_at_file(&k);
 	}
-	if (!k.trace.stage) {
-		if (l->log == LOG_SYSMON && l->column[F_UTC] >= 0) time_of(a, l, ev); /* counts a clock that is off */
-		return NULL;
-	}
-	fill_keys(&k, a, path);
+	if (!k.trace.stage) return NULL;
+	fill_keys(&k, path);
 	a->payload.n = 0;
 	trace_pack(&k.trace, &a->payload);
 	a->clue = (struct clue){.payload = arena_str(ev->arena, buf_view(&a->payload)), .rule = k.rule >= 0 ? &a->plan->rules[k.rule] : NULL, .n_matched = k.n_matched};

@@ -11,6 +11,7 @@ void coverage_done(struct coverage *c)
 {
 	for (size_t i = 0; i < c->v.n; i++) vec_free(&c->v.v[i].days);
 	vec_free(&c->v);
+	vec_free(&c->shifts);
 	map_done(&c->index);
 	arena_done(&c->arena);
 }
@@ -66,12 +67,33 @@ void coverage_count(struct coverage *c, uint32_t entry, struct etime t, uint64_t
 	if (day > INT32_MIN && day < INT32_MAX) count_day(e, (int32_t)day, n);
 }
 
-void coverage_shift(struct coverage *c, uint32_t entry, int64_t minutes)
+static struct shift *shift_of(struct coverage *c, uint32_t source)
 {
-	struct cover *e = &c->v.v[entry];
-	/* The shift told is the smallest seen, so that it does not depend on which worker saw what. */
-	if (!e->shifted || minutes < e->shift_minutes) e->shift_minutes = minutes;
-	e->shifted++;
+	enum { SOURCES_MAX = 4096 };
+	for (size_t i = c->shifts.n; i-- > 0;)
+		if (c->shifts.v[i].source == source) return &c->shifts.v[i];
+	if (c->shifts.n >= SOURCES_MAX) return NULL;
+	vec_push(&c->shifts, (struct shift){.source = source});
+	return &c->shifts.v[c->shifts.n - 1];
+}
+
+void coverage_shift(struct coverage *c, uint32_t source, int64_t minutes, uint64_t n)
+{
+	struct shift *s = shift_of(c, source);
+	if (!s) return;
+	if (!s->n || minutes < s->least) s->least = minutes;
+	if (!s->n || minutes > s->most) s->most = minutes;
+	s->n += n;
+}
+
+int64_t coverage_shift_of(const struct coverage *c, uint32_t source)
+{
+	enum { ENOUGH = 3 };
+	for (size_t i = 0; i < c->shifts.n; i++) {
+		const struct shift *s = &c->shifts.v[i];
+		if (s->source == source) return s->n >= ENOUGH && s->most - s->least <= 1 ? s->least : 0;
+	}
+	return 0;
 }
 
 void coverage_add(struct coverage *to, const struct coverage *from)
@@ -85,9 +107,12 @@ void coverage_add(struct coverage *to, const struct coverage *from)
 		if (e->first.present && (!t->first.present || etime_cmp(e->first, t->first) < 0)) t->first = e->first;
 		if (e->last.present && (!t->last.present || etime_cmp(e->last, t->last) > 0)) t->last = e->last;
 		for (size_t k = 0; k < e->days.n; k++) count_day(t, e->days.v[k].day, e->days.v[k].events);
-		if (e->shifted && (!t->shifted || e->shift_minutes < t->shift_minutes)) t->shift_minutes = e->shift_minutes;
-		t->shifted += e->shifted;
 		if (e->minor > t->minor || (e->minor == t->minor && e->build > t->build)) t->minor = e->minor, t->build = e->build;
+	}
+	for (size_t i = 0; i < from->shifts.n; i++) {
+		const struct shift *s = &from->shifts.v[i];
+		coverage_shift(to, s->source, s->least, s->n);
+		coverage_shift(to, s->source, s->most, 0);
 	}
 	to->refused += from->refused;
 }

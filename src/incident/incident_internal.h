@@ -100,7 +100,8 @@ enum trace_flags {
 	TRACE_OPENS = 1,            /* may begin an incident by itself; else it only joins one */
 	TRACE_POST = 2, TRACE_REFERER = 4, TRACE_TOOL_AGENT = 8 /* the user agent is a tool's, or empty */, TRACE_QUERY = 16, TRACE_CODE = 32,
 	TRACE_USER = 64, TRACE_EXCHANGE = 128 /* a page in Exchange's folders */, TRACE_NEAR = 256, TRACE_ANSWERED = 512, TRACE_FILE = 1024 /* `page` comes from a file name */,
-	TRACE_TOKEN = 2048         /* the request carried a token of remote PowerShell */
+	TRACE_TOKEN = 2048,        /* the request carried a token of remote PowerShell */
+	TRACE_ECHO = 4096          /* the same request as another mark's, in another log */
 };
 struct trace {
 	uint8_t kind, stage, log, level;
@@ -148,13 +149,18 @@ struct cover {
 	struct etime first, last;
 	uint64_t events;
 	VEC(struct cover_day) days;
-	int64_t shift_minutes;     /* event time minus the UTC it carries, when not about 0 */
-	uint64_t shifted;
+};
+/* A source whose events are labelled with another time than the UTC that Sysmon's events carry: label minus UTC. */
+struct shift {
+	uint32_t source;
+	int64_t least, most;       /* minutes */
+	uint64_t n;
 };
 struct coverage {
 	struct arena arena;
 	struct map index;          /* log and server -> number in v */
 	VEC(struct cover) v;
+	VEC(struct shift) shifts;
 	uint64_t refused;
 };
 void coverage_init(struct coverage *c, size_t max_bytes);
@@ -162,7 +168,9 @@ void coverage_done(struct coverage *c);
 /* The entry of a log of a server, made when new; UINT32_MAX when the budget is used up. */
 uint32_t coverage_entry(struct coverage *c, enum log_kind log, struct str server, uint32_t source);
 void coverage_count(struct coverage *c, uint32_t entry, struct etime t, uint64_t n);
-void coverage_shift(struct coverage *c, uint32_t entry, int64_t minutes);
+void coverage_shift(struct coverage *c, uint32_t source, int64_t minutes, uint64_t n);
+/* The minutes that all times of a source are off by; 0 when they are not, or not all alike. */
+int64_t coverage_shift_of(const struct coverage *c, uint32_t source);
 void coverage_add(struct coverage *to, const struct coverage *from);
 
 /* --- sketch.c: how many clients ask for a path, about --- */
@@ -249,6 +257,7 @@ struct incidents {
 	VEC(struct prober) probers;
 	VEC(struct page) pages;
 	struct map prober_index, page_index, alias_index, request_index;
+	struct map request_tier;   /* request of HttpProxy -> the stage its row shows */
 	VEC(struct alias) aliases; /* raw server names as they came */
 	VEC(struct server) servers;
 	VEC(struct scope_row) scope;
@@ -263,6 +272,7 @@ void resolve_servers(struct incidents *s);
 /* The server of a raw name; only after resolve_servers. */
 uint32_t alias_server(const struct incidents *s, struct str raw);
 void add_alias(struct incidents *s, struct str raw, uint32_t source);
+struct str path_of_source(const struct incidents *s, uint32_t source);
 /* --- page.c --- */
 void judge_pages(struct incidents *s);
 /* --- join.c: marks to chains --- */
@@ -272,7 +282,8 @@ struct chain {
 	struct etime first, last;
 	struct str campaign;
 	VEC(uint32_t) marks;       /* of the state's list, by time */
-	VEC(uint32_t) pages, probers;
+	VEC(uint32_t) pages, probers; /* probers: addresses of this chain that also probed */
+	VEC(uint32_t) scanners;    /* addresses that only probed, told in the server's worst chain */
 	VEC(struct str) attackers; /* addresses, by first appearance */
 	bool probes_only;
 };

@@ -1,8 +1,9 @@
 /* join.c: marks to chains: what one attacker did on one server. See incident_internal.h.
  *
  * Marks that may open a story and web shells are nodes. Nodes of one server are one chain when they share an address, a
- * request, a canary or a page; when one has no address (an event of the host) and stands within NEAR of another, or after it; and
- * when a shell was first called after a file had been written. Then the weak marks join what they stand beside. */
+ * request, a canary or a page; when one has no address (an event of the host) and comes after another; and when a shell was first
+ * called after a file had been written. Then the weak marks join what they stand beside, and the probing addresses what they
+ * did besides; who only probed is told apart: as a scanner of the server's worst chain, or in an incident of stage probe. */
 #include "incident/incident_internal.h"
 #include <stdio.h>
 
@@ -102,26 +103,26 @@ static void unite_by_keys(struct joiner *j)
 	}
 }
 
-/* The node an event of the host belongs to: the nearest within NEAR, else the last one before. */
+static bool tells_of_entry(const struct joiner *j, uint32_t i)
+{
+	const struct node *n = &j->nodes.v[i];
+	return n->page || j->s->marks.v[n->index].trace.stage >= STAGE_SESSION;
+}
+
+/* The node an event of the host belongs to: the last one before it that tells of an entry, else any just before, else the next
+ * just after (logs of one second do not come in the order in which things happened). */
 static uint32_t neighbour(const struct joiner *j, uint32_t at)
 {
 	const struct node *n = &j->nodes.v[at];
-	uint32_t best = UINT32_MAX, before = UINT32_MAX;
-	int64_t least = NEAR + 1;
+	uint32_t beside = UINT32_MAX;
 	for (uint32_t i = at; i-- > 0 && n->time.sec - j->nodes.v[i].time.sec <= AFTER;) {
 		if (j->nodes.v[i].server != n->server) continue;
-		int64_t d = n->time.sec - j->nodes.v[i].time.sec;
-		if (before == UINT32_MAX) before = i;
-		if (d < least) least = d, best = i;
-		if (d > NEAR) break;
+		if (tells_of_entry(j, i)) return i;
+		if (beside == UINT32_MAX && n->time.sec - j->nodes.v[i].time.sec <= NEAR) beside = i;
 	}
-	for (uint32_t i = at + 1; i < j->nodes.n && j->nodes.v[i].time.sec - n->time.sec <= NEAR; i++) {
-		if (j->nodes.v[i].server != n->server) continue;
-		int64_t d = j->nodes.v[i].time.sec - n->time.sec;
-		if (d < least) best = i;
-		break;
-	}
-	return best != UINT32_MAX ? best : before;
+	for (uint32_t i = at + 1; beside == UINT32_MAX && i < j->nodes.n && j->nodes.v[i].time.sec - n->time.sec <= NEAR; i++)
+		if (j->nodes.v[i].server == n->server) beside = i;
+	return beside;
 }
 
 /* The last mark before a shell's first call that saw a file written. */
@@ -233,6 +234,17 @@ static struct chain *probes_of(struct chains *ret, uint32_t server)
 	return &ret->v.v[ret->v.n - 1];
 }
 
+/* The chain of a server that got farthest; NULL when nobody did more than probe. */
+static struct chain *worst_of(struct chains *ret, uint32_t server)
+{
+	struct chain *worst = NULL;
+	for (size_t i = 0; i < ret->v.n; i++) {
+		struct chain *c = &ret->v.v[i];
+		if (c->server == server && !c->probes_only && (!worst || c->stage > worst->stage)) worst = c;
+	}
+	return worst;
+}
+
 /* Addresses that asked for pages others leave behind and got none: three names or more are a search for shells. */
 static void find_shell_seekers(struct incidents *s)
 {
@@ -273,6 +285,11 @@ static void add_probers(struct incidents *s, struct chains *ret)
 		struct chain *c = NULL;
 		for (size_t k = 0; k < ret->v.n && !c; k++)
 			if (ret->v.v[k].server == p->resolved && !ret->v.v[k].probes_only && has_attacker(&ret->v.v[k], p->ip)) c = &ret->v.v[k];
+		struct chain *worst = c ? NULL : worst_of(ret, p->resolved);
+		if (worst) {
+			vec_push(&worst->scanners, i);
+			continue;
+		}
 		if (!c) c = probes_of(ret, p->resolved);
 		vec_push(&c->probers, i);
 		widen(c, p->first, p->last);
@@ -340,6 +357,7 @@ void chains_done(struct chains *c)
 		vec_free(&c->v.v[i].marks);
 		vec_free(&c->v.v[i].pages);
 		vec_free(&c->v.v[i].probers);
+		vec_free(&c->v.v[i].scanners);
 		vec_free(&c->v.v[i].attackers);
 	}
 	vec_free(&c->v);

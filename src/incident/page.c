@@ -72,7 +72,63 @@ static void judge(struct incidents *s, struct page *p)
 	p->shell = p->score >= SHELL;
 }
 
+static void log_add(struct page_log *to, const struct page_log *from)
+{
+	if (!to->evidence.n) {
+		row_done(&to->evidence);
+		*to = *from;
+		return;
+	}
+	to->answered += from->answered;
+	to->refused += from->refused;
+	to->posts += from->posts;
+	to->gets += from->gets;
+	to->referer |= from->referer;
+	to->tool_agent |= from->tool_agent;
+	to->browser_agent |= from->browser_agent;
+	to->code |= from->code;
+	to->user |= from->user;
+	to->query |= from->query;
+	if (from->first.present && (!to->first.present || etime_cmp(from->first, to->first) < 0)) to->first = from->first;
+	if (etime_cmp(from->last, to->last) > 0) to->last = from->last;
+	for (uint32_t i = 0; i < from->n_clients && i < PAGE_CLIENTS; i++) {
+		bool known = false;
+		for (uint32_t k = 0; k < to->n_clients && k < PAGE_CLIENTS; k++) known |= str_eq(to->clients[k], from->clients[i]);
+		if (!known && to->n_clients < PAGE_CLIENTS) to->clients[to->n_clients] = from->clients[i];
+		if (!known && to->n_clients <= PAGE_CLIENTS) to->n_clients++;
+	}
+	row_add(&to->evidence, from->evidence.first.v, (uint32_t)from->evidence.first.n);
+	struct row_evidence gone = from->evidence;
+	row_done(&gone);
+}
+
+/* Pages that came under several names of one server (IIS knows its address, HttpProxy its name) become one. */
+static void join_pages(struct incidents *s)
+{
+	struct map seen = {0};
+	size_t kept = 0;
+	for (size_t i = 0; i < s->pages.n; i++) {
+		char text[420];
+		bool fresh;
+		struct page p = s->pages.v[i];
+		int n = snprintf(text, sizeof text, "%u %.*s", p.resolved, STR_FMT(str_sub(p.path, 0, 400)));
+		uint32_t at = *map_put(&seen, (struct str){text, (size_t)n}, (uint32_t)kept, &fresh);
+		if (fresh) {
+			s->pages.v[kept++] = p;
+			continue;
+		}
+		struct page *to = &s->pages.v[at];
+		log_add(&to->iis, &p.iis);
+		log_add(&to->proxy, &p.proxy);
+		to->exchange |= p.exchange;
+		to->near_shipped |= p.near_shipped;
+	}
+	s->pages.n = kept;
+	map_done(&seen);
+}
+
 void judge_pages(struct incidents *s)
 {
+	join_pages(s);
 	for (size_t i = 0; i < s->pages.n; i++) judge(s, &s->pages.v[i]);
 }

@@ -4,7 +4,7 @@
  * request that a named server's HttpProxy also logged; the only server there is; else the address (or the folder) stands for it. */
 #include "incident/incident_internal.h"
 
-static struct str path_of_source(const struct incidents *s, uint32_t source)
+struct str path_of_source(const struct incidents *s, uint32_t source)
 {
 	for (size_t i = 0; i < s->sources.n; i++)
 		if (s->sources.v[i].id == source) return s->sources.v[i].path;

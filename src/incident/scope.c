@@ -134,15 +134,24 @@ static void look_at_log(struct incidents *s, const struct chain *c, enum log_kin
 	coverage_done(&cover);
 }
 
+static bool source_used(const struct incidents *s, const struct chain *c, uint32_t source)
+{
+	for (size_t i = 0; i < c->marks.n; i++)
+		if (s->marks.v[c->marks.v[i]].source == source) return true;
+	return false;
+}
+
 static void look_at_clocks(struct incidents *s, const struct chain *c, struct sentences *ret)
 {
-	for (size_t i = 0; i < s->coverage.v.n; i++) {
-		const struct cover *e = &s->coverage.v.v[i];
-		if (!e->shifted || alias_server(s, e->server) != c->server) continue;
-		int64_t m = e->shift_minutes < 0 ? -e->shift_minutes : e->shift_minutes;
-		say(s, ret, "Clock: %llu events of the %.*s of %.*s are labelled %lld h %02lld min %s than the UTC time they carry; the carried time is used here",
-			(unsigned long long)e->shifted, STR_FMT(s->plan->logs[e->log].name), STR_FMT(s->servers.v[c->server].name), (long long)(m / 60), (long long)(m % 60),
-			e->shift_minutes < 0 ? "earlier" : "later");
+	for (size_t i = 0; i < s->coverage.shifts.n; i++) {
+		const struct shift *e = &s->coverage.shifts.v[i];
+		struct str path = path_of_source(s, e->source);
+		if (!source_used(s, c, e->source)) continue;
+		int64_t m = e->least < 0 ? -e->least : e->least;
+		if (coverage_shift_of(&s->coverage, e->source)) say(s, ret, "Clock: the events of %.*s are labelled %lld h %02lld min %s than the UTC time that those of Sysmon "
+			"among them carry; they were set right by that here", STR_FMT(path), (long long)(m / 60), (long long)(m % 60), e->least < 0 ? "earlier" : "later");
+		else say(s, ret, "Clock: %llu events of %.*s are labelled with another time than the UTC time they carry, not all by the same difference; times of other events "
+			"in it may be wrong", (unsigned long long)e->n, STR_FMT(path));
 	}
 }
 

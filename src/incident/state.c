@@ -23,6 +23,7 @@ void incidents_free(struct incidents *s)
 	map_done(&s->page_index);
 	map_done(&s->alias_index);
 	map_done(&s->request_index);
+	map_done(&s->request_tier);
 	vec_free(&s->sources);
 	vec_free(&s->marks);
 	vec_free(&s->pool);
@@ -176,7 +177,10 @@ void incidents_feed(struct incidents *s, const struct clue_record *r)
 {
 	struct trace t;
 	if (!trace_unpack(r->payload, &t)) return;
+	/* A collector that labels times wrongly does so with all logs of its file; Sysmon's are right already. */
+	if (t.log != LOG_SYSMON) t.time.sec -= 60 * coverage_shift_of(&s->coverage, r->source);
 	add_alias(s, t.server, r->source);
+	if (t.log == LOG_HTTPPROXY && t.kind != TRACE_PAGE && t.request.n && charge(s, 100)) map_put(&s->request_tier, t.request, t.stage, NULL);
 	if (t.kind == TRACE_PAGE) feed_page(s, &t, r);
 	else if (t.kind == TRACE_PROBE) feed_prober(s, &t, r);
 	else feed_mark(s, &t, r);
@@ -210,9 +214,24 @@ void incidents_finding(struct incidents *s, const struct finding *f)
 	feed_mark(s, &t, &(struct clue_record){.time = t.time, .source = f->n_evidence ? f->evidence[0].source : 0, .evidence = f->evidence, .n_evidence = f->n_evidence});
 }
 
+/* IIS tells that a static file took a POST; what that reached, HttpProxy's row of the same request tells better. */
+static void use_tiers(struct incidents *s)
+{
+	for (size_t i = 0; i < s->marks.n; i++) {
+		struct trace *t = &s->marks.v[i].trace;
+		const uint32_t *tier = t->log == LOG_IIS && t->request.n && str_eq(t->campaign, STR("proxylogon")) ? map_get(&s->request_tier, t->request) : NULL;
+		if (!tier) continue;
+		t->stage = (uint8_t)*tier;
+		t->reason = STR("the same requests in the IIS log");
+		t->flags |= TRACE_ECHO;
+		if (t->stage <= STAGE_PROBE) t->flags &= (uint16_t)~TRACE_OPENS;
+	}
+}
+
 void incidents_finish(struct incidents *s, void (*report)(void *context, const struct incident *i), void *context)
 {
 	struct chains chains = {0};
+	use_tiers(s);
 	resolve_servers(s);
 	make_scope(s);
 	judge_pages(s);

@@ -24,6 +24,7 @@ struct teller {
 	uint32_t n_stages;
 	struct buf extra, story, json[STAGES];
 	struct sentences unknown;
+	VEC(struct str) scanners;
 };
 
 static void widen(struct told *t, struct etime first, struct etime last)
@@ -72,14 +73,26 @@ static void gather(struct teller *w)
 		widen(t, p->first, p->last);
 		add_row(t, &p->evidence);
 	}
-	for (size_t i = 0; i < c->marks.n; i++) {
-		const struct mark *m = &w->s->marks.v[c->marks.v[i]];
-		struct told *t = &w->stage[m->trace.stage];
-		add_reason(t, m->trace.reason, 1);
-		widen(t, m->trace.time, m->trace.time);
-		row_add(&t->evidence, w->s->pool.v + m->evidence, m->n_evidence);
-	}
+	for (unsigned echo = 0; echo < 2; echo++) /* what only repeats another log comes last */
+		for (size_t i = 0; i < c->marks.n; i++) {
+			const struct mark *m = &w->s->marks.v[c->marks.v[i]];
+			struct told *t = &w->stage[m->trace.stage];
+			if (((m->trace.flags & TRACE_ECHO) != 0) != echo) continue;
+			add_reason(t, m->trace.reason, 1);
+			widen(t, m->trace.time, m->trace.time);
+			row_add(&t->evidence, w->s->pool.v + m->evidence, m->n_evidence);
+		}
 	for (size_t i = 0; i < c->pages.n; i++) gather_page(w, &w->s->pages.v[c->pages.v[i]]);
+}
+
+static void list_scanners(struct teller *w)
+{
+	for (size_t i = 0; i < w->c->scanners.n; i++) {
+		struct str ip = w->s->probers.v[w->c->scanners.v[i]].ip;
+		bool known = false;
+		for (size_t k = 0; k < w->scanners.n && !known; k++) known = str_eq(w->scanners.v[k], ip);
+		if (!known) vec_push(&w->scanners, ip);
+	}
 }
 
 static bool same_record(const struct evidence_ref *a, const struct evidence_ref *b)
@@ -106,11 +119,14 @@ static void put_time(struct json_out *o, struct etime t)
 	else json_put_null(o);
 }
 
-static void put_reason(struct buf *b, const struct told *t)
+/* `longest`: bytes of one reason that are shown. */
+static void put_reason(struct buf *b, const struct told *t, size_t longest)
 {
 	for (uint32_t i = 0; i < t->n_reasons; i++) {
+		struct str text = str_sub(t->reasons[i].text, 0, longest);
 		if (i) buf_lit(b, "; ");
-		buf_str(b, t->reasons[i].text);
+		buf_str(b, text);
+		if (text.n < t->reasons[i].text.n) buf_lit(b, " ...");
 		if (t->reasons[i].n > 1) buf_printf(b, " (%llu times)", (unsigned long long)t->reasons[i].n);
 	}
 	if (t->more) buf_printf(b, "; and %llu more", (unsigned long long)t->more);
@@ -123,7 +139,7 @@ static void make_stage(struct teller *w, enum stage s)
 	struct buf *b = &w->json[s], reason = {0};
 	struct json_out o = JSON_OUT(b);
 	uint32_t from = (uint32_t)w->evidence.n;
-	put_reason(&reason, t);
+	put_reason(&reason, t, SIZE_MAX);
 	json_begin_object(&o);
 	json_key_str(&o, STR("stage"), str_of(stage_word(s)));
 	json_key(&o, STR("first"));
@@ -201,6 +217,7 @@ static void put_indicators(struct teller *w, struct json_out *o)
 			indicator(&g, "path", p->path, STAGE_USED);
 			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++) indicator(&g, "ip", l->clients[k], STAGE_USED);
 		}
+		for (size_t i = 0; i < c->scanners.n && s == STAGE_PROBE; i++) indicator(&g, "scanner-ip", w->s->probers.v[c->scanners.v[i]].ip, STAGE_PROBE);
 		for (size_t i = 0; i < c->probers.n && s == STAGE_PROBE; i++) {
 			const struct prober *p = &w->s->probers.v[c->probers.v[i]];
 			indicator(&g, c->probes_only ? "scanner-ip" : "ip", p->ip, STAGE_PROBE);
@@ -271,6 +288,7 @@ static void make_extra(struct teller *w)
 	json_key(&o, STR("last"));
 	put_time(&o, c->last);
 	put_strings(&o, STR("attackers"), c->attackers.v, c->attackers.n);
+	put_strings(&o, STR("scanners"), w->scanners.v, w->scanners.n);
 	put_strings(&o, STR("unknown"), w->unknown.v.v, w->unknown.v.n);
 	put_scope(w, &o);
 	put_indicators(w, &o);
@@ -331,13 +349,14 @@ static void make_story(struct teller *w, struct str title)
 		buf_str(b, c->attackers.v[i]);
 	}
 	if (c->attackers.n > 6) buf_printf(b, " and %zu more", c->attackers.n - 6);
+	if (w->scanners.n) buf_printf(b, "; %zu scanner%s besides", w->scanners.n, w->scanners.n == 1 ? "" : "s");
 	buf_lit(b, "\n");
 	for (unsigned s = 1; s < STAGES; s++) {
 		if (!w->stage[s].n) continue;
 		buf_printf(b, "  %-11s  ", stage_word((enum stage)s));
 		put_stamp(b, w->stage[s].first);
 		buf_lit(b, "  ");
-		put_reason(b, &w->stage[s]);
+		put_reason(b, &w->stage[s], 140);
 		buf_lit(b, "\n");
 	}
 	for (size_t i = 0; i < w->unknown.v.n; i++) {
@@ -365,6 +384,7 @@ void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void 
 	struct teller w = {.s = s, .c = c};
 	gather(&w);
 	for (unsigned g = 1; g < STAGES; g++) make_stage(&w, (enum stage)g);
+	list_scanners(&w);
 	find_unknowns(s, c, &w.unknown);
 	make_extra(&w);
 	struct str title = title_of(&w);
@@ -380,6 +400,7 @@ void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void 
 	}
 	vec_free(&w.evidence);
 	vec_free(&w.unknown.v);
+	vec_free(&w.scanners);
 	buf_done(&w.extra);
 	buf_done(&w.story);
 }
