@@ -261,7 +261,9 @@ static void look_at_page(struct look *k, struct str stem, struct str query, stru
 	n->flags = (uint16_t)((n->flags & TRACE_TOKEN) | (post ? TRACE_POST : 0) | (referer.n ? TRACE_REFERER : 0) | (tool_agent(agent) ? TRACE_TOOL_AGENT : 0) | (query.n ? TRACE_QUERY : 0) |
 		(tagged || code_in_query(query) ? TRACE_CODE : 0) | (lens_text(k->lens, k->ev, F_USER).n ? TRACE_USER : 0) | (exchange ? TRACE_EXCHANGE : 0) |
 		(path_near_shipped(k->a->plan, &path) ? TRACE_NEAR : 0) | (answered ? TRACE_ANSWERED : 0));
-	if (exchange && answered) {
+	/* A finding of its own only where the row looks like a tool's: a page that a house has added for its users is called by browsers. */
+	bool tool = (n->flags & (TRACE_POST | TRACE_TOOL_AGENT | TRACE_CODE | TRACE_NEAR)) && !(n->flags & (TRACE_REFERER | TRACE_USER));
+	if (exchange && answered && tool) {
 		k->rule = NATIVE_PAGE;
 		matched(k, STR("cs-uri-stem"), stem, STR("not among the scripts that Exchange ships"));
 		matched(k, STR("sc-status"), lens_text(k->lens, k->ev, F_STATUS), STR("answered"));

@@ -59,7 +59,7 @@ bool path_of_file(struct str file, struct script_path *ret);
 /* Under one of Exchange's virtual directories, or /aspnet_client, where nothing is shipped. */
 bool path_in_exchange(const struct script_path *p);
 bool path_shipped(const struct incident_plan *plan, const struct script_path *p);
-/* The name resembles one that is shipped (at most two edits, and not equal). */
+/* The name resembles one that is shipped: at most two edits, three in a long name. */
 bool path_near_shipped(const struct incident_plan *plan, const struct script_path *p);
 static inline struct str path_str(const struct script_path *p) { return (struct str){p->text, p->n}; }
 static inline struct str path_base(const struct script_path *p) { return (struct str){p->text + p->base, p->n - p->base}; }
@@ -248,7 +248,8 @@ struct alias { struct str raw; uint32_t source, server; };
 
 struct incidents {
 	const struct incident_plan *plan;
-	struct arena arena;
+	struct arena arena;        /* what is kept of clues: the budget */
+	struct arena words;        /* sentences of the incidents */
 	struct coverage coverage;
 	struct sketch *sketch;
 	VEC(struct source_line) sources;
@@ -264,6 +265,7 @@ struct incidents {
 	uint64_t dropped;          /* clues for which there was no room */
 };
 struct str keep_str(struct incidents *s, struct str t);
+struct str tell_str(struct incidents *s, struct str t);
 void row_add(struct row_evidence *r, const struct evidence_ref *e, uint32_t n);
 void row_done(struct row_evidence *r);
 

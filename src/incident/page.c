@@ -47,12 +47,12 @@ static bool follows_attack(const struct incidents *s, const struct page *p, stru
 
 static void score_clients(struct page *p, const struct page_log *l)
 {
+	if (l->posts >= 100 && l->gets >= 100 && l->n_clients <= 2 && !l->referer) because(p, 3, "%llu GET and POST mixed, as a tunnel has", (unsigned long long)(l->gets + l->posts));
 	if (l->n_clients <= 2) because(p, 1, "%u client%s", l->n_clients, l->n_clients == 1 ? "" : "s");
 	if (!l->referer) because(p, 1, "never a referer");
 	if (l->posts) because(p, 1, "%llu POST", (unsigned long long)l->posts);
 	if (l->tool_agent) because(p, 1, l->browser_agent ? "also by a tool" : "only by a tool or without user agent");
 	if (l->code) because(p, 3, "code or commands in the query");
-	if (l->posts >= 100 && l->gets >= 100 && l->n_clients <= 2 && !l->referer) because(p, 3, "%llu GET and POST mixed, as a tunnel has", (unsigned long long)(l->gets + l->posts));
 	if (!l->posts && !l->query && l->answered >= 20 && l->n_days >= 3) because(p, -3, "only read, without a query, day after day");
 	if (l->user) because(p, -1, "by users who had logged on");
 	if (l->n_clients > PAGE_CLIENTS) because(p, -2, "many clients");

@@ -146,11 +146,13 @@ bool path_shipped(const struct incident_plan *plan, const struct script_path *p)
 	return map_get(&plan->scripts, path_str(p)) != NULL;
 }
 
-/* Edits between two names, at most 3 (then they are far). */
+enum { FAR = 4 };
+
+/* Edits between two names, at most FAR. */
 static unsigned distance(struct str a, struct str b)
 {
 	enum { LONGEST = 64 };
-	if (a.n > LONGEST || b.n > LONGEST || (a.n > b.n ? a.n - b.n : b.n - a.n) > 2) return 3;
+	if (a.n > LONGEST || b.n > LONGEST || (a.n > b.n ? a.n - b.n : b.n - a.n) >= FAR) return FAR;
 	unsigned row[LONGEST + 1];
 	for (size_t j = 0; j <= b.n; j++) row[j] = (unsigned)j;
 	for (size_t i = 1; i <= a.n; i++) {
@@ -162,7 +164,7 @@ static unsigned distance(struct str a, struct str b)
 			row[j] = change < least ? change : least;
 		}
 	}
-	return row[b.n] < 3 ? row[b.n] : 3;
+	return row[b.n] < FAR ? row[b.n] : FAR;
 }
 
 bool path_near_shipped(const struct incident_plan *plan, const struct script_path *p)
@@ -172,7 +174,7 @@ bool path_near_shipped(const struct incident_plan *plan, const struct script_pat
 		struct str known = plan->pages.entries[i].key;
 		size_t slash = str_find_byte(known, '/', 0);
 		struct str name = str_sub(known, slash + 1, SIZE_MAX);
-		if (name.n >= 9 && distance(base, name) <= 2) return true;
+		if (name.n >= 9 && distance(base, name) <= (name.n >= 20 ? 3 : 2)) return true;
 	}
 	return false;
 }

@@ -15,7 +15,7 @@ static uint32_t server_named(struct incidents *s, struct str name, bool named)
 {
 	for (uint32_t i = 0; i < s->servers.n; i++)
 		if (str_eq(s->servers.v[i].name, name)) return i;
-	vec_push(&s->servers, (struct server){keep_str(s, name), named});
+	vec_push(&s->servers, (struct server){tell_str(s, name), named});
 	return (uint32_t)s->servers.n - 1;
 }
 

@@ -76,7 +76,7 @@ static void say(struct incidents *s, struct sentences *ret, const char *format, 
 	va_start(args, format);
 	int n = vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	if (n > 0) vec_push(&ret->v, keep_str(s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}));
+	if (n > 0) vec_push(&ret->v, tell_str(s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}));
 }
 
 static void day_text(int32_t day, char out[11])

@@ -7,6 +7,7 @@ struct incidents *incidents_new(const struct incident_plan *p, size_t max_bytes)
 	struct incidents *s = xcalloc(1, sizeof *s);
 	s->plan = p;
 	arena_init(&s->arena, max_bytes);
+	arena_init(&s->words, 8 << 20);
 	coverage_init(&s->coverage, max_bytes / 4);
 	s->sketch = sketch_new();
 	return s;
@@ -35,12 +36,19 @@ void incidents_free(struct incidents *s)
 	coverage_done(&s->coverage);
 	sketch_free(s->sketch);
 	arena_done(&s->arena);
+	arena_done(&s->words);
 	free(s);
 }
 
 struct str keep_str(struct incidents *s, struct str t)
 {
 	struct str out = t.n ? arena_str(&s->arena, t) : (struct str){"", 0};
+	return out.p ? out : (struct str){"", 0};
+}
+
+struct str tell_str(struct incidents *s, struct str t)
+{
+	struct str out = arena_str(&s->words, t);
 	return out.p ? out : (struct str){"", 0};
 }
 

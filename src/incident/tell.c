@@ -57,7 +57,7 @@ static void gather_page(struct teller *w, const struct page *p)
 	const struct page_log *l = p->iis.answered ? &p->iis : &p->proxy;
 	struct told *t = &w->stage[STAGE_USED];
 	int n = snprintf(text, sizeof text, "%.*s answered %llu requests (%s)", STR_FMT(p->path), (unsigned long long)l->answered, p->why);
-	add_reason(t, keep_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}), 1);
+	add_reason(t, tell_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}), 1);
 	widen(t, l->first, l->last);
 	add_row(t, &p->iis.evidence);
 	add_row(t, &p->proxy.evidence);
@@ -323,7 +323,7 @@ static struct str title_of(struct teller *w)
 	const struct chain *c = w->c;
 	char text[300];
 	int n = snprintf(text, sizeof text, "%.*s on %.*s: %s", STR_FMT(campaign_name(c->campaign)), STR_FMT(w->s->servers.v[c->server].name), reached[c->stage]);
-	return keep_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1});
+	return tell_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1});
 }
 
 static void put_stamp(struct buf *b, struct etime t)
