@@ -6,7 +6,7 @@ struct analyser *analyser_new(const struct incident_plan *p, size_t max_bytes)
 {
 	struct analyser *a = xcalloc(1, sizeof *a);
 	a->plan = p;
-	coverage_init(&a->coverage, max_bytes);
+	calendar_init(&a->calendar, max_bytes);
 	return a;
 }
 
@@ -15,8 +15,8 @@ void analyser_free(struct analyser *a)
 	if (!a) return;
 	for (size_t i = 0; i < a->lenses.n; i++) free(a->lenses.v[i]);
 	vec_free(&a->lenses);
-	coverage_done(&a->coverage);
-	sketch_free(a->sketch);
+	calendar_done(&a->calendar);
+	crowd_free(a->crowd);
 	buf_done(&a->payload);
 	free(a);
 }
@@ -76,7 +76,7 @@ static struct etime time_of(const struct lens *l, struct event *ev, int64_t *ret
 	return utc;
 }
 
-static void note_version(struct cover *e, const struct lens *l, struct event *ev)
+static void note_version(struct calendar_row *e, const struct lens *l, struct event *ev)
 {
 	uint64_t minor, build;
 	if (!str_u64(lens_text(l, ev, F_MINOR), &minor) || !str_u64(lens_text(l, ev, F_BUILD), &build) || minor > 99 || build > 99999) return;
@@ -93,16 +93,16 @@ static void count_coverage(struct analyser *a, struct lens *l, struct event *ev,
 	if (!host.n) host = lens_text(l, ev, F_ADDRESS);
 	bool same = l->cover != UINT32_MAX && source == l->cover_source && host.n == l->cover_host_n && !memcmp(host.p, l->cover_host, host.n);
 	if (!same) {
-		l->cover = coverage_entry(&a->coverage, l->log, server_of(l, ev, path, name), source);
+		l->cover = calendar_row(&a->calendar, l->log, server_of(l, ev, path, name), source);
 		l->cover_host_n = host.n < sizeof l->cover_host ? host.n : 0;
 		memcpy(l->cover_host, host.p, l->cover_host_n);
 		l->cover_source = source;
-		if (l->cover != UINT32_MAX && l->column[F_BUILD] >= 0) note_version(&a->coverage.v.v[l->cover], l, ev);
+		if (l->cover != UINT32_MAX && l->column[F_BUILD] >= 0) note_version(&a->calendar.v.v[l->cover], l, ev);
 	}
 	if (l->cover == UINT32_MAX) return;
 	int64_t minutes;
-	coverage_count(&a->coverage, l->cover, time_of(l, ev, &minutes), 1);
-	if (minutes) coverage_shift(&a->coverage, source, minutes, 1);
+	calendar_count(&a->calendar, l->cover, time_of(l, ev, &minutes), 1);
+	if (minutes) calendar_shift(&a->calendar, source, minutes, 1);
 }
 
 /* --- pieces of text that tie events together --- */
@@ -249,8 +249,8 @@ static void look_at_page(struct look *k, struct str stem, struct str query, stru
 	bool answered = (status >= 200 && status < 207) || (status == 500 && post);
 	if (!exchange && !answered) return;
 	if (!exchange) {
-		if (!k->a->sketch) k->a->sketch = sketch_new();
-		if (!sketch_add(k->a->sketch, path_str(&path), lens_text(k->lens, k->ev, F_CLIENT))) return;
+		if (!k->a->crowd) k->a->crowd = crowd_new();
+		if (!crowd_add(k->a->crowd, path_str(&path), lens_text(k->lens, k->ev, F_CLIENT))) return;
 	}
 	if (n->stage && n->stage != STAGE_USED) return; /* the row says more than that */
 	bool tagged = n->stage == STAGE_USED;

@@ -138,17 +138,17 @@ uint32_t lens_status(const struct lens *l, struct event *ev);
 /* "SRV.example.org" -> "srv"; an address stays. Into out[64]. */
 struct str server_short(struct str host, char out[64]);
 
-/* --- coverage.c: which server has which log on which days --- */
+/* --- calendar.c: which server has which log on which days --- */
 
-struct cover_day { int32_t day; uint32_t events; };
-struct cover {
+struct calendar_day { int32_t day; uint32_t events; };
+struct calendar_row {
 	enum log_kind log;
 	struct str server;         /* short name, "@address" or "#folder" */
 	uint32_t minor, build;     /* the newest version its lines name */
 	uint32_t source;           /* one of its sources, to name it by folder */
 	struct etime first, last;
 	uint64_t events;
-	VEC(struct cover_day) days;
+	VEC(struct calendar_day) days;
 };
 /* A source whose events are labelled with another time than the UTC that Sysmon's events carry: label minus UTC. */
 struct shift {
@@ -156,33 +156,33 @@ struct shift {
 	int64_t least, most;       /* minutes */
 	uint64_t n;
 };
-struct coverage {
+struct calendar {
 	struct arena arena;
 	struct map index;          /* log and server -> number in v */
-	VEC(struct cover) v;
+	VEC(struct calendar_row) v;
 	VEC(struct shift) shifts;
 	uint64_t refused;
 };
-void coverage_init(struct coverage *c, size_t max_bytes);
-void coverage_done(struct coverage *c);
+void calendar_init(struct calendar *c, size_t max_bytes);
+void calendar_done(struct calendar *c);
 /* The entry of a log of a server, made when new; UINT32_MAX when the budget is used up. */
-uint32_t coverage_entry(struct coverage *c, enum log_kind log, struct str server, uint32_t source);
-void coverage_count(struct coverage *c, uint32_t entry, struct etime t, uint64_t n);
-void coverage_shift(struct coverage *c, uint32_t source, int64_t minutes, uint64_t n);
+uint32_t calendar_row(struct calendar *c, enum log_kind log, struct str server, uint32_t source);
+void calendar_count(struct calendar *c, uint32_t entry, struct etime t, uint64_t n);
+void calendar_shift(struct calendar *c, uint32_t source, int64_t minutes, uint64_t n);
 /* The minutes that all times of a source are off by; 0 when they are not, or not all alike. */
-int64_t coverage_shift_of(const struct coverage *c, uint32_t source);
-void coverage_add(struct coverage *to, const struct coverage *from);
+int64_t calendar_shift_of(const struct calendar *c, uint32_t source);
+void calendar_add(struct calendar *to, const struct calendar *from);
 
-/* --- sketch.c: how many clients ask for a path, about --- */
+/* --- crowd.c: how many clients ask for a path, about --- */
 
-struct sketch;
-struct sketch *sketch_new(void);
-void sketch_free(struct sketch *s);
-/* Counts a client of a path. False when the path is known to have many (more than SKETCH_FEW). */
-enum { SKETCH_FEW = 3 };
-bool sketch_add(struct sketch *s, struct str path, struct str client);
-bool sketch_few(const struct sketch *s, struct str path);
-void sketch_merge(struct sketch *to, const struct sketch *from);
+struct crowd;
+struct crowd *crowd_new(void);
+void crowd_free(struct crowd *s);
+/* Counts a client of a path. False when the path is known to have many (more than CROWD_FEW). */
+enum { CROWD_FEW = 3 };
+bool crowd_add(struct crowd *s, struct str path, struct str client);
+bool crowd_few(const struct crowd *s, struct str path);
+void crowd_merge(struct crowd *to, const struct crowd *from);
 
 /* --- analyse.c --- */
 
@@ -190,8 +190,8 @@ struct analyser {
 	const struct incident_plan *plan;
 	VEC(struct lens *) lenses; /* by shape id */
 	struct lens spare;         /* of a shape outside the table */
-	struct coverage coverage;
-	struct sketch *sketch;
+	struct calendar calendar;
+	struct crowd *crowd;
 	struct buf payload;
 	struct clue clue;
 };
@@ -250,8 +250,8 @@ struct incidents {
 	const struct incident_plan *plan;
 	struct arena arena;        /* what is kept of clues: the budget */
 	struct arena words;        /* sentences of the incidents */
-	struct coverage coverage;
-	struct sketch *sketch;
+	struct calendar calendar;
+	struct crowd *crowd;
 	VEC(struct source_line) sources;
 	VEC(struct mark) marks;
 	VEC(struct evidence_ref) pool;

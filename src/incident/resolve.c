@@ -69,7 +69,7 @@ uint32_t alias_server(const struct incidents *s, struct str raw)
 
 static int by_server(const void *a, const void *b)
 {
-	const struct cover *x = a, *y = b;
+	const struct calendar_row *x = a, *y = b;
 	int c = str_cmp(x->server, y->server);
 	return c ? c : (int)x->log - (int)y->log;
 }
@@ -77,10 +77,10 @@ static int by_server(const void *a, const void *b)
 void resolve_servers(struct incidents *s)
 {
 	/* Workers met the logs in any order; from here on the order is fixed. The index is not asked any more. */
-	if (s->coverage.v.n > 1) qsort(s->coverage.v.v, s->coverage.v.n, sizeof s->coverage.v.v[0], by_server);
-	for (size_t i = 0; i < s->coverage.v.n; i++) add_alias(s, s->coverage.v.v[i].server, s->coverage.v.v[i].source);
-	for (size_t i = 0; i < s->coverage.v.n; i++)
-		if (is_named(s->coverage.v.v[i].server)) server_named(s, s->coverage.v.v[i].server, true);
+	if (s->calendar.v.n > 1) qsort(s->calendar.v.v, s->calendar.v.n, sizeof s->calendar.v.v[0], by_server);
+	for (size_t i = 0; i < s->calendar.v.n; i++) add_alias(s, s->calendar.v.v[i].server, s->calendar.v.v[i].source);
+	for (size_t i = 0; i < s->calendar.v.n; i++)
+		if (is_named(s->calendar.v.v[i].server)) server_named(s, s->calendar.v.v[i].server, true);
 	for (size_t i = 0; i < s->aliases.n; i++)
 		if (is_named(s->aliases.v[i].raw)) server_named(s, s->aliases.v[i].raw, true);
 	for (uint32_t i = 0; i < s->marks.n; i++) {

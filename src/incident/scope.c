@@ -11,8 +11,8 @@ static int32_t day_of(struct etime t) { return (int32_t)(t.sec / 86400 - (t.sec 
 static bool whole_case(const struct incidents *s, int32_t *ret_first, int32_t *ret_last)
 {
 	bool any = false;
-	for (size_t i = 0; i < s->coverage.v.n; i++) {
-		const struct cover *c = &s->coverage.v.v[i];
+	for (size_t i = 0; i < s->calendar.v.n; i++) {
+		const struct calendar_row *c = &s->calendar.v.v[i];
 		if (!c->days.n) continue;
 		int32_t first = c->days.v[0].day, last = c->days.v[c->days.n - 1].day;
 		if (!any || first < *ret_first) *ret_first = first;
@@ -22,7 +22,7 @@ static bool whole_case(const struct incidents *s, int32_t *ret_first, int32_t *r
 	return any;
 }
 
-static bool has_day(const struct cover *c, int32_t day)
+static bool has_day(const struct calendar_row *c, int32_t day)
 {
 	size_t low = 0, high = c->days.n;
 	while (low < high) {
@@ -34,21 +34,21 @@ static bool has_day(const struct cover *c, int32_t day)
 }
 
 /* Coverage of a log of a server, several raw names joined; false when there is none, else the caller ends it. */
-static bool cover_of(const struct incidents *s, uint32_t server, enum log_kind log, struct coverage *ret)
+static bool cover_of(const struct incidents *s, uint32_t server, enum log_kind log, struct calendar *ret)
 {
-	coverage_init(ret, 1 << 20);
-	for (size_t i = 0; i < s->coverage.v.n; i++) {
-		const struct cover *c = &s->coverage.v.v[i];
+	calendar_init(ret, 1 << 20);
+	for (size_t i = 0; i < s->calendar.v.n; i++) {
+		const struct calendar_row *c = &s->calendar.v.v[i];
 		if (c->log != log || alias_server(s, c->server) != server) continue;
-		struct cover copy = *c;
-		struct coverage one = {0};
+		struct calendar_row copy = *c;
+		struct calendar one = {0};
 		copy.server = STR("x"); /* one name, so that they add up */
 		one.v.v = &copy;
 		one.v.n = 1;
-		coverage_add(ret, &one);
+		calendar_add(ret, &one);
 	}
 	if (ret->v.n) return true;
-	coverage_done(ret);
+	calendar_done(ret);
 	return false;
 }
 
@@ -58,13 +58,13 @@ void make_scope(struct incidents *s)
 	if (!whole_case(s, &first, &last)) return;
 	for (uint32_t server = 0; server < s->servers.n; server++)
 		for (unsigned log = 1; log < LOG_OTHER; log++) {
-			struct coverage c;
+			struct calendar c;
 			if (!cover_of(s, server, (enum log_kind)log, &c)) continue;
 			struct scope_row row = {.server = s->servers.v[server].name, .log = str_of(log_word((enum log_kind)log)), .first = c.v.v[0].first, .last = c.v.v[0].last,
 				.days = (uint32_t)c.v.v[0].days.n, .days_missing = (uint32_t)(last - first + 1) - (uint32_t)c.v.v[0].days.n, .events = c.v.v[0].events};
 			for (size_t i = 0; i < s->marks.n; i++) row.clues += s->marks.v[i].server == server && s->marks.v[i].trace.log == log;
 			vec_push(&s->scope, row);
-			coverage_done(&c);
+			calendar_done(&c);
 		}
 }
 
@@ -89,7 +89,7 @@ static void day_text(int32_t day, char out[11])
 
 /* Days without an event between two days. One is told when so long a silence is no chance: at the log's usual rate fewer than one
  * silence in 150 would be as long. */
-static void find_gaps(struct incidents *s, const struct cover *c, const struct server *server, int32_t from, int32_t to, struct sentences *ret)
+static void find_gaps(struct incidents *s, const struct calendar_row *c, const struct server *server, int32_t from, int32_t to, struct sentences *ret)
 {
 	const struct log_text *t = &s->plan->logs[c->log];
 	double rate = c->days.n ? (double)c->events / (double)c->days.n : 0;
@@ -112,9 +112,9 @@ static bool exchange_server(const struct incidents *s, const struct chain *c)
 {
 	static const enum log_kind kinds[] = {LOG_HTTPPROXY, LOG_ECP, LOG_MANAGEMENT, LOG_RPS_HTTP, LOG_RPS_CMDLET};
 	if (!str_eq(c->campaign, STR("webshell")) && !c->probes_only) return true;
-	for (size_t i = 0; i < s->coverage.v.n; i++)
+	for (size_t i = 0; i < s->calendar.v.n; i++)
 		for (size_t k = 0; k < COUNT(kinds); k++)
-			if (s->coverage.v.v[i].log == kinds[k] && alias_server(s, s->coverage.v.v[i].server) == c->server) return true;
+			if (s->calendar.v.v[i].log == kinds[k] && alias_server(s, s->calendar.v.v[i].server) == c->server) return true;
 	return false;
 }
 
@@ -122,7 +122,7 @@ static void look_at_log(struct incidents *s, const struct chain *c, enum log_kin
 {
 	const struct log_text *t = &s->plan->logs[log];
 	const struct server *server = &s->servers.v[c->server];
-	struct coverage cover;
+	struct calendar cover;
 	int32_t first = 0, last = 0;
 	if (!t->name.n || !c->first.present || !whole_case(s, &first, &last)) return;
 	if (!cover_of(s, c->server, log, &cover)) {
@@ -131,7 +131,7 @@ static void look_at_log(struct incidents *s, const struct chain *c, enum log_kin
 	}
 	int32_t from = day_of(c->first) - 1, to = day_of(c->last) + 1;
 	find_gaps(s, &cover.v.v[0], server, from < first ? first : from, to > last ? last : to, ret);
-	coverage_done(&cover);
+	calendar_done(&cover);
 }
 
 static bool source_used(const struct incidents *s, const struct chain *c, uint32_t source)
@@ -143,12 +143,12 @@ static bool source_used(const struct incidents *s, const struct chain *c, uint32
 
 static void look_at_clocks(struct incidents *s, const struct chain *c, struct sentences *ret)
 {
-	for (size_t i = 0; i < s->coverage.shifts.n; i++) {
-		const struct shift *e = &s->coverage.shifts.v[i];
+	for (size_t i = 0; i < s->calendar.shifts.n; i++) {
+		const struct shift *e = &s->calendar.shifts.v[i];
 		struct str path = path_of_source(s, e->source);
 		if (!source_used(s, c, e->source)) continue;
 		int64_t m = e->least < 0 ? -e->least : e->least;
-		if (coverage_shift_of(&s->coverage, e->source)) say(s, ret, "Clock: the events of %.*s are labelled %lld h %02lld min %s than the UTC time that those of Sysmon "
+		if (calendar_shift_of(&s->calendar, e->source)) say(s, ret, "Clock: the events of %.*s are labelled %lld h %02lld min %s than the UTC time that those of Sysmon "
 			"among them carry; they were set right by that here", STR_FMT(path), (long long)(m / 60), (long long)(m % 60), e->least < 0 ? "earlier" : "later");
 		else say(s, ret, "Clock: %llu events of %.*s are labelled with another time than the UTC time they carry, not all by the same difference; times of other events "
 			"in it may be wrong", (unsigned long long)e->n, STR_FMT(path));
@@ -157,8 +157,8 @@ static void look_at_clocks(struct incidents *s, const struct chain *c, struct se
 
 static void look_at_version(struct incidents *s, const struct chain *c, struct sentences *ret)
 {
-	for (size_t i = 0; i < s->coverage.v.n; i++) {
-		const struct cover *e = &s->coverage.v.v[i];
+	for (size_t i = 0; i < s->calendar.v.n; i++) {
+		const struct calendar_row *e = &s->calendar.v.v[i];
 		if (alias_server(s, e->server) != c->server || !(e->minor > BASELINE_MINOR || (e->minor == BASELINE_MINOR && e->build > BASELINE_BUILD))) continue;
 		say(s, ret, "%.*s runs build 15.%u.%u, newer than the list of shipped scripts (15.2.858.5): a script called foreign here may be shipped with it",
 			STR_FMT(s->servers.v[c->server].name), e->minor, e->build);
@@ -180,5 +180,5 @@ void find_unknowns(struct incidents *s, const struct chain *c, struct sentences 
 	}
 	look_at_clocks(s, c, ret);
 	if (s->dropped) say(s, ret, "%llu clues were not kept for lack of memory: there may be more attackers and more evidence", (unsigned long long)s->dropped);
-	if (s->coverage.refused) say(s, ret, "The days of %llu logs were not counted for lack of memory", (unsigned long long)s->coverage.refused);
+	if (s->calendar.refused) say(s, ret, "The days of %llu logs were not counted for lack of memory", (unsigned long long)s->calendar.refused);
 }

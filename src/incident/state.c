@@ -8,8 +8,8 @@ struct incidents *incidents_new(const struct incident_plan *p, size_t max_bytes)
 	s->plan = p;
 	arena_init(&s->arena, max_bytes);
 	arena_init(&s->words, 8 << 20);
-	coverage_init(&s->coverage, max_bytes / 4);
-	s->sketch = sketch_new();
+	calendar_init(&s->calendar, max_bytes / 4);
+	s->crowd = crowd_new();
 	return s;
 }
 
@@ -33,8 +33,8 @@ void incidents_free(struct incidents *s)
 	vec_free(&s->aliases);
 	vec_free(&s->servers);
 	vec_free(&s->scope);
-	coverage_done(&s->coverage);
-	sketch_free(s->sketch);
+	calendar_done(&s->calendar);
+	crowd_free(s->crowd);
 	arena_done(&s->arena);
 	arena_done(&s->words);
 	free(s);
@@ -54,8 +54,8 @@ struct str tell_str(struct incidents *s, struct str t)
 
 void incidents_merge(struct incidents *s, const struct analyser *a)
 {
-	coverage_add(&s->coverage, &a->coverage);
-	if (a->sketch) sketch_merge(s->sketch, a->sketch);
+	calendar_add(&s->calendar, &a->calendar);
+	if (a->crowd) crowd_merge(s->crowd, a->crowd);
 }
 
 void incidents_source(struct incidents *s, uint32_t source, struct str path, struct str format, const struct source_report *report)
@@ -127,7 +127,7 @@ static void feed_page(struct incidents *s, const struct trace *t, const struct c
 {
 	char key[700];
 	bool fresh;
-	if (!(t->flags & TRACE_EXCHANGE) && !sketch_few(s->sketch, t->page)) return;
+	if (!(t->flags & TRACE_EXCHANGE) && !crowd_few(s->crowd, t->page)) return;
 	int n = snprintf(key, sizeof key, "%.*s\n%.*s", STR_FMT(str_sub(t->server, 0, 64)), STR_FMT(str_sub(t->page, 0, 400)));
 	uint32_t *known = map_get(&s->page_index, (struct str){key, (size_t)n});
 	if (!known && !charge(s, sizeof(struct page) + 2 * SOME * sizeof(struct evidence_ref))) return;
@@ -186,7 +186,7 @@ void incidents_feed(struct incidents *s, const struct clue_record *r)
 	struct trace t;
 	if (!trace_unpack(r->payload, &t)) return;
 	/* A collector that labels times wrongly does so with all logs of its file; Sysmon's are right already. */
-	if (t.log != LOG_SYSMON) t.time.sec -= 60 * coverage_shift_of(&s->coverage, r->source);
+	if (t.log != LOG_SYSMON) t.time.sec -= 60 * calendar_shift_of(&s->calendar, r->source);
 	add_alias(s, t.server, r->source);
 	if (t.log == LOG_HTTPPROXY && t.kind != TRACE_PAGE && t.request.n && charge(s, 100)) map_put(&s->request_tier, t.request, t.stage, NULL);
 	if (t.kind == TRACE_PAGE) feed_page(s, &t, r);

@@ -194,20 +194,20 @@ TEST(payloads_come_back_and_broken_ones_do_not)
 	buf_done(&b);
 }
 
-TEST(sketch_is_the_same_however_it_was_split)
+TEST(crowd_is_the_same_however_it_was_split)
 {
-	struct sketch *one = sketch_new(), *a = sketch_new(), *b = sketch_new();
+	struct crowd *one = crowd_new(), *a = crowd_new(), *b = crowd_new();
 	char ip[16];
 	for (int i = 0; i < 10; i++) {
 		snprintf(ip, sizeof ip, "10.0.0.%d", i);
-		sketch_add(one, STR("/many.php"), str_of(ip));
-		sketch_add(i % 2 ? a : b, STR("/many.php"), str_of(ip));
+		crowd_add(one, STR("/many.php"), str_of(ip));
+		crowd_add(i % 2 ? a : b, STR("/many.php"), str_of(ip));
 	}
-	for (int i = 0; i < 50; i++) sketch_add(i % 2 ? a : b, STR("/few.php"), i % 3 ? STR("10.0.0.1") : STR("10.0.0.2"));
-	sketch_merge(a, b);
-	CHECK(!sketch_few(one, STR("/many.php")) && !sketch_few(a, STR("/many.php")));
-	CHECK(sketch_few(a, STR("/few.php")));
-	sketch_free(one), sketch_free(a), sketch_free(b);
+	for (int i = 0; i < 50; i++) crowd_add(i % 2 ? a : b, STR("/few.php"), i % 3 ? STR("10.0.0.1") : STR("10.0.0.2"));
+	crowd_merge(a, b);
+	CHECK(!crowd_few(one, STR("/many.php")) && !crowd_few(a, STR("/many.php")));
+	CHECK(crowd_few(a, STR("/few.php")));
+	crowd_free(one), crowd_free(a), crowd_free(b);
 }
 
 TEST_MAIN

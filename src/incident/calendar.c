@@ -1,13 +1,13 @@
-/* coverage.c: which server has which log on which days, and whose clock is off. See incident_internal.h. */
+/* calendar.c: which server has which log on which days, and whose clock is off. See incident_internal.h. */
 #include "incident/incident_internal.h"
 
-void coverage_init(struct coverage *c, size_t max_bytes)
+void calendar_init(struct calendar *c, size_t max_bytes)
 {
-	*c = (struct coverage){0};
+	*c = (struct calendar){0};
 	arena_init(&c->arena, max_bytes);
 }
 
-void coverage_done(struct coverage *c)
+void calendar_done(struct calendar *c)
 {
 	for (size_t i = 0; i < c->v.n; i++) vec_free(&c->v.v[i].days);
 	vec_free(&c->v);
@@ -16,7 +16,7 @@ void coverage_done(struct coverage *c)
 	arena_done(&c->arena);
 }
 
-uint32_t coverage_entry(struct coverage *c, enum log_kind log, struct str server, uint32_t source)
+uint32_t calendar_row(struct calendar *c, enum log_kind log, struct str server, uint32_t source)
 {
 	char key[80];
 	bool fresh;
@@ -25,7 +25,7 @@ uint32_t coverage_entry(struct coverage *c, enum log_kind log, struct str server
 	memcpy(key + 1, server.p, n);
 	uint32_t *known = map_get(&c->index, (struct str){key, n + 1});
 	if (known) {
-		struct cover *e = &c->v.v[*known];
+		struct calendar_row *e = &c->v.v[*known];
 		if (source < e->source) e->source = source; /* the lowest: whichever worker saw it first */
 		return *known;
 	}
@@ -36,13 +36,13 @@ uint32_t coverage_entry(struct coverage *c, enum log_kind log, struct str server
 		return UINT32_MAX;
 	}
 	map_put(&c->index, (struct str){key, n + 1}, (uint32_t)c->v.n, &fresh);
-	vec_push(&c->v, (struct cover){.log = log, .server = name, .source = source});
+	vec_push(&c->v, (struct calendar_row){.log = log, .server = name, .source = source});
 	return (uint32_t)c->v.n - 1;
 }
 
 enum { DAYS_MAX = 1500 };
 
-static void count_day(struct cover *e, int32_t day, uint64_t n)
+static void count_day(struct calendar_row *e, int32_t day, uint64_t n)
 {
 	size_t at = e->days.n;
 	while (at && e->days.v[at - 1].day > day) at--;
@@ -51,14 +51,14 @@ static void count_day(struct cover *e, int32_t day, uint64_t n)
 		return;
 	}
 	if (e->days.n >= DAYS_MAX) return;
-	vec_push(&e->days, (struct cover_day){0});
+	vec_push(&e->days, (struct calendar_day){0});
 	memmove(&e->days.v[at + 1], &e->days.v[at], (e->days.n - 1 - at) * sizeof e->days.v[0]);
-	e->days.v[at] = (struct cover_day){day, (uint32_t)n};
+	e->days.v[at] = (struct calendar_day){day, (uint32_t)n};
 }
 
-void coverage_count(struct coverage *c, uint32_t entry, struct etime t, uint64_t n)
+void calendar_count(struct calendar *c, uint32_t entry, struct etime t, uint64_t n)
 {
-	struct cover *e = &c->v.v[entry];
+	struct calendar_row *e = &c->v.v[entry];
 	e->events += n;
 	if (!t.present) return;
 	if (!e->first.present || etime_cmp(t, e->first) < 0) e->first = t;
@@ -67,7 +67,7 @@ void coverage_count(struct coverage *c, uint32_t entry, struct etime t, uint64_t
 	if (day > INT32_MIN && day < INT32_MAX) count_day(e, (int32_t)day, n);
 }
 
-static struct shift *shift_of(struct coverage *c, uint32_t source)
+static struct shift *shift_of(struct calendar *c, uint32_t source)
 {
 	enum { SOURCES_MAX = 4096 };
 	for (size_t i = c->shifts.n; i-- > 0;)
@@ -77,7 +77,7 @@ static struct shift *shift_of(struct coverage *c, uint32_t source)
 	return &c->shifts.v[c->shifts.n - 1];
 }
 
-void coverage_shift(struct coverage *c, uint32_t source, int64_t minutes, uint64_t n)
+void calendar_shift(struct calendar *c, uint32_t source, int64_t minutes, uint64_t n)
 {
 	struct shift *s = shift_of(c, source);
 	if (!s) return;
@@ -86,7 +86,7 @@ void coverage_shift(struct coverage *c, uint32_t source, int64_t minutes, uint64
 	s->n += n;
 }
 
-int64_t coverage_shift_of(const struct coverage *c, uint32_t source)
+int64_t calendar_shift_of(const struct calendar *c, uint32_t source)
 {
 	enum { ENOUGH = 3 };
 	for (size_t i = 0; i < c->shifts.n; i++) {
@@ -96,13 +96,13 @@ int64_t coverage_shift_of(const struct coverage *c, uint32_t source)
 	return 0;
 }
 
-void coverage_add(struct coverage *to, const struct coverage *from)
+void calendar_add(struct calendar *to, const struct calendar *from)
 {
 	for (size_t i = 0; i < from->v.n; i++) {
-		const struct cover *e = &from->v.v[i];
-		uint32_t at = coverage_entry(to, e->log, e->server, e->source);
+		const struct calendar_row *e = &from->v.v[i];
+		uint32_t at = calendar_row(to, e->log, e->server, e->source);
 		if (at == UINT32_MAX) continue;
-		struct cover *t = &to->v.v[at];
+		struct calendar_row *t = &to->v.v[at];
 		t->events += e->events;
 		if (e->first.present && (!t->first.present || etime_cmp(e->first, t->first) < 0)) t->first = e->first;
 		if (e->last.present && (!t->last.present || etime_cmp(e->last, t->last) > 0)) t->last = e->last;
@@ -111,8 +111,8 @@ void coverage_add(struct coverage *to, const struct coverage *from)
 	}
 	for (size_t i = 0; i < from->shifts.n; i++) {
 		const struct shift *s = &from->shifts.v[i];
-		coverage_shift(to, s->source, s->least, s->n);
-		coverage_shift(to, s->source, s->most, 0);
+		calendar_shift(to, s->source, s->least, s->n);
+		calendar_shift(to, s->source, s->most, 0);
 	}
 	to->refused += from->refused;
 }
