@@ -79,12 +79,13 @@ struct clue_record {
 };
 
 struct incidents;
-/* `max_bytes`: budget of the state; when it is used up the oldest probes are dropped first, and counted. */
+/* `max_bytes`: budget of the state; when it is used up further clues are dropped, counted, and the incidents say so. */
 struct incidents *incidents_new(const struct incident_plan *p, size_t max_bytes);
 void incidents_free(struct incidents *s);
 /* Adds a worker's counters; once for each, before the first feed. */
 void incidents_merge(struct incidents *s, const struct analyser *a);
-/* One call a source, before the first feed: what was read of it. Paths are copied. `report` may be NULL (unread source). */
+/* One call a source, before the first feed, in the order in which evidence counts sources: what was read of it. `source` is the
+ * number that analyser_event was given and clue_record.source has. Paths are copied. `report` may be NULL (unread source). */
 void incidents_source(struct incidents *s, uint32_t source, struct str path, struct str format, const struct source_report *report);
 void incidents_feed(struct incidents *s, const struct clue_record *r);
 /* A correlation that fired (its rule's tags decide whether it matters). */
@@ -92,8 +93,8 @@ void incidents_finding(struct incidents *s, const struct finding *f);
 
 /* One incident. All views, valid during the callback. */
 struct incident {
-	struct finding finding;                /* FINDING_INCIDENT: time = first; extra_json: campaign, stage, attackers, stages, unknown,
-	                                        * servers, timeline, indicators, actions; evidence: of all stages together */
+	struct finding finding;                /* FINDING_INCIDENT: time = first; extra_json: campaign, stage, first, last, attackers, scanners,
+	                                        * unknown, logs, indicators, timeline, actions; stages cite ranges of the evidence */
 	enum stage stage;
 	struct str story;                      /* for people: plain lines, UTF-8, not escaped for any output */
 };

@@ -194,6 +194,13 @@ void incidents_feed(struct incidents *s, const struct clue_record *r)
 	else feed_mark(s, &t, r);
 }
 
+/* Evidence counts sources in the order in which incidents_source told them; clues by the number it gave. */
+static uint32_t source_of(const struct incidents *s, const struct finding *f)
+{
+	uint32_t at = f->n_evidence ? f->evidence[0].source : 0;
+	return at < s->sources.n ? s->sources.v[at].id : at;
+}
+
 /* A correlation: its group tells host and address, as far as the rule groups by them. */
 void incidents_finding(struct incidents *s, const struct finding *f)
 {
@@ -218,8 +225,10 @@ void incidents_finding(struct incidents *s, const struct finding *f)
 	if (!str_eq(t.campaign, STR("any")) && f->level >= LEVEL_HIGH) t.flags |= TRACE_OPENS;
 	t.server = server_short(host, server);
 	if (f->first.present) t.time = f->first;
-	add_alias(s, t.server, f->n_evidence ? f->evidence[0].source : 0);
-	feed_mark(s, &t, &(struct clue_record){.time = t.time, .source = f->n_evidence ? f->evidence[0].source : 0, .evidence = f->evidence, .n_evidence = f->n_evidence});
+	uint32_t source = source_of(s, f);
+	t.time.sec -= 60 * calendar_shift_of(&s->calendar, source);
+	add_alias(s, t.server, source);
+	feed_mark(s, &t, &(struct clue_record){.time = t.time, .source = source, .evidence = f->evidence, .n_evidence = f->n_evidence});
 }
 
 /* IIS tells that a static file took a POST; what that reached, HttpProxy's row of the same request tells better. */
