@@ -224,8 +224,8 @@ static void look_at_ebcdic(struct look *k, struct str query, struct str agent)
 static void look_at_autodiscover(struct look *k, struct str stem, struct str query)
 {
 	char once[900], twice[900];
-	if (!has_nocase(stem, "autodiscover") && !has_nocase(query, "autodiscover")) return;
 	if (!has_nocase(query, "%25") && !has_nocase(query, "%6") && !has_nocase(query, "%7")) return;
+	if (!has_nocase(stem, "autodiscover") && !has_nocase(query, "autodiscover")) return;
 	struct str plain = {twice, path_decode((struct str){once, path_decode(query, once, sizeof once)}, twice, sizeof twice)};
 	size_t at = str_find_byte(plain, '@', 0);
 	struct str rest = at == SIZE_MAX ? (struct str){"", 0} : str_sub(plain, at, SIZE_MAX);

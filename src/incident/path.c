@@ -3,17 +3,30 @@
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 
+static bool same_nocase(const char *p, const char *needle, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (lower(p[i]) != lower(needle[i])) return false;
+	return true;
+}
+
+/* Goes by the needle's first character that is no letter, which has one form and is rare in text; by the first one else. */
 size_t find_nocase(struct str s, const char *needle)
 {
-	size_t n = strlen(needle);
+	size_t n = strlen(needle), anchor = 0;
 	if (n > s.n) return SIZE_MAX;
-	char a = lower(needle[0]), b = a >= 'a' && a <= 'z' ? (char)(a - 32) : a;
-	for (size_t i = 0; i + n <= s.n; i++) {
-		if (s.p[i] != a && s.p[i] != b) continue;
-		size_t k = 1;
-		while (k < n && lower(s.p[i + k]) == lower(needle[k])) k++;
-		if (k == n) return i;
+	while (anchor < n && lower(needle[anchor]) >= 'a' && lower(needle[anchor]) <= 'z') anchor++;
+	if (anchor < n) {
+		const char *at = s.p + anchor, *end = s.p + s.n - (n - anchor) + 1;
+		while (at < end && (at = memchr(at, needle[anchor], (size_t)(end - at)))) {
+			if (same_nocase(at - anchor, needle, n)) return (size_t)(at - anchor - s.p);
+			at++;
+		}
+		return SIZE_MAX;
 	}
+	char a = lower(needle[0]), b = (char)(a - 32);
+	for (size_t i = 0; i + n <= s.n; i++)
+		if ((s.p[i] == a || s.p[i] == b) && same_nocase(s.p + i, needle, n)) return i;
 	return SIZE_MAX;
 }
 

@@ -10,6 +10,18 @@ static const char *script(const char *stem)
 	return p.text;
 }
 
+TEST(search_without_case)
+{
+	CHECK(find_nocase(STR("abcX-rps-CAT=z"), "x-Rps-cat=") == 3);
+	CHECK(find_nocase(STR("--x-rps-ca-x-rps-cat="), "X-Rps-CAT=") == 11);
+	CHECK(find_nocase(STR("x-rps-cat"), "x-rps-cat=") == SIZE_MAX);
+	CHECK(find_nocase(STR("=x"), "x=") == SIZE_MAX);
+	CHECK(find_nocase(STR("AutoDISCOVER"), "autodiscover") == 0);
+	CHECK(find_nocase(STR("xxautodiscove"), "autodiscover") == SIZE_MAX);
+	CHECK(find_nocase(STR(""), "a") == SIZE_MAX);
+	CHECK(find_nocase(STR("%c2%"), "%C2%") == 0);
+}
+
 TEST(script_paths)
 {
 	CHECK_STR(script("/owa/auth/X.ASPX"), "/owa/auth/x.aspx");
