@@ -180,10 +180,33 @@ static int speed(char **a)
 	return 0;
 }
 
+/* root FRAMING FILE STEP NUMBER PATH: leaves and root of the record tree under the key 07 07 07 00... */
+static int root(char **a)
+{
+	enum framing framing;
+	struct salt_key key = {{7, 7, 7}};
+	struct salt_stream salts;
+	struct fault f = FAULT_INIT;
+	struct buf b = slurp(a[1]);
+	if (!framing_parse(str_of(a[0]), &framing)) return 2;
+	struct leaf_store *store = leaf_store_new(NULL, NULL);
+	salt_stream_init(&salts, &key, SALT_SOURCE, (uint32_t)atoi(a[2]), strtoull(a[3], NULL, 10), str_of(a[4]));
+	struct source_tree *t = source_tree_new(store, framing, &salts);
+	for (size_t at = 0; at < b.n; at += 10007) source_tree_feed(t, b.p + at, b.n - at < 10007 ? b.n - at : 10007);
+	if (!source_tree_finish(t, &f)) return print_fault(&f), 1;
+	struct hash h = source_tree_root(t);
+	printf("%llu ", (unsigned long long)source_tree_count(t));
+	print_hashes(&h, 1);
+	source_tree_free(t);
+	leaf_store_free(store);
+	buf_done(&b);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; int (*run)(char **); int args; } commands[] = {
-		{"request", request, 2}, {"check", check, 4}, {"trees", trees, 1}, {"note", note, 3}, {"opens", opens, 2}, {"speed", speed, 1}};
+		{"request", request, 2}, {"check", check, 4}, {"trees", trees, 1}, {"note", note, 3}, {"opens", opens, 2}, {"speed", speed, 1}, {"root", root, 5}};
 	for (size_t i = 0; argc > 1 && i < COUNT(commands); i++)
 		if (!strcmp(argv[1], commands[i].name) && argc - 2 == commands[i].args) return commands[i].run(argv + 2);
 	fprintf(stderr, "usage: evidence_tool request|check|trees|note|opens|speed ...\n");
