@@ -414,6 +414,8 @@ static void fill_keys(struct look *k, struct str path)
 	if (web) {
 		struct str client = lens_text(k->lens, k->ev, F_CLIENT);
 		n->ip = str_cut(&client, ' ');
+		/* On the back end the front end is the client: that is no address of an attacker. */
+		if (str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) n->ip = (struct str){"", 0};
 		n->agent = lens_text(k->lens, k->ev, F_AGENT);
 		n->status = (uint16_t)lens_status(k->lens, k->ev);
 		struct str query = lens_text(k->lens, k->ev, F_QUERY);

@@ -28,7 +28,7 @@ enum native_rule {
 	NATIVE_RULES
 };
 struct log_text { struct str name, unknown; };  /* of data/logs.txt; empty name: not listed */
-struct action_text { enum stage from; struct str text; };
+struct action_text { enum stage from; struct str server, text; };
 
 struct incident_plan {
 	struct arena arena;
@@ -296,6 +296,8 @@ void chains_done(struct chains *c);
 void make_scope(struct incidents *s);
 /* What cannot be known about a chain, one sentence each, into the state's arena. */
 struct sentences { VEC(struct str) v; };
+/* The chain's server runs Exchange, by its logs or by the campaign. */
+bool exchange_server(const struct incidents *s, const struct chain *c);
 void find_unknowns(struct incidents *s, const struct chain *c, struct sentences *ret);
 /* --- tell.c --- */
 void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void *, const struct incident *), void *context);

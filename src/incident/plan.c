@@ -100,7 +100,7 @@ static void load_texts(struct incident_plan *p)
 	rest = data_of("actions.txt");
 	while (data_next(&rest, &line)) {
 		enum stage s;
-		if (line.n == 2 && stage_parse(line.piece[0], &s)) vec_push(&p->actions, (struct action_text){s, line.piece[1]});
+		if (line.n == 3 && stage_parse(line.piece[0], &s)) vec_push(&p->actions, (struct action_text){s, line.piece[1], line.piece[2]});
 	}
 }
 

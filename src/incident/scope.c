@@ -108,7 +108,7 @@ static void find_gaps(struct incidents *s, const struct calendar_row *c, const s
 	}
 }
 
-static bool exchange_server(const struct incidents *s, const struct chain *c)
+bool exchange_server(const struct incidents *s, const struct chain *c)
 {
 	static const enum log_kind kinds[] = {LOG_HTTPPROXY, LOG_ECP, LOG_MANAGEMENT, LOG_RPS_HTTP, LOG_RPS_CMDLET};
 	if (!str_eq(c->campaign, STR("webshell")) && !c->probes_only) return true;

@@ -270,10 +270,12 @@ static void put_scope(struct teller *w, struct json_out *o)
 	json_end(o);
 }
 
-/* Advice by the stage reached. For probing there is one of its own. */
-static bool advised(const struct action_text *a, enum stage reached)
+/* Advice by the stage reached and the kind of server. For probing there is one of its own. */
+static bool advised(const struct teller *w, const struct action_text *a)
 {
-	return reached == STAGE_PROBE ? a->from == STAGE_PROBE : a->from != STAGE_PROBE && a->from <= reached;
+	bool exchange = exchange_server(w->s, w->c);
+	if (str_eq(a->server, STR("exchange")) ? !exchange : str_eq(a->server, STR("other")) && exchange) return false;
+	return w->c->stage == STAGE_PROBE ? a->from == STAGE_PROBE : a->from != STAGE_PROBE && a->from <= w->c->stage;
 }
 
 static void make_extra(struct teller *w)
@@ -296,7 +298,7 @@ static void make_extra(struct teller *w)
 	json_key(&o, STR("actions"));
 	json_begin_array(&o);
 	for (size_t i = 0; i < w->s->plan->actions.n; i++)
-		if (advised(&w->s->plan->actions.v[i], c->stage)) json_put_str(&o, w->s->plan->actions.v[i].text);
+		if (advised(w, &w->s->plan->actions.v[i])) json_put_str(&o, w->s->plan->actions.v[i].text);
 	json_end(&o);
 	json_end(&o);
 }
@@ -317,7 +319,7 @@ static struct str campaign_name(struct str campaign)
 static struct str title_of(struct teller *w)
 {
 	static const char *const reached[STAGES] = {
-		"", "probed only", "a mailbox service was reached", "an administrator's session was opened", "the configuration was read", "a file was written on the server",
+		"", "probed only", "a mailbox service was reached", "a session was opened behind the front end", "the configuration was read", "a file was written on the server",
 		"a web shell was used", "commands were run on the server", "the intruder settled in", "traces were removed afterwards"
 	};
 	const struct chain *c = w->c;
@@ -367,7 +369,7 @@ static void make_story(struct teller *w, struct str title)
 	}
 	unsigned number = 0;
 	for (size_t i = 0; i < w->s->plan->actions.n; i++) {
-		if (!advised(&w->s->plan->actions.v[i], c->stage)) continue;
+		if (!advised(w, &w->s->plan->actions.v[i])) continue;
 		buf_str(b, number++ ? STR("             ") : STR("  to do        "));
 		if (number > 1) buf_lit(b, "  ");
 		buf_printf(b, "%u. %.*s\n", number, STR_FMT(w->s->plan->actions.v[i].text));

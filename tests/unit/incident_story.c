@@ -126,7 +126,7 @@ TEST(iis_alone_tells_of_a_session)
 		"iis|2021-03-03T06:59:13Z|s-ip=10.0.0.11|cs-method=POST|cs-uri-stem=/ecp/y.js|cs-uri-query=/ecp/y.js?&cafeReqId=r1;|s-port=443|c-ip=203.0.113.9|sc-status=241"
 		"|!POST to a static file of Exchange opened a session!critical!exhibit.proxylogon.session");
 	NEED(n_gots == 1);
-	CHECK_STR(gots[0].title, "ProxyLogon on 10.0.0.11: an administrator's session was opened");
+	CHECK_STR(gots[0].title, "ProxyLogon on 10.0.0.11: a session was opened behind the front end");
 	CHECK(extra_has(0, "No HttpProxy log of 10.0.0.11 was read: whether and how sessions were obtained through the front end cannot be known"));
 }
 
@@ -224,7 +224,7 @@ TEST(token_makes_it_proxyshell_and_its_absence_with_a_user_proxynotshell)
 {
 	RUN(AUTODISCOVER("10:00:00", "@evil.example/powershell/?X-Rps-CAT=VgEAVAdXaW5kb3dzQwBBBUJhc2ljTBVqb25lc0Bjb250b3NvLmV4YW1wbGVVElMtMS01LTIxLTEtMi0zLTUwMEcCAAAABwAAAAdTLTEtMS0wBwAAAAdTLTEtNS0yRQAAAAA=", "200", "-", HIT_PS));
 	NEED(n_gots == 1);
-	CHECK_STR(gots[0].title, "ProxyShell on 10.0.0.11: an administrator's session was opened");
+	CHECK_STR(gots[0].title, "ProxyShell on 10.0.0.11: a session was opened behind the front end");
 	CHECK(extra_has(0, "jones@contoso.example"));
 	RUN(AUTODISCOVER("10:00:00", "@evil.example/powershell/", "200", "CONTOSO\\\\bob", HIT_PS));
 	NEED(n_gots == 1);

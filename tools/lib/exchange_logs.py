@@ -171,7 +171,7 @@ class ExchangeServer:
         self.put(path, self.exchange_header('HttpProxy Logs', self.columns), time, ','.join(row))
 
     def request(self, time, method, stem, query, user, client, agent, status, anchor='', hint='', backend=None, referer='-', backend_stem=None,
-                backend_user=None, cookie='', username=None, encoding=True):
+                backend_user=None, cookie='', username=None, encoding=True, backend_query=None):
         """A client's request through front end, proxy and back end. user: login or None. Returns the request id."""
         rid = guid(self.rng)
         protocol = PROTOCOLS.get(stem.lstrip('/').split('/')[0].lower(), 'Owa')
@@ -181,7 +181,7 @@ class ExchangeServer:
         self.httpproxy(time + self.rng.below(SECOND // 5), protocol, rid, stem, query, method, status, user or '', anchor, hint, agent, client,
                        backend or '', cookie=cookie)
         if backend:
-            self.iis(time + SECOND // 20, 2, 444, method, backend_stem or stem, query, user if backend_user is None else backend_user, self.ip, agent, backend)
+            self.iis(time + SECOND // 20, 2, 444, method, backend_stem or stem, query if backend_query is None else backend_query, user if backend_user is None else backend_user, self.ip, agent, backend)
         return rid
 
     def ecp_server(self, time, data):
