@@ -37,6 +37,7 @@ struct str doc_line(const struct doc *d, uint32_t line)
 	return str_sub(found, 0, LINE_SHOWN);
 }
 
+__attribute__((format(printf, 5, 0)))
 static bool refuse(struct doc *d, uint32_t line, uint32_t column, const char *category, const char *format, va_list ap)
 {
 	char text[REASON_MAX];
