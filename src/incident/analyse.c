@@ -260,9 +260,9 @@ static void look_at_page(struct look *k, struct str stem, struct str query, stru
 	struct str referer = lens_text(k->lens, k->ev, F_REFERER);
 	n->flags = (uint16_t)((n->flags & TRACE_TOKEN) | (post ? TRACE_POST : 0) | (referer.n ? TRACE_REFERER : 0) | (tool_agent(agent) ? TRACE_TOOL_AGENT : 0) | (query.n ? TRACE_QUERY : 0) |
 		(tagged || code_in_query(query) ? TRACE_CODE : 0) | (lens_text(k->lens, k->ev, F_USER).n ? TRACE_USER : 0) | (exchange ? TRACE_EXCHANGE : 0) |
-		(path_near_shipped(k->a->plan, &path) ? TRACE_NEAR : 0) | (answered ? TRACE_ANSWERED : 0));
+		(answered ? TRACE_ANSWERED : 0));
 	/* A finding of its own only where the row looks like a tool's: a page that a house has added for its users is called by browsers. */
-	bool tool = (n->flags & (TRACE_POST | TRACE_TOOL_AGENT | TRACE_CODE | TRACE_NEAR)) && !(n->flags & (TRACE_REFERER | TRACE_USER));
+	bool tool = (n->flags & (TRACE_POST | TRACE_TOOL_AGENT | TRACE_CODE)) && !(n->flags & (TRACE_REFERER | TRACE_USER));
 	if (exchange && answered && tool) {
 		k->rule = NATIVE_PAGE;
 		matched(k, STR("cs-uri-stem"), stem, STR("not among the scripts that Exchange ships"));
@@ -275,8 +275,10 @@ static struct str own_query(struct str stem, struct str query)
 {
 	if (stem.n && str_starts(query, stem)) query = str_sub(query, stem.n, SIZE_MAX);
 	if (query.n && query.p[0] == '?') query = str_sub(query, 1, SIZE_MAX);
-	size_t tail = find_nocase(query, "&CorrelationID=<empty>");
-	return str_sub(query, 0, tail);
+	static const char before[] = "&CorrelationID=";
+	size_t tail = find_nocase(query, "<empty>;"); /* '<' is rare: quickly looked for */
+	if (tail == SIZE_MAX || tail < strlen(before) || !ends_nocase(str_sub(query, 0, tail), before)) return query;
+	return str_sub(query, 0, tail - strlen(before));
 }
 
 static void look_at_request(struct look *k)

@@ -99,7 +99,7 @@ enum trace_kind { TRACE_MARK, TRACE_PROBE, TRACE_PAGE };
 enum trace_flags {
 	TRACE_OPENS = 1,            /* may begin an incident by itself; else it only joins one */
 	TRACE_POST = 2, TRACE_REFERER = 4, TRACE_TOOL_AGENT = 8 /* the user agent is a tool's, or empty */, TRACE_QUERY = 16, TRACE_CODE = 32,
-	TRACE_USER = 64, TRACE_EXCHANGE = 128 /* a page in Exchange's folders */, TRACE_NEAR = 256, TRACE_ANSWERED = 512, TRACE_FILE = 1024 /* `page` comes from a file name */,
+	TRACE_USER = 64, TRACE_EXCHANGE = 128 /* a page in Exchange's folders */, TRACE_ANSWERED = 512, TRACE_FILE = 1024 /* `page` comes from a file name */,
 	TRACE_TOKEN = 2048,        /* the request carried a token of remote PowerShell */
 	TRACE_ECHO = 4096          /* the same request as another mark's, in another log */
 };
@@ -233,7 +233,7 @@ struct page_log {              /* what one kind of log says of a page */
 struct page {
 	struct str server, path, base;
 	uint32_t source, resolved;
-	bool exchange, near_shipped;
+	bool exchange;
 	struct page_log iis, proxy;
 	int score;
 	char why[400];

@@ -65,7 +65,8 @@ static void judge(struct incidents *s, struct page *p)
 	p->written = file_seen(s, p);
 	if (p->written) because(p, SHELL, "its file was seen being written or compiled");
 	if (p->exchange) because(p, 3, "in Exchange's folders, which ship no such script");
-	if (p->near_shipped) because(p, 1, "named almost like a shipped one");
+	struct script_path path;
+	if (path_script(p->path, &path) && path_near_shipped(s->plan, &path)) because(p, 1, "named almost like a shipped one");
 	if (follows_attack(s, p, l->first)) because(p, 3, "first answered within a day of an attack");
 	if (l->gone.present) because(p, 1, "gone since");
 	score_clients(p, l);
@@ -121,7 +122,6 @@ static void join_pages(struct incidents *s)
 		log_add(&to->iis, &p.iis);
 		log_add(&to->proxy, &p.proxy);
 		to->exchange |= p.exchange;
-		to->near_shipped |= p.near_shipped;
 	}
 	s->pages.n = kept;
 	map_done(&seen);

@@ -113,9 +113,20 @@ static void tidy(struct script_path *p)
 	p->n = n;
 }
 
+/* Most addresses name no script; those are told from the first letter of their endings. */
+static bool may_name_script(struct str stem)
+{
+	if (str_find_byte(stem, '%', 0) != SIZE_MAX) return true;
+	for (size_t dot = str_find_byte(stem, '.', 0); dot != SIZE_MAX && dot + 3 < stem.n + 1; dot = str_find_byte(stem, '.', dot + 1)) {
+		char a = dot + 1 < stem.n ? lower(stem.p[dot + 1]) : 0, b = dot + 2 < stem.n ? lower(stem.p[dot + 2]) : 0;
+		if ((a == 'a' && b == 's') || (a == 'p' && b == 'h') || (a == 'j' && b == 's') || (a == 's' && b == 'v') || (a == 'c' && (b == 'e' || b == 'f'))) return true;
+	}
+	return false;
+}
+
 bool path_script(struct str stem, struct script_path *ret)
 {
-	if (!memchr(stem.p ? stem.p : "", '.', stem.n)) return false;
+	if (!may_name_script(stem)) return false;
 	char text[PATH_MAX_BYTES - 2];
 	size_t n = path_decode(stem, text, sizeof text);
 	for (size_t i = 0; i < n; i++) text[i] = text[i] == '\\' ? '/' : lower(text[i]);

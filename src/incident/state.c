@@ -140,7 +140,6 @@ static void feed_page(struct incidents *s, const struct trace *t, const struct c
 	struct page *p = &s->pages.v[at];
 	struct page_log *l = t->log == LOG_HTTPPROXY ? &p->proxy : &p->iis;
 	p->exchange |= (t->flags & TRACE_EXCHANGE) != 0;
-	p->near_shipped |= (t->flags & TRACE_NEAR) != 0;
 	if (!(t->flags & TRACE_ANSWERED)) {
 		l->refused++;
 		if (l->answered && !l->gone.present) l->gone = t->time;
