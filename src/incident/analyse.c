@@ -129,7 +129,8 @@ static bool tool_agent(struct str agent)
 
 static bool code_in_query(struct str query)
 {
-	static const char *const words[] = {"response.write", "response.end", "exec(", "eval(", "whoami", "cmd=", "cmd.exe", "/c+", "wscript.shell", "system(", "base64_decode"};
+	static const char *const words[] = {"response.write", "response.end", "exec(", "eval(", "whoami", "cmd.exe", "ipconfig", "net+user", "net%20user", "wscript.shell",
+		"system(", "base64_decode", "powershell"};
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (has_nocase(query, words[i])) return true;
 	return false;
@@ -357,11 +358,13 @@ static bool parent_is_web_server(const struct look *k)
 	return false;
 }
 
-/* May this clue begin a story? A campaign's own rule may; a rule for any campaign only when it shows a file written, a shell in use or
+/* May this clue begin a story? A campaign's own rule may, on IIS and Exchange's logs; a rule for any campaign only when it shows a file written, a shell in use or
  * a web server that starts commands, and is of level high. */
 static bool opens(const struct look *k, struct str campaign, enum stage stage, enum level level)
 {
 	if (stage == STAGE_PROBE) return false;
+	/* Exchange runs on IIS: what another web server answers with 200 may be its page for everything it does not know. */
+	if (k->lens->log == LOG_WEB && !str_eq(campaign, STR("any"))) return false;
 	if (!str_eq(campaign, STR("any"))) return level >= LEVEL_MEDIUM;
 	if (level < LEVEL_HIGH) return false;
 	return stage == STAGE_WRITTEN || stage == STAGE_USED || (stage == STAGE_COMMANDS && parent_is_web_server(k));

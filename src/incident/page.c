@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { SHELL = 5 };
+enum { SHELL = 5, TUNNEL_RATE = 20 /* requests a minute; programs that poll an interface are slower */ };
 
 static void because(struct page *p, int points, const char *format, ...) __attribute__((format(printf, 3, 4)));
 static void because(struct page *p, int points, const char *format, ...)
@@ -47,7 +47,8 @@ static bool follows_attack(const struct incidents *s, const struct page *p, stru
 
 static void score_clients(struct page *p, const struct page_log *l)
 {
-	if (l->posts >= 100 && l->gets >= 100 && l->n_clients <= 2 && !l->referer) because(p, 3, "%llu GET and POST mixed, as a tunnel has", (unsigned long long)(l->gets + l->posts));
+	int64_t minutes = (l->last.sec - l->first.sec) / 60 + 1;
+	if (l->posts >= 100 && l->gets >= 100 && l->n_clients <= 2 && !l->referer && (int64_t)l->answered / minutes >= TUNNEL_RATE) because(p, 3, "%llu GET and POST mixed, as a tunnel has", (unsigned long long)(l->gets + l->posts));
 	if (l->n_clients <= 2) because(p, 1, "%u client%s", l->n_clients, l->n_clients == 1 ? "" : "s");
 	if (!l->referer) because(p, 1, "never a referer");
 	if (l->posts) because(p, 1, "%llu POST", (unsigned long long)l->posts);
@@ -66,8 +67,8 @@ static void judge(struct incidents *s, struct page *p)
 	if (p->written) because(p, SHELL, "its file was seen being written or compiled");
 	if (p->exchange) because(p, 3, "in Exchange's folders, which ship no such script");
 	struct script_path path;
-	if (path_script(p->path, &path) && path_near_shipped(s->plan, &path)) because(p, 1, "named almost like a shipped one");
-	if (follows_attack(s, p, l->first)) because(p, 3, "first answered within a day of an attack");
+	if (p->exchange && path_script(p->path, &path) && path_near_shipped(s->plan, &path)) because(p, 1, "named almost like a shipped one");
+	if (follows_attack(s, p, l->first)) because(p, p->exchange ? 3 : 2, "first answered within a day of an attack");
 	if (l->gone.present) because(p, 1, "gone since");
 	score_clients(p, l);
 	p->shell = p->score >= SHELL;

@@ -241,6 +241,30 @@ TEST(more_encodings_than_a_pattern_allows_for)
 	CHECK(gots[0].stage == STAGE_SESSION);
 }
 
+TEST(another_web_server_that_answers_everything_is_no_exchange)
+{
+	RUN("web|2021-08-20T10:00:00Z|cs-method=POST|cs-uri-stem=/autodiscover/autodiscover.json|cs-uri-query=/autodiscover/autodiscover.json?@x.example/powershell/|c-ip=203.0.113.9|sc-status=200" HIT_PS);
+	CHECK(n_gots == 0);
+}
+
+TEST(logs_with_most_columns_taken_out)
+{
+	#define BARE(time, path, status) "httpproxy|2021-03-03T" time "Z|UrlStem=/ecp/y.js|RoutingHint=X-BEResource-Cookie|UserAgent=python-requests/2.25.1|AnchorMailbox=ServerInfo~a]@srv:444" path "|HttpStatus=" status
+	RUN("@case/mx01/ecp.log", BARE("06:49:10", "/autodiscover/autodiscover.xml?#", "200"), BARE("06:49:11", "/mapi/emsmdb/?#", "200"), BARE("06:49:13", "/ecp/proxyLogon.ecp?#", "241"),
+		BARE("06:59:13", "/ecp/proxyLogon.ecp?#", "241"), BARE("06:59:20", "/ecp/DDI/DDIService.svc/SetObject?schema=ResetOABVirtualDirectory#", "200"));
+	NEED(n_gots == 1 || n_gots == 2);
+	CHECK(gots[n_gots - 1].stage == STAGE_WRITTEN);
+	CHECK(strstr(gots[n_gots - 1].title, "case/mx01"));
+}
+
+TEST(an_interface_for_programs_is_no_shell)
+{
+	for (int i = 0; i < 300; i++)
+		make(i, "web|2021-03-%02dT10:%02d:00Z|cs-method=POST|cs-uri-stem=/api/status.php|cs-uri-query=/api/status.php?cmd=getStatus&id=%d|c-ip=10.0.0.7|cs-user-agent=curl/7.74|sc-status=200", 1 + i / 20, i % 60, i);
+	run(made, 1);
+	CHECK(n_gots == 0);
+}
+
 TEST(weak_signs_open_nothing_and_join_only_their_own)
 {
 	#define WEAK "rps-http|2021-03-03T10:00:00Z|ServerHostName=MX01|HttpStatus=200|ClientInfo=Python PSRP Client|AuthenticatedUser=adm|ClientIpAddress=10.0.0.31|!Remote PowerShell used by an unusual client!medium!exhibit.any.session"
