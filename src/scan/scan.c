@@ -135,8 +135,87 @@ static struct open_source *source_new(uint64_t order)
 	return o;
 }
 
-/* Opens the item at `index`; true when the worker now has a cursor. */
-static bool open_item(struct scan_worker *w, size_t index)
+/* The bytes of the source are given back. */
+static void close_input(struct open_source *o)
+{
+	if (o->is_member) archive_member_done(&o->member);
+	else input_close(&o->input);
+}
+
+/* Makes an open input a source that this worker reads; on failure it is noted and given back. */
+static bool start_source(struct scan_worker *w, struct open_source *o)
+{
+	struct scan *s = w->scan;
+	if (!open_reader(w, o)) {
+		close_input(o);
+		source_free(o);
+		return false;
+	}
+	o->cursors = 1;
+	pthread_mutex_lock(&s->lock);
+	o->id = (uint32_t)s->open.n;
+	/* A member lives no longer than this worker's walk through its container. */
+	o->shared = !o->is_member && o->ops->max_cursors > 1 && o->input.size > SHARE_ABOVE;
+	vec_push(&s->open, o);
+	pthread_mutex_unlock(&s->lock);
+	w->source = o;
+	w->cursor = o->ops->cursor_new(o->reader, w->shapes);
+	return true;
+}
+
+/* Whether the input is a container; then the worker begins to walk through it and owns the input. */
+static bool start_walk(struct scan_worker *w, struct open_source *o)
+{
+	struct scan *s = w->scan;
+	struct fault f = FAULT_INIT;
+	char head[512];
+	if (s->config.reader.format.n) return false;
+	int64_t n = input_pread(&o->input, head, sizeof head, 0, NULL);
+	if (n <= 0 || !archive_kind((struct str){head, (size_t)n})) return false;
+	struct archive_limits limits = {.temp_dir = s->config.temp_dir};
+	w->container = o->input;
+	w->container.path = arena_str(&w->walk_strings, o->input.path);
+	w->walk = archive_walk_new(&w->container, &limits, &f);
+	w->next_order = o->result.order + 1;
+	if (!w->walk) {
+		scan_note_unread(s, o->result.order, o->input.path, f.text, true);
+		input_close(&w->container);
+	}
+	source_free(o);
+	return true;
+}
+
+/* The next member of the container becomes the worker's source, or is noted. */
+static void step_walk(struct scan_worker *w)
+{
+	struct scan *s = w->scan;
+	struct archive_unread unread;
+	struct open_source *o = source_new(w->next_order++);
+	o->is_member = true;
+	enum archive_got got = archive_walk_next(w->walk, &o->member, &unread);
+	if (got == ARCHIVE_GOT_MEMBER) {
+		o->input = o->member.input;
+		o->input.path = arena_str(&o->strings, o->member.input.path);
+		o->result.info.in_container = true;
+		o->result.info.member = o->member.index;
+		memcpy(o->result.info.container_sha256, archive_walk_sha256(w->walk), SHA256_SIZE);
+		atomic_fetch_add(&s->bytes_total, o->input.size);
+		atomic_fetch_add(&s->sources_total, 1);
+		start_source(w, o);
+		return;
+	}
+	if (got == ARCHIVE_GOT_UNREAD) scan_note_unread(s, o->result.order, unread.path, unread.reason.p ? unread.reason.p : "cannot be read", unread.is_log);
+	source_free(o);
+	if (got != ARCHIVE_GOT_END) return;
+	archive_walk_free(w->walk);
+	w->walk = NULL;
+	atomic_fetch_add(&s->bytes, w->container.size);
+	atomic_fetch_add(&s->sources_done, 1);
+	input_close(&w->container);
+}
+
+/* Opens the item at `index`: the worker then has a cursor, a container to walk through, or a note was made. */
+static void open_item(struct scan_worker *w, size_t index)
 {
 	struct scan *s = w->scan;
 	struct fault f = FAULT_INIT;
@@ -145,26 +224,13 @@ static bool open_item(struct scan_worker *w, size_t index)
 	if (!input_open(&o->input, path.p, path, &f)) {
 		scan_note_unread(s, o->result.order, path, f.text, true);
 		source_free(o);
-		goto skipped;
+	} else if (start_walk(w, o)) {
+		if (w->walk) return;
+	} else if (start_source(w, o)) {
+		return;
 	}
-	if (!open_reader(w, o)) {
-		input_close(&o->input);
-		source_free(o);
-		goto skipped;
-	}
-	o->cursors = 1;
-	pthread_mutex_lock(&s->lock);
-	o->id = (uint32_t)s->open.n;
-	o->shared = o->ops->max_cursors > 1 && o->input.size > SHARE_ABOVE;
-	vec_push(&s->open, o);
-	pthread_mutex_unlock(&s->lock);
-	w->source = o;
-	w->cursor = o->ops->cursor_new(o->reader, w->shapes);
-	return true;
-skipped:
 	atomic_fetch_add(&s->bytes, s->items.v[index].size);
 	atomic_fetch_add(&s->sources_done, 1);
-	return false;
 }
 
 /* Takes part in a source that another worker opened. */
@@ -211,8 +277,11 @@ static void close_source(struct scan_worker *w, struct open_source *o)
 		o->result.reason = arena_str(&o->strings, str_of(f.text));
 	}
 	o->ops->free(o->reader);
-	input_close(&o->input);
-	atomic_fetch_add(&s->bytes, o->input.size);
+	uint64_t size = o->input.size;
+	/* The member's input is the one that was read: its hash and descriptor go with it. */
+	if (o->is_member) o->member.input = o->input;
+	close_input(o);
+	atomic_fetch_add(&s->bytes, size);
 	atomic_fetch_add(&s->sources_done, 1);
 }
 
@@ -239,12 +308,17 @@ struct scan_worker *scan_worker_new(struct scan *s)
 	if (s->config.incidents) w->analyser = analyser_new(s->config.incidents, ANALYSER_BUDGET);
 	w->spill = spill_new(s->config.temp_dir, SPILL_BUFFER);
 	arena_init(&w->scratch, SCRATCH_BUDGET);
+	arena_init(&w->walk_strings, SCRATCH_BUDGET);
 	return w;
 }
 
 bool scan_worker_step(struct scan_worker *w)
 {
 	struct scan *s = w->scan;
+	if (!w->cursor && w->walk) {
+		step_walk(w);
+		return true;
+	}
 	if (!w->cursor) {
 		pthread_mutex_lock(&s->lock);
 		size_t item = s->next_item < s->items.n ? s->next_item++ : SIZE_MAX;
@@ -281,6 +355,7 @@ void scan_worker_free(struct scan_worker *w)
 	buf_done(&w->fields);
 	buf_done(&w->packed);
 	arena_done(&w->scratch);
+	arena_done(&w->walk_strings);
 	coverage_done(&w->hosts);
 	vec_free(&w->infos);
 	free(w);

@@ -3,6 +3,7 @@
 #include "scan/pack.h"
 #include "scan/scan.h"
 #include "scan/spill.h"
+#include "read/archive.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -26,6 +27,8 @@ struct open_source {
 	uint32_t cursors;             /* running now, under the scan's lock */
 	bool exhausted;               /* a cursor saw the end, under the scan's lock */
 	bool shared;                  /* others may join */
+	bool is_member;               /* of a container: `member` owns the input's bytes */
+	struct archive_member member;
 };
 
 struct scan {
@@ -69,6 +72,10 @@ struct scan_worker {
 	struct buf fields, packed;
 	struct arena scratch;
 	struct coverage_table hosts;
+	struct archive_walk *walk;    /* the container this worker goes through, NULL = none */
+	struct input container;
+	struct arena walk_strings;    /* paths of containers */
+	uint64_t next_order;          /* of the container's next member */
 	struct analyser *analyser;
 	VEC(const struct rule_info *) infos;  /* of the hits of the current event */
 };
