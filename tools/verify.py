@@ -14,7 +14,7 @@ import base64, hashlib, json, os, re, shutil, sqlite3, struct, subprocess, sys, 
 
 TABLES = ("step case_info run input rule_text rule refused source seen unread damage remark coverage rule_coverage total record proof "
           "evidence finding hit superseded seal statement signature").split()
-SCHEMA = "bd599a46a6b9f06ffa6199876d54acb2e7427d880861493f0d65a0e4a076a913"  # of the rows of sqlite_schema, see open_case
+SCHEMA = "7ce2ef71580091e3e75f7bf6b3f95bed1949fdda8a6147109e8fb046ee838036"  # of the rows of sqlite_schema, see open_case
 BLOBS = {"root", "rules_root", "sha256", "container_sha256", "bytes", "salt", "hashes", "evidence_root", "payload", "sig"}
 
 class Bad(Exception): pass

@@ -32,7 +32,7 @@ static const struct { const char *name, *columns; } tables[CASE_TABLES] = {
 	[CASE_RECORD] = {"record", "source INTEGER NOT NULL REFERENCES source(id), leaf INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL, "
 		"sha256 BLOB NOT NULL CHECK (length(sha256) = 32), salt BLOB NOT NULL CHECK (length(salt) = 16), bytes BLOB NOT NULL CHECK (length(bytes) = length), UNIQUE (source, leaf)"},
 	[CASE_PROOF] = {"proof", "source INTEGER NOT NULL REFERENCES source(id), part INTEGER NOT NULL, hashes BLOB NOT NULL CHECK (length(hashes) % 32 = 0)"},
-	[CASE_EVIDENCE] = {"evidence", "finding INTEGER NOT NULL REFERENCES finding(id) DEFERRABLE INITIALLY DEFERRED, source INTEGER NOT NULL REFERENCES source(id), "
+	[CASE_EVIDENCE] = {"evidence", "finding INTEGER NOT NULL, source INTEGER NOT NULL REFERENCES source(id), "
 		"offset INTEGER NOT NULL, length INTEGER NOT NULL, line INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32), "
 		"role TEXT NOT NULL CHECK (role IN ('record', 'context')), recovered INTEGER NOT NULL, leaf INTEGER NOT NULL, leaves INTEGER NOT NULL CHECK (leaves > 0)"},
 	[CASE_FINDING] = {"finding", "run INTEGER NOT NULL REFERENCES run(id), kind TEXT NOT NULL CHECK (kind IN ('hit', 'correlation', 'incident', 'integrity')), level TEXT NOT NULL, "

@@ -3,6 +3,7 @@
 #include "tests/case_maker.h"
 #include "verify/verify.h"
 #include "base/file.h"
+#include <time.h>
 
 static int fail(const struct fault *f)
 {
@@ -42,6 +43,78 @@ static int make(char **a)
 	}
 	snprintf(path, sizeof path, "%s.key", a[0]);
 	return salt_key_write(&maker_key, path, &f) ? 0 : fail(&f);
+}
+
+static double cpu(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* big CASE FINDINGS: one source of 250-byte lines, every second one a finding; prints what it cost and weighs */
+static int big(char **a)
+{
+	uint32_t n = (uint32_t)atoi(a[1]);
+	struct maker m = {.fault = FAULT_INIT};
+	struct case_fetch fetch = {maker_fetch, &m};
+	struct case_step_info info = maker_step("scan");
+	bool fresh, known;
+	struct buf t = {0};
+	VEC(struct evidence_ref) refs = {0};
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		struct evidence_ref e = {.offset = t.n, .line = i + 1};
+		buf_printf(&t, "2024-01-01T00:00:%02u.%06uZ host sshd[%u]: %s password for user%u from 198.51.100.%u port %u ssh2 and so on, to make a line as long as lines are in a log "
+			"that somebody really wrote, which is about 250 bytes or a little less than that", i % 60, i % 1000000, i, i & 1 ? "Accepted" : "Failed", i % 977, i % 250, i % 60000);
+		e.length = t.n - e.offset;
+		buf_byte(&t, '\n');
+		if (!(i & 1)) vec_push(&refs, e);
+	}
+	double t0 = cpu();
+	m.w = case_create(a[0], &maker_key, &info, &fetch, &m.fault);
+	if (!m.w || !maker_run(&m, "{}", &fresh)) return fail(&m.fault);
+	struct source_tree *tree = case_source_tree(m.w, STR("syslog"), 0, STR("big.log"));
+	source_tree_feed(tree, t.p, t.n);
+	if (!source_tree_finish(tree, &m.fault)) return fail(&m.fault);
+	double t1 = cpu();
+	struct source_info si = {.path = STR("big.log"), .format = STR("syslog"), .size = t.n};
+	sha256_of(t.p, t.n, si.sha256);
+	struct source_report report = {.records = t.n, .n_records = 2 * n};
+	struct case_source src = {.info = &si, .report = &report, .hashed = true, .same_as = -1, .tree = tree};
+	m.texts = &t, m.n_sources = 1;
+	bool ok = case_add_source(m.w, &src, &known, &m.fault);
+	for (size_t i = 0; ok && i < refs.n; i++) {
+		struct evidence_ref *e = &refs.v[i];
+		sha256_of(t.p + e->offset, e->length, e->sha256);
+		struct match_detail matched = {.value = STR("Failed password for user from somewhere"), .pattern = STR("Failed password")};
+		struct finding x = {.kind = FINDING_HIT, .level = LEVEL_HIGH, .time = etime_from_unix(1704067200 + (int64_t)i, 0, 0), .rule = &maker_rule_infos[0], .host = STR("host"),
+			.event_id = -1, .matched = &matched, .n_matched = 1, .fields_json = STR("{\"program\":\"sshd\",\"pid\":4711,\"message\":\"Failed password for user from 198.51.100.7 port 4711 ssh2\"}"),
+			.evidence = e, .n_evidence = 1};
+		ok = case_add_finding(m.w, &x, &m.fault);
+	}
+	double t2 = cpu();
+	if (!ok || !case_close(m.w, &m.fault)) return fail(&m.fault);
+	double t3 = cpu();
+	struct file_id id;
+	int fd = file_open(a[0], &id, &m.fault);
+	close(fd);
+	printf("%u findings: tree %.2f s, findings %.2f s (%.1f us each), close %.2f s; %.0f bytes a finding (%.0f of record)\n", n, t1 - t0, t2 - t1, (t2 - t1) * 1e6 / n, t3 - t2,
+		(double)id.size / n, (double)t.n / 2 / n);
+	t0 = cpu();
+	struct verify_result r;
+	struct verify_options o = {0};
+	ok = verify_case(a[0], &o, &r, &m.fault);
+	printf("verified in %.2f s: %s\n", cpu() - t0, ok ? verify_verdict_word(verify_verdict(&r)) : m.fault.text);
+	t0 = cpu();
+	struct case_file c;
+	if (!case_open(a[0], "/tmp", &c, &m.fault)) return fail(&m.fault);
+	sqlite3_stmt *s = case_db_prepare(c.db, "SELECT f.id, f.time, f.level, r.title, f.host FROM finding f JOIN rule r ON r.id = f.rule ORDER BY f.id LIMIT 50", &m.fault);
+	int rows = 0;
+	while (sqlite3_step(s) == SQLITE_ROW) rows++;
+	sqlite3_finalize(s);
+	case_done(&c);
+	printf("opened, first %d listed in %.4f s\n", rows, cpu() - t0);
+	return 0;
 }
 
 /* seal CASE NAME SEEDBYTE; cosign CASE NAME SEEDBYTE: the newest checkpoint */
@@ -182,7 +255,7 @@ static int schema(char **a)
 
 int main(int argc, char **argv)
 {
-	static const struct { const char *name; int (*run)(char **); int args; } commands[] = {{"make", make, 4}, {"seal", seal, 3}, {"cosign", cosign, 3},
+	static const struct { const char *name; int (*run)(char **); int args; } commands[] = {{"make", make, 4}, {"big", big, 2}, {"seal", seal, 3}, {"cosign", cosign, 3},
 		{"checkpoint", checkpoint, 1}, {"stamp", stamp, 3}, {"verify", check, 5}, {"disclose", bundle, 7}, {"schema", schema, 0}};
 	for (size_t i = 0; argc > 1 && i < COUNT(commands); i++)
 		if (!strcmp(argv[1], commands[i].name) && argc - 2 == commands[i].args) return commands[i].run(argv + 2);
