@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { LINE_SHOWN = 400, REASON_MAX = 600 };
+enum { LINE_SHOWN = 400, LINES_SHOWN = 100, REASON_MAX = 600 };
 
 struct doc doc_begin(struct rule_set *s, struct str file, struct str text, uint32_t line)
 {
@@ -77,8 +77,10 @@ void doc_warn(struct doc *d, const struct yaml_node *at, const char *format, ...
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
-	struct str kept = arena_str(&d->set->plan, str_of(text));
-	if (kept.p) vec_push(&d->set->warnings, (struct rules_warning){d->file, at ? at->line : d->line, at ? at->column : 1, kept});
+	uint32_t line = at ? at->line : d->line;
+	struct str kept = arena_str(&d->set->plan, str_of(text)), shown = {"", 0};
+	if (d->warned++ < LINES_SHOWN) shown = arena_str(&d->set->plan, doc_line(d, line)); /* looking for a line costs the document's length */
+	if (kept.p && shown.p) vec_push(&d->set->warnings, (struct rules_warning){d->file, line, at ? at->column : 1, kept, shown});
 }
 
 void *doc_limit(struct doc *d)

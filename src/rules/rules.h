@@ -14,7 +14,7 @@ struct rules_refused {
 	struct str category;    /* for counting: "placeholder", "syntax", "modifier", "condition", "logsource", "correlation", "limit", ... */
 	struct str source_line; /* the line of the file it points into, for the caret; may be empty */
 };
-struct rules_warning { struct str file; uint32_t line, column; struct str text; };
+struct rules_warning { struct str file; uint32_t line, column; struct str text, source_line; };
 
 struct rule_set;
 struct rule_set *rule_set_new(void);

@@ -56,6 +56,7 @@ struct doc {
 	const uint32_t *sizes;           /*   the nodes in their trees, */
 	uint32_t n_searches;             /*   their number */
 	bool in_filter;
+	uint32_t warned;                 /* warnings so far */
 	VEC(struct rule_item) items;     /* freed by doc_end */
 };
 

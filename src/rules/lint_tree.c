@@ -1,0 +1,164 @@
+/* lint_tree.c: checks of the tree: contradictions, values nothing can have, regular expressions, searches left out. */
+#include "rules/lint_internal.h"
+#include "text/regex.h"
+
+enum { PAIRS_MAX = 64 }; /* children of one AND that are compared with each other */
+
+/* --- contradictions --------------------------------------------------------------------------------------------------- */
+
+/* The literal a text must be, begin or end with; false when the leaf demands no such thing. */
+static bool fixed(const struct leaf *l, bool at_end, struct str *ret, bool *ret_whole)
+{
+	if (l->kind != LEAF_STRING || !l->field.n) return false;
+	const struct piece *p = &l->pieces[at_end ? l->n_pieces - 1 : 0];
+	*ret = p->literal;
+	*ret_whole = l->n_pieces == 1;
+	return p->kind == PIECE_LITERAL;
+}
+
+static bool texts_clash(const struct leaf *a, const struct leaf *b)
+{
+	struct str x, y;
+	bool x_whole, y_whole;
+	if (a->cased != b->cased) return false;
+	for (int end = 0; end < 2; end++) {
+		if (!fixed(a, end, &x, &x_whole) || !fixed(b, end, &y, &y_whole)) continue;
+		size_t n = x.n < y.n ? x.n : y.n;
+		if (end ? !str_ends(x, str_sub(y, y.n - n, n)) : !str_starts(x, str_sub(y, 0, n))) return true;
+		if ((x_whole && x.n < y.n) || (y_whole && y.n < x.n)) return true;
+	}
+	return false;
+}
+
+static double bound(const struct leaf *l) { return l->is_integer ? (double)l->integer : l->real; }
+static bool is_lower(const struct leaf *l) { return l->kind == LEAF_COMPARE && (l->op == COMPARE_GT || l->op == COMPARE_GTE); }
+static bool is_upper(const struct leaf *l) { return l->kind == LEAF_COMPARE && (l->op == COMPARE_LT || l->op == COMPARE_LTE); }
+
+static bool numbers_clash(const struct leaf *a, const struct leaf *b)
+{
+	if (a->kind == LEAF_NUMBER && b->kind == LEAF_NUMBER) return bound(a) != bound(b);
+	if (is_lower(b) && is_upper(a)) return numbers_clash(b, a);
+	if (!is_lower(a) || !is_upper(b)) return false;
+	return bound(a) > bound(b) || (bound(a) == bound(b) && (a->op == COMPARE_GT || b->op == COMPARE_LT));
+}
+
+static bool nothing(const struct leaf *l) { return l->kind == LEAF_NULL || (l->kind == LEAF_EXISTS && !l->truth); }
+
+static bool clash(const struct leaf *a, const struct leaf *b)
+{
+	if (!a->field.n || !str_eq(a->field, b->field)) return false;
+	if (nothing(a) != nothing(b)) return !(a->kind == LEAF_EXISTS && b->kind == LEAF_EXISTS) || a->truth != b->truth;
+	return texts_clash(a, b) || numbers_clash(a, b);
+}
+
+/* The leaves that must all hold: of an AND, and of ANDs right inside of it. */
+static void demanded(const struct node *n, const struct leaf **ret, uint32_t *ret_n)
+{
+	for (uint32_t i = 0; i < n->n && *ret_n < PAIRS_MAX; i++) {
+		if (n->children[i]->kind == NODE_LEAF) ret[(*ret_n)++] = n->children[i]->leaf;
+		else if (n->children[i]->kind == NODE_AND) demanded(n->children[i], ret, ret_n);
+	}
+}
+
+static void check_and(struct linting *l, const struct rule *r, const struct node *n)
+{
+	const struct leaf *leaves[PAIRS_MAX];
+	uint32_t count = 0;
+	demanded(n, leaves, &count);
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = i + 1; k < count; k++) {
+			const struct leaf *a = leaves[i], *b = leaves[k];
+			if (!clash(a, b)) continue;
+			lint_say(l->out, r, b->line, b->column, LINT_WARNING, "never-matches", "no single value of '%.*s' is this and what line %u says", STR_FMT(str_sub(a->field, 0, 100)), a->line);
+			return;
+		}
+}
+
+/* --- leaves -------------------------------------------------------------------------------------------------------------- */
+
+/* A backslash before a star makes it a plain star; before a wildcard at the end of a path it has to be doubled. */
+static bool star_by_mistake(const struct leaf *l)
+{
+	struct str w = l->written;
+	if (l->kind != LEAF_STRING || w.n < 2 || !str_ends(w, STR("\\*"))) return false;
+	size_t slashes = 0;
+	while (slashes < w.n - 1 && w.p[w.n - 2 - slashes] == '\\') slashes++;
+	return slashes == 1 && l->pieces[l->n_pieces - 1].kind == PIECE_LITERAL;
+}
+
+static void check_regex(struct linting *l, const struct rule *r, const struct leaf *leaf)
+{
+	unsigned flags = (leaf->re_i ? REGEX_NOCASE : 0) | (leaf->re_m ? REGEX_MULTILINE : 0) | (leaf->re_s ? REGEX_DOTALL : 0);
+	struct regex *re = regex_compile(leaf->regex, flags, NULL);
+	if (!re) return;
+	if (regex_engine(re) == REGEX_PCRE2)
+		lint_say(l->out, r, leaf->line, leaf->column, LINT_WARNING, "regex-backtracking",
+			"this regular expression needs backtracking: on long values it may reach the work limit and stay undecided");
+	else if (!regex_literal(re).n)
+		lint_say(l->out, r, leaf->line, leaf->column, LINT_NOTE, "regex-slow", "this regular expression holds no fixed text: only other conditions of the rule narrow down where it is tried");
+	regex_free(re);
+}
+
+static bool could_be_number(const struct leaf *l)
+{
+	for (uint32_t i = 0; i < l->n_pieces; i++)
+		for (size_t k = 0; k < l->pieces[i].literal.n; k++)
+			if (l->pieces[i].literal.p[k] < '0' || l->pieces[i].literal.p[k] > '9') return false;
+	return true;
+}
+
+static void check_leaf(struct linting *l, const struct rule *r, const struct leaf *leaf)
+{
+	if (leaf->kind == LEAF_NEVER) lint_say(l->out, r, leaf->line, leaf->column, LINT_WARNING, "never-matches", "this never matches");
+	if (leaf->kind == LEAF_REGEX) check_regex(l, r, leaf);
+	if (star_by_mistake(leaf)) lint_say(l->out, r, leaf->line, leaf->column, LINT_NOTE, "literal-star", "the star behind a backslash is a plain star; a wildcard behind a backslash is written \\\\*");
+	if (leaf->kind == LEAF_STRING && str_eq(leaf->field, STR("EventID")) && !could_be_number(leaf))
+		lint_say(l->out, r, leaf->line, leaf->column, LINT_WARNING, "never-matches", "an event id is a number");
+}
+
+static void check_node(struct linting *l, const struct rule *r, const struct node *n, bool in_and)
+{
+	if (n->kind == NODE_AND && !in_and) check_and(l, r, n);
+	if (n->kind == NODE_LEAF) check_leaf(l, r, n->leaf);
+	for (uint32_t i = 0; i < n->n; i++) check_node(l, r, n->children[i], n->kind == NODE_AND);
+}
+
+/* --- the condition -------------------------------------------------------------------------------------------------------- */
+
+/* Does the tree of a search occur in the condition? Searches are referred to, never copied, and conditions are flat. */
+static bool occurs(const struct rule *r, const struct node *in, const struct node *wanted)
+{
+	if (in == wanted) return true;
+	for (uint32_t i = 0; i < r->n_searches; i++)
+		if (in == r->searches[i].tree) return false; /* another one: nothing of ours is in it */
+	for (uint32_t i = 0; i < in->n; i++)
+		if (occurs(r, in->children[i], wanted)) return true;
+	return false;
+}
+
+/* Whether the rule matches an event about which no leaf is true. */
+static bool holds_on_nothing(const struct node *n)
+{
+	switch (n->kind) {
+	case NODE_LEAF: return n->leaf->kind == LEAF_NULL || (n->leaf->kind == LEAF_EXISTS && !n->leaf->truth);
+	case NODE_NOT: return !holds_on_nothing(n->children[0]);
+	case NODE_AND: case NODE_OR:
+		for (uint32_t i = 0; i < n->n; i++)
+			if (holds_on_nothing(n->children[i]) == (n->kind == NODE_OR)) return n->kind == NODE_OR;
+		return n->kind == NODE_AND;
+	}
+	return false;
+}
+
+void lint_tree(struct linting *l, const struct rule *r)
+{
+	enum { SEARCHES = 256 }; /* beyond, the check for unused ones is left out */
+	for (uint32_t i = 0; i < r->n_searches; i++) {
+		const struct search *s = &r->searches[i];
+		check_node(l, r, s->tree, false);
+		if (r->n_searches <= SEARCHES && !occurs(r, r->condition, s->tree))
+			lint_say(l->out, r, s->line, s->column, LINT_WARNING, "search-unused", "the condition does not use '%.*s'", STR_FMT(str_sub(s->name, 0, 100)));
+	}
+	if (holds_on_nothing(r->condition))
+		lint_say(l->out, r, r->line, 1, LINT_NOTE, "negative", "this matches every event of its log source that is not excluded; begin with what must be there");
+}
