@@ -62,4 +62,4 @@ bool app_terminal(FILE *stream);
 unsigned app_width(FILE *stream); /* columns; 80 when unknown */
 double app_seconds(void);         /* monotonic clock */
 
-extern const struct command command_scan, command_events;
+extern const struct command command_scan, command_events, command_identify, command_coverage, command_cat;

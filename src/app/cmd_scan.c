@@ -1,14 +1,15 @@
 /* cmd_scan.c: `exhibit scan`: the main command. Arguments, rules, threads, progress, outputs, summary, exit status. */
 #include "app/app.h"
+#include "app/crew.h"
 #include "app/formats.h"
 #include "app/output.h"
 #include "app/rules_load.h"
+#include "app/view.h"
 #include "match/match.h"
 #include "report/report.h"
 #include "scan/scan.h"
 #include <errno.h>
 #include <langinfo.h>
-#include <pthread.h>
 #include <unistd.h>
 
 enum {
@@ -161,97 +162,6 @@ static int parse(struct settings *s, int argc, char **argv)
 	return -1;
 }
 
-/* --- phase one: threads ------------------------------------------------------------------------------------ */
-
-struct crew {
-	struct scan *scan;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	unsigned running, idle;
-};
-
-static void *work(void *argument)
-{
-	struct crew *c = argument;
-	struct scan_worker *w = scan_worker_new(c->scan);
-	for (;;) {
-		if (scan_worker_step(w)) continue;
-		/* Nothing to do now; as long as somebody works, a large source may become shareable. */
-		pthread_mutex_lock(&c->lock);
-		if (++c->idle == c->running) {
-			pthread_cond_broadcast(&c->changed);
-			pthread_mutex_unlock(&c->lock);
-			break;
-		}
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 5000000;
-		if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
-		pthread_cond_timedwait(&c->changed, &c->lock, &until);
-		bool done = c->idle == c->running;
-		if (!done) c->idle--;
-		pthread_mutex_unlock(&c->lock);
-		if (done) break;
-	}
-	scan_worker_free(w);
-	return NULL;
-}
-
-static void show_progress(const struct scan *scan, double started)
-{
-	struct scan_progress p;
-	struct buf line = {0};
-	scan_progress(scan, &p);
-	report_progress(&(struct progress_line){p.bytes, p.bytes_total, p.events, p.hits, app_seconds() - started}, app_width(stderr) - 1, &line);
-	fprintf(stderr, "\r\033[K%.*s", (int)line.n, line.p);
-	fflush(stderr);
-	buf_done(&line);
-}
-
-struct watch { struct crew *crew; double started; bool stop; pthread_mutex_t lock; pthread_cond_t wake; };
-
-static void *watch_progress(void *argument)
-{
-	struct watch *w = argument;
-	pthread_mutex_lock(&w->lock);
-	while (!w->stop) {
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += 200000000;
-		if (until.tv_nsec >= 1000000000) until.tv_nsec -= 1000000000, until.tv_sec++;
-		pthread_cond_timedwait(&w->wake, &w->lock, &until);
-		if (!w->stop) show_progress(w->crew->scan, w->started);
-	}
-	pthread_mutex_unlock(&w->lock);
-	fputs("\r\033[K", stderr);
-	return NULL;
-}
-
-/* Runs all workers to the end; this thread is one of them, so that -j 1 has no other. */
-static void run_crew(struct scan *scan, unsigned jobs, bool progress, double started)
-{
-	struct crew crew = {.scan = scan, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .running = jobs};
-	struct watch watch = {.crew = &crew, .started = started, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
-	pthread_t watcher, *threads = xcalloc(jobs, sizeof *threads);
-	unsigned made = 1;
-	if (progress) progress = pthread_create(&watcher, NULL, watch_progress, &watch) == 0;
-	for (; made < jobs; made++)
-		if (pthread_create(&threads[made], NULL, work, &crew)) break;
-	pthread_mutex_lock(&crew.lock);
-	crew.running = made;
-	pthread_mutex_unlock(&crew.lock);
-	work(&crew);
-	for (unsigned i = 1; i < made; i++) pthread_join(threads[i], NULL);
-	if (progress) {
-		pthread_mutex_lock(&watch.lock);
-		watch.stop = true;
-		pthread_cond_signal(&watch.wake);
-		pthread_mutex_unlock(&watch.lock);
-		pthread_join(watcher, NULL);
-	}
-	free(threads);
-}
-
 /* --- phase two: outputs ------------------------------------------------------------------------------------ */
 
 struct tally_sink {
@@ -267,52 +177,6 @@ static bool tally_put(struct finding_sink *self, const struct finding *f, const 
 	tally_add(t->tally, f);
 	if ((int)f->level > t->worst) t->worst = (int)f->level;
 	return true;
-}
-
-struct run_view {
-	struct report_source *sources;
-	struct report_unread *unread;
-	struct report_refused *refused;
-	struct report_coverage *coverage;
-	struct report_run run;
-};
-
-static void view_results(struct run_view *v, const struct scan_results *r, const struct rule_set *rules)
-{
-	v->sources = xcalloc(r->n_sources, sizeof *v->sources);
-	v->unread = xcalloc(r->n_unread, sizeof *v->unread);
-	v->refused = xcalloc(rule_set_refused_count(rules), sizeof *v->refused);
-	for (uint32_t i = 0; i < r->n_sources; i++) {
-		const struct scan_source *s = &r->sources[i];
-		v->sources[i] = (struct report_source){&s->info, &s->report, s->hashed, s->reason, s->same_as};
-	}
-	for (uint32_t i = 0; i < r->n_unread; i++) v->unread[i] = (struct report_unread){r->unread[i].path, r->unread[i].reason};
-	v->run = (struct report_run){.sources = {v->sources, r->n_sources}, .unread = v->unread, .n_unread = r->n_unread, .refused = v->refused,
-		.rules_loaded = rule_set_count(rules), .n_refused = rule_set_refused_count(rules), .events = r->events, .outside = r->outside};
-	_Static_assert(sizeof(struct report_day) == sizeof(struct coverage_day), "the same two numbers");
-	v->coverage = xcalloc(r->hosts->rows.n, sizeof *v->coverage);
-	v->run.coverage = v->coverage;
-	v->run.n_coverage = (uint32_t)r->hosts->rows.n;
-	for (size_t i = 0; i < r->hosts->rows.n; i++) {
-		const struct coverage_row *x = &r->hosts->rows.v[i];
-		v->coverage[i] = (struct report_coverage){x->host, x->log, x->first, x->last, x->events, (const struct report_day *)x->days.v, (uint32_t)x->days.n};
-	}
-	for (uint32_t i = 0; i < v->run.n_refused; i++) {
-		const struct rules_refused *x = rule_set_refused(rules, i);
-		v->refused[i] = (struct report_refused){x->file, x->reason, x->category, x->line, x->column};
-	}
-	for (uint32_t i = 0; i < v->run.rules_loaded; i++) {
-		v->run.rules_no_log_source += !rule_set_at(rules, i)->correlation && r->coverage && !r->coverage[i].events;
-		v->run.undecided += r->coverage ? r->coverage[i].undecided : 0;
-	}
-}
-
-static void view_done(struct run_view *v)
-{
-	free(v->sources);
-	free(v->unread);
-	free(v->refused);
-	free(v->coverage);
 }
 
 static bool incomplete(const struct scan_results *r)
@@ -350,7 +214,7 @@ static int finish(const struct settings *s, struct scan *scan, const struct rule
 	int status = EXIT_DONE;
 	bool ok = scan_settle(scan, &f);
 	const struct scan_results *r = scan_results(scan);
-	view_results(&view, r, rules);
+	run_view_init(&view, r, rules);
 	vec_push(&sinks, &tally.sink);
 	for (size_t i = 0; ok && i < s->outputs.n; i++) {
 		struct finding_sink *sink = output_new(s->outputs.v[i], &view.run.sources, &f);
@@ -370,7 +234,7 @@ static int finish(const struct settings *s, struct scan *scan, const struct rule
 	if (ok && incomplete(r)) status = EXIT_INCOMPLETE;
 	if (ok && status == EXIT_DONE && s->fail_on >= 0 && tally.worst >= s->fail_on) status = EXIT_FOUND;
 	tally_free(tally.tally);
-	view_done(&view);
+	run_view_done(&view);
 	vec_free(&sinks);
 	return status;
 }
@@ -406,7 +270,7 @@ static int scan_all(struct settings *s)
 		config.formats = formats_all(&config.n_formats);
 		struct scan *scan = scan_new(&config, &f);
 		for (size_t i = 0; scan && i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);
-		if (scan) run_crew(scan, s->jobs, !s->quiet && app_terminal(stderr), started);
+		if (scan) crew_run(scan, s->jobs, !s->quiet && app_terminal(stderr), started);
 		if (scan) status = finish(s, scan, rules, started);
 		else app_fault(&f);
 		scan_free(scan);

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-	&command_scan, &command_events,
+	&command_scan, &command_events, &command_identify, &command_coverage,
+	&command_cat,
 	NULL,
 };
 

@@ -65,7 +65,9 @@ void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool 
 	for (uint32_t i = 0; i < n; i++) {
 		cut(out, rows[i].host, 22);
 		buf_byte(out, ' ');
-		cut(out, rows[i].log, 30);
+		struct str log = rows[i].log;
+		if (str_starts(log, STR("Microsoft-Windows-"))) log = str_sub(log, 18, log.n);
+		cut(out, log, 30);
 		buf_byte(out, ' ');
 		date(out, rows[i].first);
 		buf_byte(out, ' ');

@@ -1,0 +1,137 @@
+/* cmd_identify.c: `exhibit identify`: what each file is, and why one thinks so; members of archives too. */
+#include "app/app.h"
+#include "app/formats.h"
+#include "app/crew.h"
+#include "app/view.h"
+#include "text/escape.h"
+#include "text/json_write.h"
+#include <unistd.h>
+
+enum { OPT_JSON };
+static const struct option_row rows[] = {
+	[OPT_JSON] = {0, "json", NULL, "one JSON object a line"},
+	{0},
+};
+
+static void put_time(struct buf *b, struct etime t)
+{
+	char text[ETIME_MAX];
+	size_t n = etime_print(t, 0, text);
+	if (n) buf_put(b, text, n);
+	else buf_byte(b, '-');
+}
+
+static const char *what_of(struct str format)
+{
+	size_t n;
+	const struct reader_ops *const *all = formats_all(&n);
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(format, str_of(all[i]->format))) return all[i]->what;
+	return "";
+}
+
+static void print_source(const struct report_source *s, bool json, struct buf *b)
+{
+	const struct source_report *a = s->account;
+	if (!json) {
+		term_str(b, s->info->path);
+		buf_printf(b, "\n    %s; %llu records, ", what_of(s->info->format), (unsigned long long)a->n_records);
+		put_time(b, a->first);
+		buf_lit(b, " to ");
+		put_time(b, a->last);
+		if (a->damaged) buf_printf(b, "; %llu bytes damaged", (unsigned long long)a->damaged);
+		buf_byte(b, '\n');
+		return;
+	}
+	struct json_out o = JSON_OUT(b);
+	char text[ETIME_MAX];
+	json_begin_object(&o);
+	json_key_str(&o, STR("path"), s->info->path);
+	json_key_str(&o, STR("format"), s->info->format);
+	json_key_str(&o, STR("what"), str_of(what_of(s->info->format)));
+	json_key_u64(&o, STR("size"), s->info->size);
+	json_key_u64(&o, STR("records"), a->n_records);
+	json_key_str(&o, STR("first"), ((struct str){text, etime_print(a->first, a->first.digits > 6 ? 6 : a->first.digits, text)}));
+	json_key_str(&o, STR("last"), ((struct str){text, etime_print(a->last, a->last.digits > 6 ? 6 : a->last.digits, text)}));
+	json_key_u64(&o, STR("damage"), a->damaged);
+	json_key_str(&o, STR("parameters"), a->parameters);
+	json_end(&o);
+	buf_byte(b, '\n');
+}
+
+static void print_unread(const struct report_unread *u, bool json, struct buf *b)
+{
+	if (!json) {
+		term_str(b, u->path);
+		buf_lit(b, "\n    ");
+		term_str(b, u->reason);
+		buf_byte(b, '\n');
+		return;
+	}
+	struct json_out o = JSON_OUT(b);
+	json_begin_object(&o);
+	json_key_str(&o, STR("path"), u->path);
+	json_key(&o, STR("format"));
+	json_put_null(&o);
+	json_key_str(&o, STR("what"), u->reason);
+	json_end(&o);
+	buf_byte(b, '\n');
+}
+
+static int identify(char **paths, size_t n, bool json)
+{
+	struct fault f = FAULT_INIT;
+	struct taxonomy *taxonomy = taxonomy_new(&f);
+	const char *temp = getenv("TMPDIR");
+	struct scan_config config = {.taxonomy = taxonomy, .temp_dir = temp && *temp ? temp : "/tmp"};
+	config.formats = formats_all(&config.n_formats);
+	struct scan *scan = taxonomy ? scan_new(&config, &f) : NULL;
+	if (!scan) {
+		app_fault(&f);
+		taxonomy_free(taxonomy);
+		return EXIT_FAILED;
+	}
+	struct run_view view;
+	struct buf out = {0};
+	for (size_t i = 0; i < n; i++) scan_add_path(scan, paths[i]);
+	crew_run(scan, 1, app_terminal(stderr), app_seconds());
+	(void)scan_settle(scan, &f);
+	run_view_init(&view, scan_results(scan), NULL);
+	for (uint32_t i = 0; i < view.run.sources.n; i++) print_source(&view.run.sources.v[i], json, &out);
+	for (uint32_t i = 0; i < view.run.n_unread; i++) print_unread(&view.run.unread[i], json, &out);
+	fwrite(out.p, 1, out.n, stdout);
+	buf_done(&out);
+	run_view_done(&view);
+	scan_free(scan);
+	taxonomy_free(taxonomy);
+	return fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct options o;
+	const char *argument;
+	bool json = false;
+	VEC(char *) paths = {0};
+	options_begin(&o, self, argc, argv);
+	int status = -1;
+	for (int which; status < 0 && (which = options_next(&o, &argument)) != OPTION_END;) {
+		if (which == OPTION_HELP) status = EXIT_DONE;
+		else if (which == OPTION_BAD) status = EXIT_USAGE;
+		else if (which == OPT_JSON) json = true;
+		else vec_push(&paths, (char *)argument);
+	}
+	if (status < 0 && !paths.n) status = app_usage(self, "which files? Name files or folders");
+	if (status < 0) status = identify(paths.v, paths.n, json);
+	vec_free(&paths);
+	return status;
+}
+
+const struct command command_identify = {
+	.name = "identify", .synopsis = "[--json] PATH...", .summary = "say what each file is, by its content, and which period it covers",
+	.group = "Look", .options = rows, .run = run,
+	.help = "Archives are looked into. Files that are no logs are named with the reason.\n\n"
+		"examples:\n"
+		"  exhibit identify /mnt/evidence\n"
+		"  exhibit identify --json evidence.zip | jq -r 'select(.format == null) | .path'",
+};

@@ -1,0 +1,82 @@
+/* Fuzz target: bytes as an event log: every event read, every cell decoded, JSON both ways. Whatever the bytes, the account sums to
+ * the size, records do not overlap, and the fast JSON equals what the walker writes (compared through the reader's own hook).
+ * Checksums and record sizes are repaired in one of two ways first, by the first byte, so that damage gets past them. */
+#include "evtx/evtx.h"
+#include "base/base.h"
+#include <stdlib.h>
+
+static const struct taxonomy *taxonomy;
+
+static void repair(uint8_t *p, size_t n)
+{
+	for (size_t c = 4096; c + 512 <= n; c += 65536) {
+		size_t left = n - c < 65536 ? n - c : 65536, at = 512;
+		memcpy(p + c, "ElfChnk", 8);
+		/* Sizes that run out of the chunk are cut, their copies written. */
+		while (at + 32 <= left && le32_at(p + c + at) == 0x2a2a) {
+			uint32_t size = le32_at(p + c + at + 4) & ~7u;
+			if (size < 32) size = 32;
+			if (size > left - at) size = (uint32_t)(left - at) & ~7u;
+			memcpy(p + c + at + 4, &size, 4);
+			memcpy(p + c + at + size - 4, &size, 4);
+			at += size;
+		}
+	}
+}
+
+static void read_all(const uint8_t *bytes, size_t size, bool carve)
+{
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct arena strings;
+	struct reader_options options = {.carve = carve};
+	struct source_report report = {.arena = &strings};
+	struct buf json = {0};
+	uint64_t last_end = 0;
+	arena_init(&strings, 64 << 20);
+	input_of_memory(&in, bytes, size, STR("x.evtx"));
+	struct reader *r = evtx_reader_ops.open(&in, &options, &f);
+	verify(r);
+	struct shape_table *shapes = shape_table_new(taxonomy, 4 << 20);
+	for (int pass = 0; pass < 2; pass++) {
+		struct reader_cursor *c = evtx_reader_ops.cursor_new(r, shapes);
+		for (struct event *ev; (ev = evtx_reader_ops.next(c));) {
+			struct range contexts[8];
+			verify(ev->records[0].offset + ev->records[0].length <= size);
+			if (!(ev->flags & (EVENT_RECOVERED | EVENT_CARVED))) {
+				verify(ev->records[0].offset >= last_end || pass);
+				last_end = ev->records[0].offset + ev->records[0].length;
+			}
+			verify(!memcmp(ev->records[0].bytes, bytes + ev->records[0].offset, ev->records[0].length));
+			for (uint32_t i = 0; i < ev->shape->n_columns; i++) verify(event_cell(ev, i)->kind != VALUE_UNREAD);
+			uint32_t n = ev->ops->contexts(ev, contexts, 8);
+			for (uint32_t i = 0; i < n; i++) verify(contexts[i].offset + contexts[i].length <= size);
+			json.n = 0;
+			ev->ops->json(ev, &json);
+			event_fields_json(ev, &json);
+		}
+		evtx_reader_ops.cursor_free(c);
+	}
+	evtx_reader_ops.finish(r, &report);
+	report_sort(&report);
+	verify(report.header + report.records + report.recovered + report.slack + report.damaged == size);
+	report_done(&report);
+	evtx_reader_ops.free(r);
+	shape_table_free(shapes);
+	input_close(&in);
+	buf_done(&json);
+	arena_done(&strings);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (!taxonomy) taxonomy = taxonomy_new(NULL);
+	read_all(data, size, false);
+	uint8_t *copy = malloc(size ? size : 1);
+	if (size) memcpy(copy, data, size);
+	repair(copy, size);
+	read_all(copy, size, true);
+	free(copy);
+	return 0;
+}
