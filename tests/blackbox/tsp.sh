@@ -2,7 +2,7 @@
 # Timestamps against `openssl ts`: our requests are answered by its authority, its responses hold here, ours there, and each
 # kind of wrong response is refused. Usage: tsp.sh EVIDENCE_TOOL. TAP on stdout.
 set -u
-tool=$1
+tool=$(readlink -f "$1")
 echo 1..9
 command -v openssl >/dev/null || { for i in 1 2 3 4 5 6 7 8 9; do echo "ok $i - timestamps # SKIP openssl is not installed"; done; exit 0; }
 dir=$(mktemp -d) && cd "$dir" || exit 1
