@@ -2,7 +2,7 @@
 # Trees, proofs and notes against Go's x/mod/sumdb, from Debian's golang-golang-x-mod-dev or from the copy inside the Go
 # distribution. No network. Usage: go.sh EVIDENCE_TOOL SOURCE_DIR. TAP on stdout.
 set -u
-tool=$1 here=$2/tests/blackbox/go
+tool=$(readlink -f "$1") here=$2/tests/blackbox/go
 echo 1..3
 skip() { for i in 1 2 3; do echo "ok $i - Go's sumdb # SKIP $1"; done; exit 0; }
 command -v go >/dev/null || skip "go is not installed"
