@@ -13,6 +13,7 @@
 const struct command *const commands[] = {
 	&command_scan, &command_events, &command_identify, &command_coverage,
 	&command_cat,
+	&command_show, &command_verify, &command_seal, &command_cosign, &command_statement, &command_disclose, &command_custody, &command_keygen,
 	NULL,
 };
 
@@ -93,8 +94,25 @@ static int unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
+static struct buf typed;
+static void remember(int argc, char **argv)
+{
+	buf_lit(&typed, "exhibit");
+	for (int i = 1; i < argc; i++) {
+		bool plain = argv[i][0] != 0;
+		for (const char *p = argv[i]; *p; p++) plain &= (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_./=:,+@%", *p);
+		buf_byte(&typed, ' ');
+		if (!plain) buf_byte(&typed, '\'');
+		for (const char *p = argv[i]; *p; p++) *p == '\'' ? buf_lit(&typed, "'\\''") : buf_byte(&typed, *p);
+		if (!plain) buf_byte(&typed, '\'');
+	}
+	buf_byte(&typed, 0);
+}
+const char *app_command_line(void) { return typed.p; }
+
 int main(int argc, char **argv)
 {
+	remember(argc, argv);
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {

@@ -130,5 +130,7 @@ struct case_file {
  * content (room verify does). FAULT_STATE: incomplete, or being written. */
 bool case_open(const char *path, const char *temp_dir, struct case_file *ret, struct fault *f);
 void case_done(struct case_file *c);
+/* The chain of custody as CASE/UCO JSON-LD, appended. False and *f. */
+bool case_custody_jsonld(struct case_file *c, struct buf *out, struct fault *f);
 /* X.case -> X.case.key */
 void case_key_path(const char *path, struct buf *ret);

@@ -255,6 +255,7 @@ static int schema(char **a)
 
 int main(int argc, char **argv)
 {
+	(void)check_last;
 	static const struct { const char *name; int (*run)(char **); int args; } commands[] = {{"make", make, 4}, {"big", big, 2}, {"seal", seal, 3}, {"cosign", cosign, 3},
 		{"checkpoint", checkpoint, 1}, {"stamp", stamp, 3}, {"verify", check, 5}, {"disclose", bundle, 7}, {"schema", schema, 0}};
 	for (size_t i = 0; argc > 1 && i < COUNT(commands); i++)
