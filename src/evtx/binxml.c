@@ -347,7 +347,7 @@ static void set_leaves(struct fragment *f, struct arena *a, const struct xnode *
 	vec_free(&list);
 }
 
-static void understand(struct fragment *f, struct arena *a)
+void fragment_understand(struct fragment *f, struct arena *a)
 {
 	if (!str_eq(f->root->text, STR("Event"))) {
 		set_leaves(f, a, f->root, true);
@@ -392,22 +392,28 @@ static struct fragment *read_fragment(struct parse *p, unsigned depth)
 		return NULL;
 	}
 	if (!element(p, token, depth, &f->root)) return NULL;
-	understand(f, p->arena);
+	fragment_understand(f, p->arena);
 	return f;
 }
 
-/* The template whose definition stands at `def`. */
-static struct fragment *template_at(struct evtx_chunk *c, uint32_t def, uint32_t id)
+static struct fragment *lost(struct evtx_chunk *c, const char *static_why)
 {
-	if (def > c->n || c->n - def < 24) return fail(c, "template outside the chunk"), NULL;
+	c->lost = true;
+	fail(c, static_why);
+	return NULL;
+}
+
+struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id)
+{
+	if (def > c->n || c->n - def < 24) return lost(c, "template outside the chunk");
 	const uint8_t *guid = c->p + def + 4;
 	uint32_t size = le32_at(c->p + def + 20), place = def >> 3 & (COUNT(c->seen) - 1);
 	if (c->seen[place].def == def && c->seen[place].id == id && c->seen[place].generation == c->generation) {
 		if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
 		return c->seen[place].fragment;
 	}
-	if (le32_at(guid) != id) return fail(c, "template lost: another one stands in its place"), NULL;
-	if (size > c->n - def - 24) return fail(c, "template runs out of the chunk"), NULL;
+	if (le32_at(guid) != id) return lost(c, "template lost: something else stands in its place");
+	if (size > c->n - def - 24) return lost(c, "template runs out of the chunk");
 	if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
 	struct str key = {(const char *)guid, 16};
 	uint32_t *at = map_get(&c->store->by_guid, key);
@@ -422,8 +428,9 @@ static struct fragment *template_at(struct evtx_chunk *c, uint32_t def, uint32_t
 	if (c->store->fragments.n >= EVTX_TEMPLATES_MAX) return fail(c, "too many templates"), NULL;
 	struct parse p = {c, &c->store->arena, def + 24, def + 24 + size, true};
 	struct fragment *f = read_fragment(&p, 0);
-	if (!f) return NULL;
+	if (!f) return lost(c, "template cannot be read");
 	f->is_template = true;
+	vec_push(&c->fresh, (struct fresh_template){id, def});
 	memcpy(f->guid, guid, 16);
 	map_put(&c->store->by_guid, key, (uint32_t)c->store->fragments.n, NULL);
 	vec_push(&c->store->fragments, f);
@@ -472,8 +479,15 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 		if (size > p.end - p.at - 24) return fail(c, "template runs out of the record");
 		p.at += 24 + size;
 	}
-	ret->fragment = template_at(c, def, id);
-	return ret->fragment && read_slots(&p, ret);
+	ret->fragment = binxml_template(c, def, id);
+	if (ret->fragment || !c->lost || !c->find_template) return ret->fragment && read_slots(&p, ret);
+	/* Lost here: from elsewhere, or by the usual layout. */
+	c->lost = false;
+	c->why = NULL;
+	ret->fragment = c->find_template(c->find_arg, id);
+	if (!read_slots(&p, ret)) return false;
+	if (!ret->fragment) ret->fragment = lost_fragment(c, ret->n_slots, depth == 0);
+	return ret->fragment || fail(c, "out of the memory set aside for one block");
 }
 
 static void join_parts(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct buf *out)

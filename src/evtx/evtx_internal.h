@@ -84,6 +84,9 @@ struct instance {
 	uint32_t n_slots;
 };
 
+/* A template read for the first time: its id, and the chunk offset of its definition. */
+struct fresh_template { uint32_t id, def; };
+
 struct template_store;           /* GUID -> fragment, per cursor */
 
 /* A cursor's working state while it reads one chunk. */
@@ -97,6 +100,13 @@ struct evtx_chunk {
 	uint32_t nodes;              /* made for the current record; bounded */
 	struct evtx_format_cache format;
 	const char *why;             /* reason of the last failure, static */
+	bool lost;                   /* the last failure: a template that is not where it should be */
+	uint64_t offset;             /* of the chunk in the file */
+	/* Where templates may still be found when they are lost here; NULL: nowhere, and the record fails. Then a stand-in by the usual
+	 * layout of System is taken when it finds none. */
+	struct fragment *(*find_template)(void *arg, uint32_t id);
+	void *find_arg;
+	VEC(struct fresh_template) fresh; /* templates read for the first time by this cursor, in this chunk */
 	struct range contexts[16];   /* template definitions the current record uses, chunk-relative */
 	uint32_t n_contexts;
 };
@@ -106,6 +116,14 @@ void template_store_free(struct template_store *s);
 
 /* binxml.c: the fragment or template instance at `at` (chunk offset) up to `end`. False: c->why says why. */
 bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned depth, struct instance *ret);
+
+/* The template whose definition stands at chunk offset `def`; NULL: it is lost or cannot be read. */
+struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id);
+/* lost.c: a fragment to read values by when the template is lost: the layout that Windows uses for System (`root`), or a list of
+ * unnamed Data. In the batch. NULL when it is full. */
+struct fragment *lost_fragment(struct evtx_chunk *c, uint32_t n_slots, bool root);
+/* binxml.c: finds System, content and leaves of a fragment. */
+void fragment_understand(struct fragment *f, struct arena *a);
 
 /* value.c: a slot as a value with text; what a pattern is compared with. */
 void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache *cache, struct value *ret);

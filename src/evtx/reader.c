@@ -8,6 +8,10 @@
 #include "evtx/evtx_internal.h"
 #include <pthread.h>
 
+/* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
+struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
+struct known_template { uint64_t chunk; uint32_t def; };
+
 struct reader {
 	struct input *in;
 	const struct reader_options *options;
@@ -16,10 +20,18 @@ struct reader {
 	struct source_report report;     /* under the lock, but for strings */
 	struct arena notes;
 	bool failed;                     /* a read error: nothing more comes */
-	bool no_header;
+	uint8_t *carry;                  /* bytes read ahead, when a chunk begins in the middle of a block */
+	uint32_t carry_n;
+	uint32_t running;                /* cursors that have not met the end */
+	VEC(struct deferred) deferred;
+	struct map known;                /* template id -> index in known_at, the first in the file */
+	VEC(struct known_template) known_at;
+	uint64_t *live;                  /* keys of live records, for --carve; 0 = free */
+	uint32_t n_live;
+	uint64_t live_overflow;
 };
 
-struct place { uint32_t at, size; };
+struct place { uint32_t at, size; bool carved; };
 
 struct reader_cursor {
 	struct reader *r;
@@ -37,11 +49,21 @@ struct reader_cursor {
 	const struct leaf *leaves;
 	uint32_t n_leaves;
 	struct record_ref record;
+	/* The last pass: records that were deferred. */
+	bool last_pass, ended;
+	VEC(struct deferred) deferred;
+	size_t next_deferred;
+	uint8_t *other_block;            /* a chunk from which a template is taken */
+	struct evtx_chunk other;
 	struct source_report local;      /* what this cursor met; joined with the reader's when it ends */
 	struct arena local_strings;
 };
 
-enum { PLACES_MAX = (EVTX_CHUNK - EVTX_CHUNK_HEADER) / EVTX_RECORD_MIN, ARENA_BUDGET = 16 << 20 };
+enum {
+	PLACES_MAX = EVTX_CHUNK / EVTX_RECORD_MIN + 1, ARENA_BUDGET = 16 << 20,
+	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones left */
+	LIVE_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
+};
 
 static bool all_zero(const uint8_t *p, size_t n)
 {
@@ -69,52 +91,89 @@ static void note_checksums(struct source_report *r, const uint8_t *p, uint32_t n
 	else if (crc32_of(0, p + 512, free - 512) != le32_at(p + 52)) report_note(r, offset, "wrong checksum of the records");
 }
 
-/* Walks the records of one chunk; fills c->places and the report. */
+/* The first whole record at or after `at`, or `end`. Damage may have moved what follows, so every byte may begin one. */
+static uint32_t find_record(const uint8_t *p, uint32_t at, uint32_t end)
+{
+	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};
+	while (at + EVTX_RECORD_MIN <= end) {
+		const uint8_t *hit = memmem(p + at, end - at, magic, sizeof magic);
+		if (!hit) return end;
+		at = (uint32_t)(hit - p);
+		if (record_size(hit, end - at)) return at;
+		at++;
+	}
+	return end;
+}
+
+static void add_place(struct reader_cursor *c, uint32_t at, uint32_t size, bool carved)
+{
+	if (c->n_places < PLACES_MAX) c->places[c->n_places++] = (struct place){at, size, carved};
+}
+
+/* Free space: stale records in it are places too when they are wanted; what remains is slack. */
+static void walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end)
+{
+	while (c->r->options->carve && at < end) {
+		uint32_t next = find_record(c->chunk.p, at, end);
+		c->local.slack += next - at;
+		if (next == end) return;
+		uint32_t size = record_size(c->chunk.p + next, end - next);
+		add_place(c, next, size, true);
+		at = next + size;
+	}
+	c->local.slack += end - at;
+}
+
+static void no_records(struct reader_cursor *c, uint32_t from, uint32_t to, const char *why)
+{
+	if (from >= to) return;
+	if (all_zero(c->chunk.p + from, to - from)) c->local.slack += to - from;
+	else report_damage(&c->local, c->offset + from, to - from, why);
+}
+
+/* Walks the records of one chunk; fills c->places and the account. */
 static void walk_chunk(struct reader_cursor *c)
 {
 	struct source_report *r = &c->local;
 	const uint8_t *p = c->chunk.p;
-	uint32_t n = c->chunk.n, at = EVTX_CHUNK_HEADER;
-	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
+	uint32_t n = c->chunk.n, at = 0;
+	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), cut = has_header && n < EVTX_CHUNK;
 	c->n_places = c->next_place = 0;
 	c->recovered = !has_header;
 	if (all_zero(p, n)) {
 		r->slack += n;
 		return;
 	}
-	if (n < EVTX_CHUNK_HEADER) {
-		report_damage(r, c->offset, n, "chunk cut off in its header");
-		return;
-	}
 	if (has_header) {
 		r->header += EVTX_CHUNK_HEADER;
 		note_checksums(r, p, n, c->offset);
-	} else {
-		report_damage(r, c->offset, EVTX_CHUNK_HEADER, "no chunk header");
+		at = EVTX_CHUNK_HEADER;
 	}
-	uint32_t free = has_header ? le32_at(p + 48) : 0;
-	uint32_t gap = at;   /* where bytes that belong to no record began */
-	while (at + EVTX_RECORD_MIN <= n && c->n_places < PLACES_MAX) {
-		uint32_t size = record_size(p + at, n - at);
+	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n ? free : n;
+	uint32_t gap = at; /* where bytes that belong to no record began */
+	for (;;) {
+		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
 		if (!size) {
-			/* Behind the last record lies free space: nothing there is a live record of an intact chunk. */
-			if (has_header && gap == at && at >= free && free >= EVTX_CHUNK_HEADER) break;
-			at += 8;
+			/* Behind the end of the records lies free space, as the chunk's header says. */
+			uint32_t next = at < limit ? find_record(p, at + 1, limit) : limit;
+			if (next >= limit) break;
+			at = next;
 			continue;
 		}
 		if (at > gap) {
-			report_damage(r, c->offset + gap, at - gap, "no record");
+			no_records(c, gap, at, has_header ? "no record" : "no chunk header and no record");
 			c->recovered = true;
 		}
-		c->places[c->n_places++] = (struct place){at, size};
+		add_place(c, at, size, false);
 		at += size;
 		gap = at;
 	}
-	if (gap < n) {
-		bool cut = n < EVTX_CHUNK, slack = has_header && c->n_places && gap >= free;
-		if (!cut && (slack || all_zero(p + gap, n - gap))) r->slack += n - gap;
-		else report_damage(r, c->offset + gap, n - gap, cut ? "chunk cut off" : "no record");
+	if (gap < limit) {
+		no_records(c, gap, limit, cut ? "chunk cut off" : has_header ? "no record" : "no chunk header and no record");
+		gap = limit;
 	}
+	if (cut && gap < n) report_damage(r, c->offset + gap, n - gap, "chunk cut off");
+	else walk_slack(c, gap, n);
 }
 
 static void count_record(struct reader_cursor *c, const struct place *place, const char *why)
@@ -127,7 +186,7 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 		report_note(r, c->offset + place->at, "record %llu: %s", (unsigned long long)le64_at(p + 8), why);
 		r->limited++;
 	}
-	if (c->recovered || why) r->recovered += place->size, r->n_recovered++;
+	if (c->recovered || place->carved || c->last_pass || why) r->recovered += place->size, r->n_recovered++;
 	else r->records += place->size;
 	r->n_records++;
 	if (!written.present) return;
@@ -360,6 +419,7 @@ static bool make_event(struct reader_cursor *c, const struct place *place)
 	c->chunk.nodes = 0;
 	c->chunk.n_contexts = 0;
 	c->chunk.why = NULL;
+	c->chunk.lost = false;
 	if (!binxml_instance(&c->chunk, place->at + EVTX_RECORD_HEAD, place->at + place->size - 4, 0, &c->root)) return false;
 	if (!find_content(c)) return false;
 	const struct shape *shape = shape_of(c);
@@ -370,7 +430,8 @@ static bool make_event(struct reader_cursor *c, const struct place *place)
 	}
 	c->record = (struct record_ref){.offset = c->offset + place->at, .length = place->size, .bytes = p};
 	c->event = (struct event){.shape = shape, .cells = cells, .arena = &c->arena, .ops = &ops, .impl = c, .time = event_time(c, p),
-		.records = &c->record, .n_records = 1, .flags = c->recovered ? EVENT_RECOVERED : 0, .batch = c->batch};
+		.records = &c->record, .n_records = 1, .batch = c->batch,
+		.flags = place->carved ? EVENT_CARVED : c->recovered || c->last_pass ? EVENT_RECOVERED : 0};
 	const struct slot *id = sys_slot(c, SYS_RECORD_ID);
 	c->event.has_record_id = true;
 	if (id && id->type == EVTX_UINT64 && id->n == 8) {
@@ -393,6 +454,19 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return str_ends(path, STR(".evtx")) && memmem(head.p, head.n, "ElfChnk\0", 8) ? 80 : 0;
 }
 
+static void reader_free(struct reader *r)
+{
+	report_done(&r->report);
+	vec_free(&r->deferred);
+	vec_free(&r->known_at);
+	map_done(&r->known);
+	free(r->live);
+	free(r->carry);
+	arena_done(&r->notes);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
 static struct reader *reader_open(struct input *in, const struct reader_options *options, struct fault *f)
 {
 	struct reader *r = xcalloc(1, sizeof *r);
@@ -403,19 +477,17 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 	arena_init(&r->notes, 4 << 20);
 	r->report.arena = &r->notes;
 	int64_t n = input_pread(in, head, 8, 0, f);
-	r->no_header = n < 8 || memcmp(head, "ElfFile", 8);
-	/* A file that begins with a chunk has lost its header. */
-	if (n == 8 && !memcmp(head, "ElfChnk", 8)) return r;
-	n = input_next(in, head, sizeof head, f);
+	bool no_header = n < 8 || memcmp(head, "ElfFile", 8);
+	/* A file that does not begin with the file's header: chunks are looked for from the first byte on. */
+	if (n >= 0 && no_header) return r;
+	if (n >= 0) n = input_next(in, head, sizeof head, f);
 	if (n < 0) {
-		arena_done(&r->notes);
-		free(r);
+		reader_free(r);
 		return NULL;
 	}
-	if (r->no_header) report_damage(&r->report, 0, (uint64_t)n, "no file header");
-	else if (n < EVTX_FILE_HEADER) report_damage(&r->report, 0, (uint64_t)n, "file cut off in its header");
+	if (n < EVTX_FILE_HEADER) report_damage(&r->report, 0, (uint64_t)n, "file cut off in its header");
 	else r->report.header += (uint64_t)n;
-	if (!r->no_header && n == EVTX_FILE_HEADER) {
+	if (n == EVTX_FILE_HEADER) {
 		uint32_t flags = le32_at(head + 120);
 		if (!(flags & 4) && crc32_of(0, head, 120) != le32_at(head + 124)) report_note(&r->report, 0, "wrong checksum of the file header");
 		if (flags & 1) report_note(&r->report, 0, "the file was not closed properly (dirty)");
@@ -435,7 +507,32 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	c->block = xcalloc(1, EVTX_CHUNK + EVTX_PAD);
 	c->places = xmalloc(PLACES_MAX * sizeof *c->places);
 	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
+	pthread_mutex_lock(&r->lock);
+	r->running++;
+	pthread_mutex_unlock(&r->lock);
 	return c;
+}
+
+/* The next 64 KiB, under the lock: what was carried over first. A block that does not begin with a chunk ends where one begins in
+ * it; the rest is carried over, so that chunks which were moved are read as chunks. */
+static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset, struct fault *f)
+{
+	uint32_t have = r->carry_n;
+	if (have) memcpy(block, r->carry, have);
+	r->carry_n = 0;
+	*ret_offset = r->in->at - have;
+	int64_t got = input_next(r->in, block + have, EVTX_CHUNK - have, f);
+	if (got < 0) return -1;
+	uint32_t n = have + (uint32_t)got;
+	if (n < 16 || !memcmp(block, "ElfChnk", 8)) return n;
+	const uint8_t *chunk = memmem(block + 1, n - 1, "ElfChnk\0", 8);
+	if (!chunk) return n;
+	uint32_t end = (uint32_t)(chunk - block);
+	if (!r->carry) r->carry = xmalloc(EVTX_CHUNK);
+	r->carry_n = n - end;
+	memcpy(r->carry, chunk, r->carry_n);
+	memset(block + end, 0, n - end);
+	return end;
 }
 
 /* Takes the next block of the file. False at the end. */
@@ -444,8 +541,7 @@ static bool next_chunk(struct reader_cursor *c)
 	struct reader *r = c->r;
 	struct fault f = FAULT_INIT;
 	pthread_mutex_lock(&r->lock);
-	c->offset = r->in->at;
-	int64_t n = r->failed ? 0 : input_next(r->in, c->block, EVTX_CHUNK, &f);
+	int64_t n = r->failed ? 0 : take_block(r, c->block, &c->offset, &f);
 	if (n < 0) {
 		r->failed = true;
 		report_damage(&r->report, c->offset, r->in->size - c->offset, "read error");
@@ -453,24 +549,192 @@ static bool next_chunk(struct reader_cursor *c)
 	c->batch = r->next_batch++;
 	pthread_mutex_unlock(&r->lock);
 	c->chunk.n = n > 0 ? (uint32_t)n : 0;
+	c->chunk.offset = c->offset;
 	c->chunk.generation++;
 	if (n > 0) walk_chunk(c);
 	return n > 0;
 }
 
+/* --- recovery: what had to wait for the whole file --- */
+
+static uint64_t live_key(const uint8_t *record)
+{
+	uint64_t key = (le64_at(record + 8) * 0x9e3779b97f4a7c15u) ^ (le64_at(record + 16) * 0xc2b2ae3d27d4eb4fu);
+	return key ? key : 1;
+}
+
+/* The slot of a key, or the free one where it belongs. */
+static uint32_t live_slot(const struct reader *r, uint64_t key)
+{
+	uint32_t at = (uint32_t)(key >> 40) & (LIVE_SLOTS - 1);
+	while (r->live[at] && r->live[at] != key) at = (at + 1) & (LIVE_SLOTS - 1);
+	return at;
+}
+
+/* Notes a record as seen; false when it was before. Under the lock. */
+static bool live_add(struct reader *r, uint64_t key)
+{
+	if (!r->live) r->live = xcalloc(LIVE_SLOTS, sizeof *r->live);
+	uint32_t at = live_slot(r, key);
+	if (r->live[at]) return false;
+	if (r->n_live >= LIVE_SLOTS / 4 * 3) {
+		r->live_overflow++;
+		return true;
+	}
+	r->live[at] = key;
+	r->n_live++;
+	return true;
+}
+
+/* Templates that this cursor read for the first time are known to all: the first place in the file counts. */
+static void publish_templates(struct reader_cursor *c)
+{
+	struct reader *r = c->r;
+	pthread_mutex_lock(&r->lock);
+	for (size_t i = 0; i < c->chunk.fresh.n; i++) {
+		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
+		bool fresh;
+		uint32_t at = *map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh);
+		struct known_template k = {c->offset, c->chunk.fresh.v[i].def};
+		if (fresh) vec_push(&r->known_at, k);
+		else if (k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
+	}
+	pthread_mutex_unlock(&r->lock);
+	c->chunk.fresh.n = 0;
+}
+
+/* Puts a record aside for the last pass; false when there is no room or it is the last pass. */
+static bool defer(struct reader_cursor *c, const struct place *place)
+{
+	struct reader *r = c->r;
+	if (c->last_pass) return false;
+	pthread_mutex_lock(&r->lock);
+	bool room = r->deferred.n < DEFERRED_MAX;
+	if (room) vec_push(&r->deferred, (struct deferred){c->offset, place->at, place->size, place->carved});
+	pthread_mutex_unlock(&r->lock);
+	return room;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct deferred *x = a, *y = b;
+	if (x->chunk != y->chunk) return x->chunk < y->chunk ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_chunk *chunk)
+{
+	int64_t n = input_pread(r->in, block, EVTX_CHUNK, offset, NULL);
+	if (n <= 0) return false;
+	memset(block + n, 0, EVTX_CHUNK + EVTX_PAD - (size_t)n);
+	chunk->p = block;
+	chunk->n = (uint32_t)n;
+	chunk->offset = offset;
+	chunk->generation++;
+	return true;
+}
+
+/* struct evtx_chunk.find_template: from the first place in the file where the id was met. */
+static struct fragment *find_template(void *arg, uint32_t id)
+{
+	struct reader_cursor *c = arg;
+	uint32_t *at = map_get(&c->r->known, (struct str){(const char *)&id, sizeof id});
+	if (!at) return NULL;
+	struct known_template k = c->r->known_at.v[*at];
+	if (!c->other_block) c->other_block = xcalloc(1, EVTX_CHUNK + EVTX_PAD);
+	if (c->other.p && c->other.offset == k.chunk ? false : !load_block(c->r, k.chunk, c->other_block, &c->other)) return NULL;
+	c->other.store = c->store;
+	c->other.arena = &c->arena;
+	c->other.nodes = c->other.n_contexts = 0;
+	return binxml_template(&c->other, k.def, id);
+}
+
+/* When this is the last cursor that runs, it takes over what waits. */
+static bool begin_last_pass(struct reader_cursor *c)
+{
+	struct reader *r = c->r;
+	pthread_mutex_lock(&r->lock);
+	if (!c->ended) r->running--;
+	c->ended = true;
+	bool mine = r->running == 0 && r->deferred.n;
+	if (mine) {
+		memcpy(&c->deferred, &r->deferred, sizeof c->deferred);
+		memset(&r->deferred, 0, sizeof r->deferred);
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (!mine) return false;
+	qsort(c->deferred.v, c->deferred.n, sizeof *c->deferred.v, by_place);
+	c->last_pass = true;
+	c->chunk.find_template = find_template;
+	c->chunk.find_arg = c;
+	return true;
+}
+
+/* The next record that waited becomes the cursor's only place. False at the end. */
+static bool next_deferred(struct reader_cursor *c)
+{
+	while (c->next_deferred < c->deferred.n) {
+		const struct deferred *d = &c->deferred.v[c->next_deferred++];
+		bool same = c->chunk.offset == d->chunk && c->chunk.n && c->next_deferred > 1 && c->deferred.v[c->next_deferred - 2].chunk == d->chunk;
+		if (!same && !load_block(c->r, d->chunk, c->block, &c->chunk)) {
+			report_damage(&c->local, d->chunk + d->at, d->size, "read error");
+			continue;
+		}
+		if (d->at + d->size > c->chunk.n) {
+			report_damage(&c->local, d->chunk + d->at, d->size, "the file changed while it was read");
+			continue;
+		}
+		c->offset = d->chunk;
+		c->batch = 1ull << 62;
+		if (d->carved) {
+			pthread_mutex_lock(&c->r->lock);
+			bool fresh = live_add(c->r, live_key(c->chunk.p + d->at));
+			pthread_mutex_unlock(&c->r->lock);
+			if (!fresh) {
+				c->local.slack += d->size; /* a copy of a record that is live, or was carved already */
+				continue;
+			}
+		}
+		c->places[0] = (struct place){d->at, d->size, d->carved};
+		c->n_places = 1;
+		c->next_place = 0;
+		return true;
+	}
+	return false;
+}
+
 static struct event *cursor_next(struct reader_cursor *c)
 {
+	const bool carve = c->r->options->carve;
 	for (;;) {
 		while (c->next_place < c->n_places) {
 			const struct place *place = &c->places[c->next_place++];
 			if (c->arena.used > ARENA_BUDGET / 4) arena_reset(&c->arena);
+			if (place->carved && !c->last_pass) {
+				if (!defer(c, place)) c->local.slack += place->size;
+				continue;
+			}
+			if (carve && !place->carved && !c->last_pass) {
+				pthread_mutex_lock(&c->r->lock);
+				live_add(c->r, live_key(c->chunk.p + place->at));
+				pthread_mutex_unlock(&c->r->lock);
+			}
 			bool ok = make_event(c, place);
+			if (c->chunk.fresh.n) publish_templates(c);
+			if (!ok && c->chunk.lost && defer(c, place)) continue;
+			/* A stale record of which nothing can be read is free space. */
+			if (!ok && place->carved) {
+				c->local.slack += place->size;
+				continue;
+			}
 			count_record(c, place, ok ? NULL : c->chunk.why ? c->chunk.why : "cannot be read");
 			c->local.n_events += ok;
 			if (ok) return &c->event;
 		}
 		arena_reset(&c->arena);
-		if (!next_chunk(c)) return NULL;
+		if (c->last_pass ? next_deferred(c) : next_chunk(c)) continue;
+		if (c->last_pass || !begin_last_pass(c)) return NULL;
+		c->n_places = c->next_place = 0;
 	}
 }
 
@@ -478,9 +742,14 @@ static void cursor_free(struct reader_cursor *c)
 {
 	pthread_mutex_lock(&c->r->lock);
 	report_join(&c->r->report, &c->local);
+	if (!c->ended) c->r->running--; /* left before the end */
 	pthread_mutex_unlock(&c->r->lock);
 	report_done(&c->local);
 	arena_done(&c->local_strings);
+	vec_free(&c->deferred);
+	vec_free(&c->chunk.fresh);
+	vec_free(&c->other.fresh);
+	free(c->other_block);
 	template_store_free(c->store);
 	arena_done(&c->arena);
 	free(c->block);
@@ -491,6 +760,7 @@ static void cursor_free(struct reader_cursor *c)
 static void finish(struct reader *r, struct source_report *ret)
 {
 	struct arena *arena = ret->arena;
+	if (r->live_overflow) report_note(&r->report, 0, "%llu stale records could not be compared with the live ones: some may be copies", (unsigned long long)r->live_overflow);
 	/* Notes move to the caller's arena. */
 	for (size_t i = 0; i < r->report.notes.n; i++) {
 		struct str kept = arena_str(arena, r->report.notes.v[i].text);
@@ -500,14 +770,6 @@ static void finish(struct reader *r, struct source_report *ret)
 	ret->arena = arena;
 	ret->parameters = STR("format=evtx");
 	r->report = (struct source_report){.arena = &r->notes};
-}
-
-static void reader_free(struct reader *r)
-{
-	report_done(&r->report);
-	arena_done(&r->notes);
-	pthread_mutex_destroy(&r->lock);
-	free(r);
 }
 
 const struct reader_ops evtx_reader_ops = {

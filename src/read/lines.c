@@ -150,7 +150,7 @@ static uint64_t utf16_bytes(const char *p, size_t n)
 
 uint64_t lines_bytes(const struct lines *l, size_t from, size_t n)
 {
-	return l->encoding == TEXT_UTF8 ? n : utf16_bytes(l->buf + l->at + from, n);
+	return l->encoding == TEXT_UTF8 || !n ? n : utf16_bytes(l->buf + l->at + from, n);
 }
 
 uint64_t lines_offset(const struct lines *l, size_t at) { return l->offset + lines_bytes(l, 0, at); }

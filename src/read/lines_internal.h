@@ -45,7 +45,7 @@ void lines_close(struct lines *l);
 bool lines_next(struct lines *l, struct line *ret);
 
 /* For formats whose records are no lines. What is in the window now; a view until the next lines_more or lines_take. */
-static inline struct str lines_window(const struct lines *l) { return (struct str){l->buf + l->at, l->end - l->at}; }
+static inline struct str lines_window(const struct lines *l) { return (struct str){l->buf ? l->buf + l->at : l->buf, l->end - l->at}; }
 /* Brings more bytes behind the window. False when there are none, or the window has LINES_MAX already. */
 bool lines_more(struct lines *l);
 /* Offset in the source of window byte `at`; the number of source bytes that the first `n` are. */
