@@ -65,5 +65,5 @@ double app_seconds(void);         /* monotonic clock */
 /* The command as it was typed, quoted where a shell would need it; as it was before options were looked at. */
 const char *app_command_line(void);
 
-extern const struct command command_scan, command_events, command_identify, command_coverage, command_cat;
+extern const struct command command_scan, command_events, command_rules, command_identify, command_coverage, command_cat;
 extern const struct command command_keygen, command_seal, command_cosign, command_statement, command_verify, command_disclose, command_custody, command_show;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-	&command_scan, &command_events, &command_identify, &command_coverage,
+	&command_scan, &command_events, &command_identify, &command_coverage, &command_rules,
 	&command_cat,
 	&command_show, &command_verify, &command_seal, &command_cosign, &command_statement, &command_disclose, &command_custody, &command_keygen,
 	NULL,
