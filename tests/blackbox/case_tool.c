@@ -195,7 +195,7 @@ static int stamp(char **a)
 }
 
 /* verify FILE POLICY|- AUTHORITIES|- SOURCES|- KEY|- */
-static int check(char **a)
+static int check_with(char **a, char **policy_text)
 {
 	struct fault f = FAULT_INIT;
 	struct verify_result r;
@@ -206,7 +206,7 @@ static int check(char **a)
 	char *text;
 	size_t n;
 	if (strcmp(a[1], "-")) {
-		if (!file_slurp(a[1], 1 << 20, &text, &n, &f) || !policy_parse((struct str){text, n}, &policy, &f)) return fail(&f);
+		if (!file_slurp(a[1], 1 << 20, policy_text, &n, &f) || !policy_parse((struct str){*policy_text, n}, &policy, &f)) return fail(&f);
 		o.policy = &policy;
 	}
 	if (strcmp(a[2], "-")) o.authorities = a[2];
@@ -222,6 +222,13 @@ static int check(char **a)
 	if (!ok) return fail(&f);
 	printf("verdict: %s\n", verify_verdict_word(verify_verdict(&r)));
 	return verify_verdict(&r) != VERIFY_HOLDS;
+}
+static int check(char **a)
+{
+	char *policy_text = NULL; /* the policy points into it */
+	int status = check_with(a, &policy_text);
+	free(policy_text);
+	return status;
 }
 
 /* disclose CASE FINDING SOURCES|- KEY|- SOURCE FIRST N (N 0: no range) */
