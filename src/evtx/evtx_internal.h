@@ -122,6 +122,8 @@ struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id
 /* lost.c: a fragment to read values by when the template is lost: the layout that Windows uses for System (`root`), or a list of
  * unnamed Data. In the batch. NULL when it is full. */
 struct fragment *lost_fragment(struct evtx_chunk *c, uint32_t n_slots, bool root);
+/* lost.c: an event of which only the record's head can be read: its id and time. In the batch. NULL when it is full. */
+struct fragment *bare_fragment(struct evtx_chunk *c, uint64_t record_id, uint64_t filetime);
 /* binxml.c: finds System, content and leaves of a fragment. */
 void fragment_understand(struct fragment *f, struct arena *a);
 

@@ -104,3 +104,35 @@ struct fragment *lost_fragment(struct evtx_chunk *chunk, uint32_t n_slots, bool 
 	fragment_understand(f, chunk->arena);
 	return f;
 }
+
+static const struct xnode *text_node(struct build *b, const char *from, const char *to)
+{
+	struct xnode *n = get(b, sizeof *n);
+	if (n) n->kind = X_TEXT, n->text = arena_str(b->a, (struct str){from, (size_t)(to - from)});
+	return n;
+}
+
+struct fragment *bare_fragment(struct evtx_chunk *chunk, uint64_t record_id, uint64_t filetime)
+{
+	struct build b = {chunk->arena, false};
+	struct fragment *f = get(&b, sizeof *f);
+	char text[EVTX_TEXT_MAX];
+	const struct xnode **event_children, **system_children, **id_children;
+	struct xnode *event = element(&b, "Event", 1, &event_children), *system = element(&b, "System", 2, &system_children);
+	struct xnode *time = (struct xnode *)text_element(&b, "TimeCreated", -1), *id = element(&b, "EventRecordID", 1, &id_children);
+	struct xattr *attribute = get(&b, sizeof *attribute);
+	const struct xnode **part = get(&b, sizeof *part);
+	if (b.failed) return NULL;
+	event_children[0] = system;
+	system_children[0] = time;
+	system_children[1] = id;
+	part[0] = text_node(&b, text, format_filetime(text, filetime, &chunk->format));
+	*attribute = (struct xattr){STR("SystemTime"), part, 1};
+	time->attrs = attribute;
+	time->n_attrs = 1;
+	id_children[0] = text_node(&b, text, format_u64(text, record_id));
+	f->root = event;
+	if (b.failed) return NULL;
+	fragment_understand(f, chunk->arena);
+	return f;
+}

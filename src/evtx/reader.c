@@ -60,7 +60,8 @@ struct reader_cursor {
 };
 
 enum {
-	PLACES_MAX = EVTX_CHUNK / EVTX_RECORD_MIN + 1, ARENA_BUDGET = 16 << 20,
+	BLOCK = 2 * EVTX_CHUNK,  /* a chunk, and what was put into it */
+	PLACES_MAX = BLOCK / EVTX_RECORD_MIN + 1, ARENA_BUDGET = 16 << 20,
 	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones left */
 	LIVE_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
 };
@@ -149,7 +150,7 @@ static void walk_chunk(struct reader_cursor *c)
 		note_checksums(r, p, n, c->offset);
 		at = EVTX_CHUNK_HEADER;
 	}
-	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n ? free : n;
+	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n && n <= EVTX_CHUNK ? free : n;
 	uint32_t gap = at; /* where bytes that belong to no record began */
 	for (;;) {
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
@@ -411,8 +412,9 @@ static void json(struct event *ev, struct buf *out)
 
 static const struct event_ops ops = {decode, contexts, json};
 
-/* The record as an event. False: it cannot be one, chunk.why says why. */
-static bool make_event(struct reader_cursor *c, const struct place *place)
+/* The record as an event; *ret_why: what of it could not be read, NULL = nothing. False: a template is lost and it is not the `final`
+ * try, or no event can be made at all. */
+static bool make_event(struct reader_cursor *c, const struct place *place, bool final, const char **ret_why)
 {
 	const uint8_t *p = c->chunk.p + place->at;
 	bool has;
@@ -420,12 +422,24 @@ static bool make_event(struct reader_cursor *c, const struct place *place)
 	c->chunk.n_contexts = 0;
 	c->chunk.why = NULL;
 	c->chunk.lost = false;
-	if (!binxml_instance(&c->chunk, place->at + EVTX_RECORD_HEAD, place->at + place->size - 4, 0, &c->root)) return false;
-	if (!find_content(c)) return false;
+	*ret_why = NULL;
+	if (!binxml_instance(&c->chunk, place->at + EVTX_RECORD_HEAD, place->at + place->size - 4, 0, &c->root)) {
+		if (c->chunk.lost && !final) return false;
+		/* Nothing but the head of the record can be read: that much is an event still. */
+		*ret_why = c->chunk.why ? c->chunk.why : "cannot be read";
+		c->root = (struct instance){.fragment = bare_fragment(&c->chunk, le64_at(p + 8), le64_at(p + 16))};
+		if (!c->root.fragment) return false;
+	}
+	if (!find_content(c)) {
+		if (c->chunk.lost && !final) return false;
+		*ret_why = c->chunk.why ? c->chunk.why : "content cannot be read";
+		c->content = c->root;
+		c->n_leaves = 0;
+	}
 	const struct shape *shape = shape_of(c);
 	struct value *cells = shape ? arena_calloc(&c->arena, shape->n_columns, sizeof *cells) : NULL;
 	if (!cells) {
-		c->chunk.why = "out of the memory set aside for one block";
+		*ret_why = "out of the memory set aside for one block";
 		return false;
 	}
 	c->record = (struct record_ref){.offset = c->offset + place->at, .length = place->size, .bytes = p};
@@ -504,7 +518,7 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	arena_init(&c->arena, ARENA_BUDGET);
 	arena_init(&c->local_strings, 4 << 20);
 	c->local.arena = &c->local_strings;
-	c->block = xcalloc(1, EVTX_CHUNK + EVTX_PAD);
+	c->block = xcalloc(1, BLOCK + EVTX_PAD);
 	c->places = xmalloc(PLACES_MAX * sizeof *c->places);
 	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
 	pthread_mutex_lock(&r->lock);
@@ -513,8 +527,22 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	return c;
 }
 
-/* The next 64 KiB, under the lock: what was carried over first. A block that does not begin with a chunk ends where one begins in
- * it; the rest is carried over, so that chunks which were moved are read as chunks. */
+/* Bytes between the end of a whole chunk and the next chunk, when they are neither zeros nor chunk: something was put into this one
+ * and moved its end. 0: the next chunk follows at once, or none is near. */
+static uint32_t moved_by(struct reader *r, uint64_t end)
+{
+	uint8_t head[8], *ahead;
+	if (input_pread(r->in, head, sizeof head, end, NULL) != sizeof head || !memcmp(head, "ElfChnk", 8) || all_zero(head, sizeof head)) return 0;
+	ahead = xmalloc(EVTX_CHUNK);
+	int64_t n = input_pread(r->in, ahead, EVTX_CHUNK, end, NULL);
+	const uint8_t *chunk = n > 0 ? memmem(ahead, (size_t)n, "ElfChnk\0", 8) : NULL;
+	uint32_t moved = chunk ? (uint32_t)(chunk - ahead) : 0;
+	free(ahead);
+	return moved;
+}
+
+/* The next block, under the lock: a chunk of 64 KiB, with what moved its end. A block that does not begin with a chunk ends where one
+ * begins in it; the rest is carried over, so that chunks which were moved are read as chunks. */
 static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset, struct fault *f)
 {
 	uint32_t have = r->carry_n;
@@ -524,7 +552,12 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 	int64_t got = input_next(r->in, block + have, EVTX_CHUNK - have, f);
 	if (got < 0) return -1;
 	uint32_t n = have + (uint32_t)got;
-	if (n < 16 || !memcmp(block, "ElfChnk", 8)) return n;
+	if (n < 16) return n;
+	if (!memcmp(block, "ElfChnk", 8)) {
+		uint32_t more = n == EVTX_CHUNK ? moved_by(r, r->in->at) : 0;
+		got = more ? input_next(r->in, block + n, more, f) : 0;
+		return got < 0 ? -1 : n + got;
+	}
 	const uint8_t *chunk = memmem(block + 1, n - 1, "ElfChnk\0", 8);
 	if (!chunk) return n;
 	uint32_t end = (uint32_t)(chunk - block);
@@ -624,9 +657,9 @@ static int by_place(const void *a, const void *b)
 
 static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_chunk *chunk)
 {
-	int64_t n = input_pread(r->in, block, EVTX_CHUNK, offset, NULL);
+	int64_t n = input_pread(r->in, block, BLOCK, offset, NULL);
 	if (n <= 0) return false;
-	memset(block + n, 0, EVTX_CHUNK + EVTX_PAD - (size_t)n);
+	memset(block + n, 0, BLOCK + EVTX_PAD - (size_t)n);
 	chunk->p = block;
 	chunk->n = (uint32_t)n;
 	chunk->offset = offset;
@@ -641,12 +674,19 @@ static struct fragment *find_template(void *arg, uint32_t id)
 	uint32_t *at = map_get(&c->r->known, (struct str){(const char *)&id, sizeof id});
 	if (!at) return NULL;
 	struct known_template k = c->r->known_at.v[*at];
-	if (!c->other_block) c->other_block = xcalloc(1, EVTX_CHUNK + EVTX_PAD);
+	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
 	if (c->other.p && c->other.offset == k.chunk ? false : !load_block(c->r, k.chunk, c->other_block, &c->other)) return NULL;
 	c->other.store = c->store;
 	c->other.arena = &c->arena;
 	c->other.nodes = c->other.n_contexts = 0;
 	return binxml_template(&c->other, k.def, id);
+}
+
+static struct fragment *no_template(void *arg, uint32_t id)
+{
+	(void)arg;
+	(void)id;
+	return NULL;
 }
 
 /* When this is the last cursor that runs, it takes over what waits. */
@@ -719,15 +759,22 @@ static struct event *cursor_next(struct reader_cursor *c)
 				live_add(c->r, live_key(c->chunk.p + place->at));
 				pthread_mutex_unlock(&c->r->lock);
 			}
-			bool ok = make_event(c, place);
+			const char *why;
+			bool ok = make_event(c, place, c->last_pass, &why);
 			if (c->chunk.fresh.n) publish_templates(c);
-			if (!ok && c->chunk.lost && defer(c, place)) continue;
+			if (!ok && c->chunk.lost && !c->last_pass) {
+				if (defer(c, place)) continue;
+				c->chunk.find_template = no_template; /* no room to wait: by the usual layout, at once */
+				ok = make_event(c, place, true, &why);
+				c->chunk.find_template = NULL;
+			}
 			/* A stale record of which nothing can be read is free space. */
-			if (!ok && place->carved) {
+			if (place->carved && (!ok || why)) {
 				c->local.slack += place->size;
 				continue;
 			}
-			count_record(c, place, ok ? NULL : c->chunk.why ? c->chunk.why : "cannot be read");
+			count_record(c, place, ok ? why : why ? why : "cannot be read");
+			if (ok && why) c->event.flags |= EVENT_LIMITED;
 			c->local.n_events += ok;
 			if (ok) return &c->event;
 		}
