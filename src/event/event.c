@@ -14,12 +14,21 @@ struct str event_host(struct event *ev)
 	return value_text(event_cell(ev, (uint32_t)ev->shape->host_column), ev->arena);
 }
 
-/* Whether an earlier column has this name: then that one wrote the value already. */
-static bool first_of_name(const struct shape *s, uint32_t column)
+static bool shown(struct event *ev, uint32_t column) { return !ev->shape->columns[column].hidden && event_cell(ev, column)->kind != VALUE_ABSENT; }
+
+/* The next column of the same name that is shown, or -1. */
+static int32_t next_shown(struct event *ev, int32_t column)
 {
-	for (uint32_t i = 0; i < column; i++)
-		if (s->columns[i].next == (int32_t)column) return false;
-	return true;
+	do column = ev->shape->columns[column].next; while (column >= 0 && !shown(ev, (uint32_t)column));
+	return column;
+}
+
+/* Whether an earlier column of this name is shown: then that one wrote the value already. */
+static bool written(struct event *ev, uint32_t column)
+{
+	for (int32_t i = shape_column(ev->shape, ev->shape->columns[column].name); i >= 0 && (uint32_t)i < column; i = ev->shape->columns[i].next)
+		if (shown(ev, (uint32_t)i)) return true;
+	return false;
 }
 
 void event_fields_json(struct event *ev, struct buf *out)
@@ -30,22 +39,21 @@ void event_fields_json(struct event *ev, struct buf *out)
 	for (uint32_t i = 0; i < s->n_columns; i++) {
 		const struct column *c = &s->columns[i];
 		struct value *v = c->hidden ? NULL : event_cell(ev, i);
-		if (!v || v->kind == VALUE_ABSENT || !first_of_name(s, i)) continue;
+		if (!v || v->kind == VALUE_ABSENT || written(ev, i)) continue;
 		if (any) buf_byte(out, ',');
 		any = true;
 		json_str(out, c->label.n ? c->label : c->name);
 		buf_byte(out, ':');
-		if (c->next < 0) {
+		int32_t second = next_shown(ev, (int32_t)i);
+		if (second < 0) {
 			value_json(v, out);
 			continue;
 		}
-		char open = '[';
-		for (int32_t j = (int32_t)i; j >= 0; j = s->columns[j].next) {
-			struct value *item = event_cell(ev, (uint32_t)j);
-			if (item->kind == VALUE_ABSENT) continue;
-			buf_byte(out, open);
-			open = ',';
-			value_json(item, out);
+		buf_byte(out, '[');
+		value_json(v, out);
+		for (int32_t j = second; j >= 0; j = next_shown(ev, j)) {
+			buf_byte(out, ',');
+			value_json(event_cell(ev, (uint32_t)j), out);
 		}
 		buf_byte(out, ']');
 	}

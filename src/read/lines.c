@@ -2,6 +2,8 @@
 #include "read/lines_internal.h"
 #include "text/utf.h"
 
+enum { ZERO_RUN = 8 };
+
 static enum text_encoding encoding_of(struct str head, size_t *ret_mark)
 {
 	*ret_mark = 0;
@@ -205,6 +207,21 @@ static void hand_out(struct lines *l, size_t n, size_t with_end, bool ended, str
 	l->number += ended;
 }
 
+/* Where a line of n bytes ends because room that was set aside begins: a run of zeros, or any zeros at its end. Single ones within a line are
+ * text that somebody sent. */
+static size_t before_zeros(const char *p, size_t n, bool whole)
+{
+	for (size_t at = 0; at < n;) {
+		const char *zero = memchr(p + at, 0, n - at);
+		if (!zero) return n;
+		size_t from = (size_t)(zero - p), to = from;
+		while (to < n && !p[to]) to++;
+		if (to - from >= ZERO_RUN || (to == n && whole)) return from;
+		at = to;
+	}
+	return n;
+}
+
 bool lines_next(struct lines *l, struct line *ret)
 {
 	for (size_t looked = 0;;) {
@@ -215,9 +232,9 @@ bool lines_next(struct lines *l, struct line *ret)
 		struct str w = lines_window(l);
 		const char *lf = w.n > looked ? memchr(w.p + looked, '\n', w.n - looked) : NULL;
 		size_t n = lf ? (size_t)(lf - w.p) : w.n;
-		const char *zero = l->zeros && n ? memchr(w.p, 0, n) : NULL;
-		if (zero) {
-			hand_out(l, (size_t)(zero - w.p), (size_t)(zero - w.p), false, ret);
+		size_t text_end = l->zeros ? before_zeros(w.p, n, lf || l->final) : n;
+		if (text_end < n) {
+			hand_out(l, text_end, text_end, false, ret);
 			return true;
 		}
 		if (lf) {

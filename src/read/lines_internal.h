@@ -2,8 +2,8 @@
  *
  * Reads through input_next, so that everything is hashed on the way. UTF-8 is handed out as it stands (a BOM is header; whether a
  * window is valid UTF-8 is told, so that readers need not look again); UTF-16 of either order is converted. Offsets and lengths are
- * always of the source's own bytes. A line ends with LF or CRLF, with the source, or before NUL bytes (a web server sets aside room
- * for its log and leaves zeros there when it dies): runs of zeros are slack.
+ * always of the source's own bytes. A line ends with LF or CRLF, with the source, or before a run of zeros (a web server sets aside room
+ * for its log and leaves zeros there when it dies): such runs are slack.
  *
  * Accounting: what the window skips by itself (BOM, zeros, lines that are too long, read errors) it enters into the report; what
  * it hands out, the reader must enter: line.size or what lines_take returns. One thread. */

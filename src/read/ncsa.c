@@ -1,0 +1,284 @@
+/* ncsa.c: access logs of Apache, nginx and their like: common, combined, and with a virtual host before or more behind. See doc/formats.md,
+ * section NCSA.
+ *
+ *	host ident user [10/Oct/2000:13:55:36 -0700] "GET /a?b HTTP/1.0" 200 2326 "referer" "user agent" ...
+ *	vhost:port host ident user [...
+ * Quotes and backslashes within quotes are escaped (\" and \x22); such fields are given unescaped, the raw line as it is. */
+#include "read/read_internal.h"
+#include "read/text_internal.h"
+#include "read/web_internal.h"
+
+enum ncsa_column {
+	N_CLIENT, N_IDENT, N_USER, N_TIME, N_METHOD, N_STEM, N_QUERY, N_URI, N_VERSION, N_STATUS, N_BYTES, N_REFERER, N_AGENT, N_VHOST, N_EXTRA, N_REQUEST,
+	N_URI_QUERY, N_C_URI, N_C_QUERY, N_EXTENSION, N_C_AGENT, N_COLUMNS
+};
+static const struct column columns[N_COLUMNS] = {
+	[N_CLIENT] = {.name = {"c-ip", 4}}, [N_IDENT] = {.name = {"ident", 5}}, [N_USER] = {.name = {"cs-username", 11}}, [N_TIME] = {.name = {"time", 4}},
+	[N_METHOD] = {.name = {"cs-method", 9}}, [N_STEM] = {.name = {"cs-uri-stem", 11}}, [N_QUERY] = {.name = {"uri-query", 9}, .label = {"cs-uri-query", 12}},
+	[N_URI] = {.name = {"cs-uri", 6}}, [N_VERSION] = {.name = {"cs-version", 10}}, [N_STATUS] = {.name = {"sc-status", 9}}, [N_BYTES] = {.name = {"sc-bytes", 8}},
+	[N_REFERER] = {.name = {"cs-referer", 10}}, [N_AGENT] = {.name = {"cs-user-agent", 13}}, [N_VHOST] = {.name = {"cs-host", 7}}, [N_EXTRA] = {.name = {"extra", 5}},
+	[N_REQUEST] = {.name = {"request", 7}}, [N_URI_QUERY] = {.name = {"cs-uri-query", 12}, .hidden = true}, [N_C_URI] = {.name = {"c-uri", 5}, .hidden = true},
+	[N_C_QUERY] = {.name = {"c-uri-query", 11}, .hidden = true}, [N_EXTENSION] = {.name = {"c-uri-extension", 15}, .hidden = true},
+	[N_C_AGENT] = {.name = {"c-useragent", 11}, .hidden = true},
+};
+
+/* A line taken apart: views of it. p == NULL: not there. */
+struct access {
+	struct str vhost, client, ident, user, time, request, status, bytes, referer, agent, extra;
+	struct str method, uri, version;
+	bool whole_request; /* method, URI and version could be told */
+	struct etime when;
+};
+
+struct own {
+	struct access access;
+	const struct shape *shape;
+	struct shape spec;
+};
+
+static struct own *own(struct reader *r) { return r->own; }
+
+/* The next word, up to a blank. */
+static bool word(struct str *rest, struct str *ret)
+{
+	*ret = str_cut(rest, ' ');
+	return ret->n > 0;
+}
+
+/* A text in quotes: up to the first quote that no backslash escapes and that a blank or the end follows. */
+static bool quoted(struct str *rest, struct str *ret)
+{
+	if (!rest->n || rest->p[0] != '"') return false;
+	size_t at = 1;
+	for (;; at++) {
+		at = str_find_byte(*rest, '"', at);
+		if (at == SIZE_MAX) return false;
+		size_t slashes = 0;
+		while (at - slashes > 1 && rest->p[at - slashes - 1] == '\\') slashes++;
+		if (slashes % 2 == 0 && (at + 1 == rest->n || rest->p[at + 1] == ' ')) break;
+	}
+	*ret = str_sub(*rest, 1, at - 1);
+	*rest = at + 1 < rest->n ? str_sub(*rest, at + 2, rest->n) : (struct str){NULL, 0};
+	return true;
+}
+
+static bool two_digits(const char *p, unsigned *ret)
+{
+	if (p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9') return false;
+	*ret = (unsigned)(p[0] - '0') * 10 + (unsigned)(p[1] - '0');
+	return true;
+}
+
+/* 10/Oct/2000:13:55:36 -0700 */
+static bool ncsa_time(struct str s, struct etime *ret)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct civil c = {0};
+	unsigned century, year, zone_hours = 0, zone_minutes = 0;
+	if (s.n < 20 || s.p[2] != '/' || s.p[6] != '/' || s.p[11] != ':' || s.p[14] != ':' || s.p[17] != ':') return false;
+	if (!two_digits(s.p, &c.day) || !two_digits(s.p + 7, &century) || !two_digits(s.p + 9, &year) || !two_digits(s.p + 12, &c.hour) ||
+	    !two_digits(s.p + 15, &c.minute) || !two_digits(s.p + 18, &c.second)) return false;
+	for (const char *m = months; *m && !c.month; m += 3)
+		if (m[0] == s.p[3] && m[1] == s.p[4] && m[2] == s.p[5]) c.month = (unsigned)(m - months) / 3 + 1;
+	c.year = (int)(century * 100 + year);
+	if (!etime_from_civil(&c, 0, 0, ret)) return false;
+	if (s.n == 20) return true;
+	if (s.n != 26 || (s.p[21] != '+' && s.p[21] != '-') || !two_digits(s.p + 22, &zone_hours) || !two_digits(s.p + 24, &zone_minutes)) return false;
+	int64_t zone = zone_hours * 3600 + zone_minutes * 60;
+	ret->sec -= s.p[21] == '-' ? -zone : zone;
+	return true;
+}
+
+static bool is_number(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9') return false;
+	return s.n > 0;
+}
+
+/* METHOD uri HTTP/1.1; the URI may hold blanks. */
+static void part_request(struct access *a)
+{
+	struct str rest = a->request;
+	a->whole_request = false;
+	a->method = a->uri = a->version = (struct str){NULL, 0};
+	size_t first = str_find_byte(rest, ' ', 0), last = rest.n;
+	if (first == SIZE_MAX || first == 0) return;
+	for (size_t i = 0; i < first; i++)
+		if ((rest.p[i] < 'A' || rest.p[i] > 'Z') && rest.p[i] != '_' && rest.p[i] != '-') return;
+	while (last > first && rest.p[last - 1] != ' ') last--;
+	struct str version = str_sub(rest, last, rest.n);
+	bool has_version = last > first + 1 && str_starts(version, STR("HTTP/"));
+	a->method = str_sub(rest, 0, first);
+	a->uri = has_version ? str_sub(rest, first + 1, last - first - 2) : str_sub(rest, first + 1, rest.n);
+	a->version = has_version ? version : (struct str){NULL, 0};
+	a->whole_request = true;
+}
+
+/* A whole line; false: it is none of these logs'. */
+static bool part(struct str line, struct access *a)
+{
+	struct str rest = line;
+	*a = (struct access){.whole_request = false};
+	size_t open = str_find_byte(line, '[', 0);
+	while (open != SIZE_MAX && (open == 0 || line.p[open - 1] != ' ')) open = str_find_byte(line, '[', open + 1);
+	if (open == SIZE_MAX) return false;
+	open--;
+	struct str before = str_sub(line, 0, open), words[5];
+	uint32_t n = 0;
+	while (before.p && n < 5) words[n++] = str_cut(&before, ' ');
+	/* A user name may hold blanks: everything between the third word and the bracket. */
+	if (before.p || n < 3) return false;
+	uint32_t host = n >= 4 && str_eq(words[2], STR("-")) ? 1 : 0;
+	if (host) a->vhost = words[0];
+	a->client = words[host];
+	a->ident = words[host + 1];
+	a->user = str_sub(line, (size_t)(words[host + 2].p - line.p), open - (size_t)(words[host + 2].p - line.p));
+	rest = str_sub(line, open + 2, line.n);
+	a->time = str_cut(&rest, ']');
+	if (!rest.n || rest.p[0] != ' ' || !a->client.n || !ncsa_time(a->time, &a->when)) return false;
+	rest = str_sub(rest, 1, rest.n);
+	if (!quoted(&rest, &a->request) || !rest.p || !word(&rest, &a->status)) return false;
+	if (!is_number(a->status) && !str_eq(a->status, STR("-"))) return false;
+	if (rest.p) word(&rest, &a->bytes);
+	if (rest.p && quoted(&rest, &a->referer) && rest.p) quoted(&rest, &a->agent);
+	a->extra = rest;
+	part_request(a);
+	return true;
+}
+
+/* \" \\ \xhh \n \t undone. A view when there is nothing to undo. */
+static struct str unescape(struct arena *arena, struct str s)
+{
+	if (!s.n || !memchr(s.p, '\\', s.n)) return s;
+	char *p = arena_alloc(arena, s.n);
+	size_t n = 0;
+	for (size_t i = 0; p && i < s.n; i++) {
+		uint64_t hex;
+		char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : 0;
+		if (c == '\\' && (next == 'x' || next == 'X') && i + 3 < s.n && str_hex64(str_sub(s, i + 2, 2), &hex)) {
+			p[n++] = (char)hex;
+			i += 3;
+		} else if (c == '\\' && (next == '"' || next == '\\')) {
+			p[n++] = next;
+			i++;
+		} else if (c == '\\' && (next == 'n' || next == 't' || next == 'r')) {
+			p[n++] = next == 'n' ? '\n' : next == 't' ? '\t' : '\r';
+			i++;
+		} else {
+			p[n++] = c;
+		}
+	}
+	return p ? (struct str){p, n} : (struct str){"", 0};
+}
+
+/* Unescaping may make bytes that are no UTF-8. */
+static struct str unescaped(struct reader *r, struct str s)
+{
+	struct str made = unescape(&r->arena, s);
+	if (made.p == s.p) return text_clean(r, s);
+	bool valid = r->lines.valid;
+	r->lines.valid = false;
+	made = text_clean(r, made);
+	r->lines.valid = valid;
+	return made;
+}
+
+static void put(struct value *ret, struct str s, bool dash_is_null)
+{
+	if (!s.p) *ret = (struct value){.kind = VALUE_ABSENT};
+	else if (dash_is_null && s.n == 1 && s.p[0] == '-') *ret = (struct value){.kind = VALUE_NULL};
+	else *ret = value_str(s);
+}
+
+static void decode(struct event *ev, uint32_t column, struct value *ret)
+{
+	struct reader *r = (struct reader *)ev->impl;
+	const struct access *a = &own(r)->access;
+	struct str uri = a->uri.p ? unescaped(r, a->uri) : a->uri, agent = a->agent.p && (column == N_AGENT || column == N_C_AGENT) ? unescaped(r, a->agent) : (struct str){NULL, 0};
+	switch ((enum ncsa_column)column) {
+	case N_CLIENT: put(ret, text_clean(r, a->client), false); return;
+	case N_IDENT: put(ret, text_clean(r, a->ident), true); return;
+	case N_USER: put(ret, unescaped(r, a->user), true); return;
+	case N_TIME: put(ret, a->time, false); return;
+	case N_METHOD: put(ret, a->method, true); return;
+	case N_STEM: put(ret, uri.p ? web_stem(uri) : uri, true); return;
+	case N_QUERY: case N_C_QUERY: put(ret, uri.p ? web_query(uri) : uri, false); return;
+	case N_URI: case N_URI_QUERY: case N_C_URI: put(ret, uri, true); return;
+	case N_VERSION: put(ret, a->version, false); return;
+	case N_STATUS: put(ret, a->status, true); return;
+	case N_BYTES: put(ret, a->bytes.p ? text_clean(r, a->bytes) : a->bytes, true); return;
+	case N_REFERER: put(ret, a->referer.p ? unescaped(r, a->referer) : a->referer, true); return;
+	case N_AGENT: case N_C_AGENT: put(ret, agent, true); return;
+	case N_VHOST: put(ret, a->vhost.p ? text_clean(r, a->vhost) : a->vhost, true); return;
+	case N_EXTRA: put(ret, a->extra.p ? text_clean(r, a->extra) : a->extra, false); return;
+	case N_REQUEST: put(ret, a->whole_request ? (struct str){NULL, 0} : unescaped(r, a->request), true); return;
+	case N_EXTENSION: put(ret, uri.p ? web_extension(web_stem(uri)) : uri, false); return;
+	case N_COLUMNS: break;
+	}
+	*ret = (struct value){.kind = VALUE_ABSENT};
+}
+
+static const struct event_ops ops = {decode, NULL, NULL};
+
+static const struct shape *shape_of(struct reader *r)
+{
+	struct own *o = own(r);
+	if (o->shape) return o->shape;
+	o->shape = shape_table_find(r->shapes, STR("ncsa"));
+	if (o->shape) return o->shape;
+	o->spec = (struct shape){.n_columns = N_COLUMNS, .columns = columns, .format = STR("ncsa"), .event_id = -1, .host_column = -1};
+	o->spec.bindings = text_bindings(r, o->spec.format, &o->spec.n_bindings);
+	struct column *own_columns = arena_alloc(&r->keep, sizeof columns);
+	verify(own_columns);
+	memcpy(own_columns, columns, sizeof columns);
+	o->spec.columns = own_columns;
+	o->shape = text_shape(r, STR("ncsa"), &o->spec);
+	return o->shape;
+}
+
+static bool next(struct reader *r)
+{
+	struct own *o = own(r);
+	struct line line;
+	while (lines_next(&r->lines, &line)) {
+		struct str text = line.text;
+		while (text.n && text.p[text.n - 1] == ' ') text.n--;
+		if (!text.n) {
+			r->report.slack += line.size;
+		} else if (text.p[0] == '#') {
+			r->report.header += line.size;
+		} else if (!part(text, &o->access)) {
+			text_damage(r, &line, line.ended ? "no line of an access log" : "line cut off");
+		} else {
+			text_line_event(r, shape_of(r), &ops, o->access.when, &line);
+			return true;
+		}
+		arena_reset(&r->arena);
+	}
+	return false;
+}
+
+static const struct text_format format = {"ncsa", sizeof(struct own), NULL, next, NULL, NULL};
+
+static int sniff(struct str head, uint64_t size, struct str path)
+{
+	char *scratch;
+	struct str rest = lines_head(head, &scratch);
+	struct access a;
+	int good = 0, bad = 0;
+	(void)path;
+	for (int i = 0; i < 20 && rest.p; i++) {
+		struct str line = str_trim(str_cut(&rest, '\n'));
+		/* The head may end within a line. */
+		if (!line.n || line.p[0] == '#' || (!rest.p && head.n < size)) continue;
+		if (part(line, &a)) good++;
+		else bad++;
+	}
+	free(scratch);
+	return good > bad ? 80 : good && good * 4 > bad ? 40 : 0;
+}
+
+static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+
+const struct reader_ops read_ncsa_ops = {.format = "ncsa", .what = "web server access log (common, combined)", .sniff = sniff, .open = open, TEXT_READER_REST};

@@ -1,0 +1,208 @@
+/* weberror.c: error logs of Apache and nginx. See doc/formats.md, section web server errors.
+ *
+ *	[Wed Oct 11 14:32:52.123456 2000] [core:error] [pid 35708:tid 4328636416] [client 72.15.99.187:1234] AH00126: text      Apache
+ *	2013/09/25 07:10:00 [error] 1234#0: *1 text, client: 1.2.3.4, server: x, request: "GET / HTTP/1.1", host: "x"           nginx
+ * Times are local and carry no zone: --timezone. A line that does not begin so goes on with the message before it. */
+#include "read/read_internal.h"
+#include "read/text_internal.h"
+#include "text/utf.h"
+
+enum column_id { E_LEVEL, E_MODULE, E_PID, E_CLIENT, E_MESSAGE, E_REQUEST, E_HOST, E_COLUMNS };
+static const char *const names[E_COLUMNS] = {"level", "module", "pid", "c-ip", "message", "request", "cs-host"};
+
+struct parts {
+	struct str at[E_COLUMNS]; /* p == NULL: not there */
+	struct etime when;
+	bool nginx;
+};
+
+struct own {
+	struct parts parts;
+	const struct shape *shapes[2];
+	struct shape specs[2];
+};
+
+static struct own *own(struct reader *r) { return r->own; }
+
+static unsigned month_of(struct str s)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	for (unsigned m = 0; m < 12; m++)
+		if (s.n == 3 && !memcmp(months + 3 * m, s.p, 3)) return m + 1;
+	return 0;
+}
+
+static bool clock_of(struct str s, struct civil *c, uint32_t *nsec, uint8_t *digits)
+{
+	struct str hour = str_cut(&s, ':'), minute = str_cut(&s, ':'), second = str_cut(&s, '.');
+	uint64_t v[3];
+	*nsec = 0;
+	*digits = 0;
+	if (hour.n != 2 || minute.n != 2 || second.n != 2 || !str_u64(hour, &v[0]) || !str_u64(minute, &v[1]) || !str_u64(second, &v[2])) return false;
+	c->hour = (unsigned)v[0];
+	c->minute = (unsigned)v[1];
+	c->second = (unsigned)v[2];
+	for (uint32_t scale = 100000000; s.n && *digits < 9 && s.p[0] >= '0' && s.p[0] <= '9'; s = str_sub(s, 1, s.n), scale /= 10, (*digits)++)
+		*nsec += scale * (uint32_t)(s.p[0] - '0');
+	return true;
+}
+
+/* Wed Oct 11 14:32:52.123456 2000 */
+static bool apache_time(struct str s, struct etime *ret)
+{
+	struct civil c = {0};
+	uint64_t day, year;
+	uint32_t nsec;
+	uint8_t digits;
+	str_cut(&s, ' ');
+	struct str month = str_cut(&s, ' ');
+	while (s.n && s.p[0] == ' ') s = str_sub(s, 1, s.n);
+	struct str d = str_cut(&s, ' '), time = str_cut(&s, ' ');
+	if (!(c.month = month_of(month)) || !str_u64(d, &day) || day > 31 || !clock_of(time, &c, &nsec, &digits) || !str_u64(s, &year) || year > 9999) return false;
+	c.day = (unsigned)day;
+	c.year = (int)year;
+	return etime_from_civil(&c, nsec, digits, ret);
+}
+
+/* [...] at the front of *rest; moves behind it and a blank. */
+static bool bracket(struct str *rest, struct str *ret)
+{
+	if (!rest->n || rest->p[0] != '[') return false;
+	size_t end = str_find_byte(*rest, ']', 1);
+	if (end == SIZE_MAX) return false;
+	*ret = str_sub(*rest, 1, end - 1);
+	*rest = str_sub(*rest, end + 1, rest->n);
+	while (rest->n && rest->p[0] == ' ') *rest = str_sub(*rest, 1, rest->n);
+	return true;
+}
+
+static bool part_apache(struct str line, struct parts *p)
+{
+	struct str rest = line, in;
+	if (!bracket(&rest, &in) || !apache_time(in, &p->when) || !bracket(&rest, &in)) return false;
+	struct str level = in, module = str_cut(&level, ':');
+	p->at[E_LEVEL] = level.p ? level : in;
+	if (level.p) p->at[E_MODULE] = module;
+	while (rest.n && rest.p[0] == '[') {
+		struct str before = rest;
+		if (!bracket(&rest, &in)) break;
+		if (str_starts(in, STR("pid "))) p->at[E_PID] = str_sub(in, 4, in.n);
+		else if (str_starts(in, STR("client "))) p->at[E_CLIENT] = str_sub(in, 7, in.n);
+		else if (!str_starts(in, STR("remote ")) && !str_starts(in, STR("tid "))) {
+			rest = before; /* the message itself begins with a bracket */
+			break;
+		}
+	}
+	p->at[E_MESSAGE] = rest;
+	return true;
+}
+
+/* ", name: value" or ", name: "value"" in nginx's tail. */
+static struct str tail_value(struct str s, const char *mark)
+{
+	size_t at = str_find(s, str_of(mark), 0);
+	if (at == SIZE_MAX) return (struct str){NULL, 0};
+	struct str v = str_sub(s, at + strlen(mark), s.n);
+	bool quotes = v.n && v.p[0] == '"';
+	if (quotes) v = str_sub(v, 1, v.n);
+	size_t end = str_find_byte(v, quotes ? '"' : ',', 0);
+	return end == SIZE_MAX ? v : str_sub(v, 0, end);
+}
+
+static bool part_nginx(struct str line, struct parts *p)
+{
+	struct str rest = line, date = str_cut(&rest, ' '), time = str_cut(&rest, ' '), in;
+	struct civil c = {0};
+	uint64_t year, month, day;
+	uint32_t nsec;
+	uint8_t digits;
+	if (date.n != 10 || !str_u64(str_cut(&date, '/'), &year) || !str_u64(str_cut(&date, '/'), &month) || !str_u64(date, &day)) return false;
+	if (year > 9999 || month > 12 || day > 31 || !clock_of(time, &c, &nsec, &digits) || !bracket(&rest, &in)) return false;
+	c.year = (int)year;
+	c.month = (unsigned)month;
+	c.day = (unsigned)day;
+	p->at[E_LEVEL] = in;
+	p->at[E_PID] = str_cut(&rest, ' ');
+	if (!rest.p || !p->at[E_PID].n || p->at[E_PID].p[p->at[E_PID].n - 1] != ':') return false;
+	p->at[E_PID].n--;
+	p->at[E_MESSAGE] = rest;
+	p->at[E_CLIENT] = tail_value(rest, ", client: ");
+	p->at[E_REQUEST] = tail_value(rest, ", request: ");
+	p->at[E_HOST] = tail_value(rest, ", host: ");
+	p->nginx = true;
+	return etime_from_civil(&c, nsec, digits, &p->when);
+}
+
+static bool part(struct str line, struct parts *p)
+{
+	*p = (struct parts){.nginx = false};
+	return line.n && line.p[0] == '[' ? part_apache(line, p) : part_nginx(line, p);
+}
+
+static void decode(struct event *ev, uint32_t column, struct value *ret)
+{
+	struct reader *r = (struct reader *)ev->impl;
+	struct str s = own(r)->parts.at[column];
+	*ret = s.p ? value_str(text_clean(r, s)) : (struct value){.kind = VALUE_ABSENT};
+}
+
+static const struct event_ops ops = {decode, NULL, NULL};
+
+static const struct shape *shape_of(struct reader *r, bool nginx)
+{
+	struct own *o = own(r);
+	struct str name = nginx ? STR("nginx-error") : STR("apache-error");
+	if (o->shapes[nginx]) return o->shapes[nginx];
+	o->shapes[nginx] = shape_table_find(r->shapes, name);
+	if (o->shapes[nginx]) return o->shapes[nginx];
+	struct column *columns = arena_calloc(&r->keep, E_COLUMNS, sizeof *columns);
+	verify(columns);
+	for (size_t i = 0; i < E_COLUMNS; i++) columns[i].name = str_of(names[i]);
+	o->specs[nginx] = (struct shape){.n_columns = E_COLUMNS, .columns = columns, .format = name, .event_id = -1, .host_column = -1};
+	o->specs[nginx].bindings = text_bindings(r, name, &o->specs[nginx].n_bindings);
+	return o->shapes[nginx] = text_shape(r, name, &o->specs[nginx]);
+}
+
+static bool next(struct reader *r)
+{
+	struct own *o = own(r);
+	struct line line;
+	while (lines_next(&r->lines, &line)) {
+		if (!str_trim(line.text).n) r->report.slack += line.size;
+		else if (!part(line.text, &o->parts)) text_damage(r, &line, "no line of a web server's error log");
+		else {
+			text_line_event(r, shape_of(r, o->parts.nginx), &ops, text_zoned(r, o->parts.when), &line);
+			return true;
+		}
+		arena_reset(&r->arena);
+	}
+	return false;
+}
+
+static void parameters(struct reader *r, struct buf *out)
+{
+	buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
+}
+
+static const struct text_format format = {"web-error", sizeof(struct own), NULL, next, NULL, parameters};
+
+static int sniff(struct str head, uint64_t size, struct str path)
+{
+	char *scratch;
+	struct str rest = lines_head(head, &scratch);
+	struct parts p;
+	int good = 0, bad = 0;
+	(void)path;
+	for (int i = 0; i < 20 && rest.p; i++) {
+		struct str line = str_trim(str_cut(&rest, '\n'));
+		if (!line.n || (!rest.p && head.n < size)) continue;
+		if (part(line, &p)) good++;
+		else bad++;
+	}
+	free(scratch);
+	return good > bad ? 80 : good && good * 4 > bad ? 40 : 0;
+}
+
+static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+
+const struct reader_ops read_web_error_ops = {.format = "web-error", .what = "web server error log (Apache, nginx)", .sniff = sniff, .open = open, TEXT_READER_REST};

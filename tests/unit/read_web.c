@@ -1,0 +1,187 @@
+/* Web logs: W3C (IIS and its kin), access logs, error logs. */
+#include "read_check.h"
+
+#define IIS_FIELDS "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status time-taken\n"
+
+TEST(iis_lines_have_sigma_names)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "w3c", "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2019-09-03 10:04:35\n" IIS_FIELDS
+		"2019-09-03 10:13:36 10.0.2.15 POST /a/x.aspx q=1 443 - fe80::1%3 Mozilla/5.0+(X) - 200 7\r\n"));
+	CHECK_STR(run.out.p, "{\"date\":\"2019-09-03\",\"time\":\"10:13:36\",\"s-ip\":\"10.0.2.15\",\"cs-method\":\"POST\",\"cs-uri-stem\":\"/a/x.aspx\",\"cs-uri-query\":\"q=1\","
+		"\"s-port\":\"443\",\"cs-username\":null,\"c-ip\":\"fe80::1%3\",\"cs(User-Agent)\":\"Mozilla/5.0+(X)\",\"cs(Referer)\":null,\"sc-status\":\"200\","
+		"\"time-taken\":\"7\",\"cs-uri\":\"/a/x.aspx?q=1\"}\n");
+	CHECK(read_has(&run, "cs-uri-query=\"/a/x.aspx?q=1\"") && read_has(&run, "c-uri=\"/a/x.aspx?q=1\"") && read_has(&run, "c-uri-extension=\"aspx\""));
+	CHECK(read_has(&run, "cs-user-agent=\"Mozilla/5.0 (X)\"") && read_has(&run, "cs-user-agent=\"Mozilla/5.0+(X)\"") && read_has(&run, "cs-referer=null"));
+	CHECK(run.report.damaged == 0 && run.report.n_records == 1 && run.report.first.sec == 1567505616);
+	const struct shape *s = shape_table_at(run.shapes, 0);
+	CHECK(s->n_bindings == 2 && str_eq(s->bindings[0].ls.category, STR("webserver")) && str_eq(s->bindings[1].ls.service, STR("iis")));
+	read_run_done(&run);
+}
+
+TEST(fields_may_change_within_a_file)
+{
+	struct read_run run = {0};
+	NEED(read_run_text(&run, "w3c", "#Fields: date time c-ip\n2021-01-01 00:00:00 1.1.1.1\n#Software: x\n#Fields: time date cs-host\n00:00:01 2021-01-01 h\n"
+		"#Fields: time date cs-host\n00:00:02 2021-01-01 i\n"));
+	CHECK_STR(run.out.p, "{\"date\":\"2021-01-01\",\"time\":\"00:00:00\",\"c-ip\":\"1.1.1.1\"}\n{\"time\":\"00:00:01\",\"date\":\"2021-01-01\",\"cs-host\":\"h\"}\n"
+		"{\"time\":\"00:00:02\",\"date\":\"2021-01-01\",\"cs-host\":\"i\"}\n");
+	CHECK(shape_table_count(run.shapes) == 2);
+	read_run_done(&run);
+}
+
+TEST(the_header_in_force_is_the_context)
+{
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct reader_options none = {0};
+	const char *text = "#Version: 1.0\n#Fields: date time\n2021-01-01 00:00:00\n";
+	struct taxonomy *taxonomy = taxonomy_new(&f);
+	struct shape_table *shapes = shape_table_new(taxonomy, 1 << 20);
+	const struct reader_ops *ops = read_format("w3c");
+	struct range range;
+	input_of_memory(&in, text, strlen(text), STR("x"));
+	struct reader *r = ops->open(&in, &none, &f);
+	struct event *ev = ops->next(ops->cursor_new(r, shapes));
+	NEED(ev);
+	CHECK(ev->ops->contexts(ev, &range, 1) == 1 && range.offset == 14 && range.length == 18);
+	CHECK(ev->records[0].line == 3 && ev->records[0].offset == 33 && ev->records[0].length == 19);
+	ops->free(r);
+	input_close(&in);
+	shape_table_free(shapes);
+	taxonomy_free(taxonomy);
+}
+
+TEST(what_does_not_fit_is_damage_with_its_reason)
+{
+	struct read_run run = {0};
+	NEED(read_run_text(&run, "w3c", "nothing yet\n#Fields: date time c-ip\n2021-01-01 00:00:00 1.1.1.1 extra\n2021-01-01 xx 1.1.1.1\n\n# a remark\n2021-01-01 00:00:01 1.1.1.1\n2021-01-01 00:0"));
+	CHECK(run.n == 1 && run.report.damage.n == 4 && run.report.slack == 1);
+	CHECK(str_eq(run.report.damage.v[0].reason, STR("no #Fields line before it")));
+	CHECK(str_eq(run.report.damage.v[1].reason, STR("does not have the fields of the header")));
+	CHECK(str_eq(run.report.damage.v[2].reason, STR("no date and time")));
+	CHECK(str_eq(run.report.damage.v[3].reason, STR("line cut off")));
+	read_run_done(&run);
+}
+
+TEST(zeros_that_a_dying_server_left_are_slack)
+{
+	static const char text[] = "#Fields: date time c-ip\n2021-01-01 00:00:00 1.1.1.1\n2021-01-01 00:00:0\0\0\0\0\0\0\0\0\0\0#Fields: date time c-ip\n2021-01-01 00:00:02 1.1.1.1\n"
+		"\0\0\0\0\0\0\0\0\0\0\0\0";
+	struct read_run run = {0};
+	NEED(read_run_bytes(&run, "w3c", NULL, text, sizeof text - 1, "x"));
+	CHECK(run.n == 2 && run.report.slack == 22 && run.report.damaged == 18);
+	read_run_done(&run);
+}
+
+TEST(a_piece_without_header_is_read_by_the_usual_one)
+{
+	const char *text = "2019-09-03 10:13:36 10.0.2.15 GET /erp/conn.aspx proxy 80 - 10.0.2.17 - - 200 0 0 7\n";
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "w3c", text));
+	CHECK(run.n == 1 && run.report.notes.n == 1 && read_has(&run, "cs-uri-query=\"/erp/conn.aspx?proxy\""));
+	CHECK(str_find(run.report.parameters, STR("fields=assumed"), 0) != SIZE_MAX);
+	CHECK_STR(read_sniffed(text, strlen(text), "x"), "w3c");
+	read_run_done(&run);
+}
+
+TEST(http_errors_firewalls_and_proxies)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "w3c", "#Software: Microsoft HTTP API 2.0\n#Fields: date time c-ip c-port s-ip s-port cs-version cs-method cs-uri sc-status s-siteid s-reason s-queuename\n"
+		"2021-01-01 00:00:00 1.1.1.1 5 2.2.2.2 80 HTTP/1.1 GET /x?y=../ 400 - URL -\n"));
+	CHECK(read_has(&run, "cs-uri-query=\"/x?y=../\"") && read_has(&run, "cs-uri-stem=\"/x\"") && str_eq(shape_table_at(run.shapes, 0)->format, STR("httperr")));
+	read_run_done(&run);
+	struct reader_options zone = {.zone_seconds = 3600};
+	const char *firewall = "#Version: 1.5\n#Software: Microsoft Windows Firewall\n#Time Format: Local\n#Fields: date time action protocol src-ip dst-ip src-port dst-port\n\n"
+		"2021-01-01 01:00:00 DROP TCP 1.1.1.1 2.2.2.2 5 445\n";
+	run = (struct read_run){.all = true};
+	NEED(read_run_bytes(&run, "w3c", &zone, firewall, strlen(firewall), "x"));
+	CHECK(read_has(&run, "dst_port=\"445\"") && run.report.first.sec == 1609459200);
+	CHECK(str_eq(shape_table_at(run.shapes, 0)->bindings[0].ls.category, STR("firewall")));
+	read_run_done(&run);
+	run = (struct read_run){.all = true};
+	NEED(read_run_text(&run, "w3c", "#Software: SGOS 6\n#Fields: date time c-ip cs-method cs-host cs-uri-path cs-uri-query cs(User-Agent) rs(Content-Type)\n"
+		"2021-01-01 00:00:00 1.1.1.1 GET h /p ?q \"Mozilla/5.0 (X)\" text/html\n"));
+	CHECK(read_has(&run, "c-uri=\"/p?q\"") && read_has(&run, "c-useragent=\"Mozilla/5.0 (X)\"") && str_eq(shape_table_at(run.shapes, 0)->bindings[0].ls.category, STR("proxy")));
+	read_run_done(&run);
+}
+
+TEST(bytes_that_are_no_utf8_are_repaired_in_cells_and_kept_in_records)
+{
+	struct read_run run = {0};
+	NEED(read_run_text(&run, "w3c", "#Fields: date time cs-uri-stem cs-uri-query\n2021-01-01 00:00:00 /\xe9 \xff=1\n"));
+	CHECK(strstr(run.out.p, "\"cs-uri\":\"/\xef\xbf\xbd?\xef\xbf\xbd=1\"") && run.report.damaged == 0);
+	read_run_done(&run);
+}
+
+TEST(access_logs_in_their_forms)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "ncsa", "1.2.3.4 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a.php?b=\\\"c\\x22 HTTP/1.0\" 200 2326\n"
+		"www.x:80 1.2.3.4 - - [10/Oct/2000:20:55:36 +0000] \"POST /a b HTTP/1.1\" 404 - \"http://r/\" \"Mozilla/5.0 (X)\" 12 \"more\"\n"
+		"1.2.3.4 - - [10/Oct/2000:20:55:36 +0000] \"\\x16\\x03\\x01\" 400 -\n1.2.3.4 - John Doe [10/Oct/2000:20:55:36 +0000] \"-\" 408 - \"-\" \"-\"\n"));
+	CHECK(strstr(run.out.p, "{\"c-ip\":\"1.2.3.4\",\"ident\":null,\"cs-username\":\"frank\",\"time\":\"10/Oct/2000:13:55:36 -0700\",\"cs-method\":\"GET\",\"cs-uri-stem\":\"/a.php\","
+		"\"cs-uri-query\":\"b=\\\"c\\\"\",\"cs-uri\":\"/a.php?b=\\\"c\\\"\",\"cs-version\":\"HTTP/1.0\",\"sc-status\":\"200\",\"sc-bytes\":\"2326\"}\n") == run.out.p);
+	CHECK(run.n == 4 && run.report.first.sec == 971211336 && run.report.last.sec == 971211336 && run.report.damaged == 0);
+	CHECK(read_has(&run, "cs-host=\"www.x:80\"") && read_has(&run, "cs-uri=\"/a b\"") && read_has(&run, "c-useragent=\"Mozilla/5.0 (X)\"") && read_has(&run, "extra=\"12 \\\"more\\\"\""));
+	CHECK(read_has(&run, "request=\"\\u0016\\u0003\\u0001\"") && read_has(&run, "cs-username=\"John Doe\"") && read_has(&run, "cs-user-agent=null"));
+	CHECK(read_has(&run, "cs-uri-query=\"/a.php?b=\\\"c\\\"\"") && read_has(&run, "c-uri-extension=\"php\""));
+	read_run_done(&run);
+}
+
+TEST(access_logs_damage_and_detection)
+{
+	struct read_run run = {0};
+	const char *text = "1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 200 2326\nhello\n1.2.3.4 - - [40/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 200 2326\n";
+	NEED(read_run_text(&run, "ncsa", text));
+	CHECK(run.n == 1 && run.report.damaged == 6 + 67);
+	read_run_done(&run);
+	CHECK_STR(read_sniffed(text, 67, "x"), "ncsa");
+	CHECK_STR(read_sniffed("hello world\nthis is text\n", 25, "x"), "");
+}
+
+TEST(error_logs)
+{
+	struct read_run run = {.all = true};
+	struct reader_options zone = {.zone_seconds = 7200};
+	const char *text = "[Wed Oct 11 14:32:52.123456 2000] [core:error] [pid 35708:tid 4328636416] [client 72.15.99.187:1234] AH00126: Invalid URI\n"
+		"[Sun Dec  4 04:47:44 2005] [notice] workerEnv.init() ok\n[Sun Dec  4 04:47:44 2005] [error] [x] y\n"
+		"2013/09/25 07:10:00 [error] 1234#0: *1 open() failed, client: 1.2.3.4, server: x, request: \"GET /a, b HTTP/1.1\", host: \"h\"\nPHP noise\n";
+	NEED(read_run_bytes(&run, "web-error", &zone, text, strlen(text), "x"));
+	CHECK(run.n == 4 && run.report.damaged == 10);
+	CHECK(read_has(&run, "module=\"core\"") && read_has(&run, "pid=\"35708:tid 4328636416\"") && read_has(&run, "c-ip=\"72.15.99.187:1234\"") && read_has(&run, "message=\"[x] y\""));
+	CHECK(read_has(&run, "request=\"GET /a, b HTTP/1.1\"") && read_has(&run, "cs-host=\"h\"") && read_has(&run, "pid=\"1234#0\""));
+	CHECK(run.report.first.sec == 971274772 - 7200 && run.report.first.nsec == 123456000);
+	CHECK(str_find(run.report.parameters, STR("zone=+7200 zone_from=option"), 0) != SIZE_MAX);
+	CHECK_STR(read_sniffed(text, strlen(text), "x"), "web-error");
+	read_run_done(&run);
+}
+
+static void whole(const char *format, const char *file, uint32_t events)
+{
+	const char *corpora = check_corpora();
+	char path[4200];
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct read_run run = {0};
+	if (!corpora) SKIP("no corpora");
+	snprintf(path, sizeof path, "%s/%s", corpora, file);
+	NEED(input_open(&in, path, str_of(path), &f));
+	char head[65536];
+	int64_t n = input_pread(&in, head, sizeof head, 0, &f);
+	CHECK_STR(read_identify((struct str){head, (size_t)n}, in.size, in.path, (struct str){"", 0}, NULL).ops->format, format);
+	NEED(read_run_input(&run, read_format(format), NULL, &in, NULL));
+	CHECK(run.n == events && run.report.damaged == 0);
+	if (run.n != events || run.report.damaged) printf("# %s: %u events, %llu bytes damaged\n", file, run.n, (unsigned long long)run.report.damaged);
+	input_close(&in);
+	read_run_done(&run);
+}
+
+TEST(real_logs_in_full)
+{
+	whole("w3c", "evtx/attack-samples/Command and Control/Tunna_rdp_tunnel_IIS.log", 4298);
+	whole("ncsa", "evtx/attack-samples/Command and Control/web_attack_and_isp_webshell_localhost_access_log.txt", 2661);
+	whole("web-error", "logs/Apache/Apache_2k.log", 2000);
+}
+TEST_MAIN
