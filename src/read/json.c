@@ -4,26 +4,15 @@
  * {"Records":[..]}, {"records":[..]}, {"value":[..]} also with "@odata..." members before it. A record is the object's own bytes; what
  * stands between objects is header (wrappers) or slack (blanks, commas, brackets). Broken text is damage up to the next object. */
 #include "read/json_internal.h"
-#include "base/map.h"
 #include "read/read_internal.h"
-#include <stdio.h>
 
-enum { TOKENS_MAX = 1 << 20, CACHE = 256, CLOCK_EVENTS = 4096 };
-
-/* How the events' clock differs from Sysmon's own, in quarters of an hour: exporters label local time as UTC. */
-struct clock_check { int32_t quarters; uint64_t agree, other, looked; uint64_t first_offset; };
+enum { TOKENS_MAX = 1 << 20 };
 
 struct json_own {
 	struct json_stream stream;
-	struct json_object object;
-	struct arena layouts;
-	struct map by_skeleton;             /* -> index in layout */
-	VEC(struct json_layout *) layout;
-	struct json_layout *cache[CACHE];   /* by a cheap sum over the skeleton; verified */
+	struct json_events events;
 	size_t take;                        /* window bytes of the event handed out last */
 	bool in_wrapper;                    /* within the array of a wrapper */
-	bool assumed_zone;                  /* a time without zone was met */
-	struct clock_check clock;
 };
 
 static struct json_own *own(struct reader *r) { return r->own; }
@@ -31,235 +20,11 @@ static struct json_own *own(struct reader *r) { return r->own; }
 static bool begin(struct reader *r, struct fault *f)
 {
 	(void)f;
-	struct json_own *o = own(r);
-	arena_init(&o->layouts, 16 << 20);
-	o->object.tape.max_tokens = TOKENS_MAX;
+	json_events_begin(&own(r)->events, r, TOKENS_MAX);
 	return true;
 }
 
-static void end(struct reader *r)
-{
-	struct json_own *o = own(r);
-	json_tape_done(&o->object.tape);
-	json_trace_done(&o->object.trace);
-	map_done(&o->by_skeleton);
-	vec_free(&o->layout);
-	arena_done(&o->layouts);
-}
-
-/* --- layouts and shapes --- */
-
-static uint32_t cheap_sum(struct str s)
-{
-	uint64_t a = s.n, b = 0, c = 0;
-	if (s.n >= 24) {
-		memcpy(&a, s.p + s.n - 8, 8);
-		memcpy(&b, s.p + s.n / 2, 8);
-		memcpy(&c, s.p + 8, 8);
-	}
-	uint64_t sum = (a ^ (b << 7) ^ (c << 13) ^ s.n) * 0x9e3779b97f4a7c15ull;
-	return (uint32_t)(sum >> 56);
-}
-
-static struct json_layout *layout_of(struct reader *r)
-{
-	struct json_own *o = own(r);
-	struct str skeleton = buf_view(&o->object.trace.skeleton);
-	struct json_layout **cached = &o->cache[cheap_sum(skeleton) % CACHE], *l = *cached;
-	if (l && str_eq(l->skeleton, skeleton)) return l;
-	uint32_t *at = map_get(&o->by_skeleton, skeleton);
-	if (at) return *cached = o->layout.v[*at];
-	if (o->layout.n < JSON_LAYOUTS_MAX && o->by_skeleton.bytes < o->layouts.budget)
-		l = json_layout_new(&o->object.trace, &o->object.tape, o->object.text, r->taxonomy, &o->layouts);
-	else l = NULL;
-	/* No room to keep it: it lives as long as the event. */
-	if (!l) return json_layout_new(&o->object.trace, &o->object.tape, o->object.text, r->taxonomy, &r->arena);
-	map_put(&o->by_skeleton, skeleton, (uint32_t)o->layout.n, NULL);
-	vec_push(&o->layout, l);
-	return *cached = l;
-}
-
-static struct str leaf_text(struct reader *r, int32_t leaf)
-{
-	struct value v;
-	if (leaf < 0) return (struct str){"", 0};
-	json_leaf_value(&own(r)->object, (uint32_t)leaf, &r->arena, &v);
-	struct value *one = v.kind == VALUE_LIST && v.n ? &v.items[0] : &v;
-	return value_text(one, &r->arena);
-}
-
-/* What tells Windows shapes of one layout apart. */
-struct windows_key { struct str channel, provider; int64_t event_id; };
-
-static struct windows_key windows_key(struct reader *r, const struct json_layout *l)
-{
-	struct windows_key k = {{"", 0}, {"", 0}, -1};
-	uint64_t id;
-	if (!l->windows) return k;
-	k.channel = l->channel >= 0 ? leaf_text(r, l->channel) : l->channel_text;
-	k.provider = leaf_text(r, l->provider);
-	if (!k.channel.n) k.channel = json_channel_of(k.provider);
-	if (str_u64(leaf_text(r, l->event_id), &id) && id <= UINT32_MAX) k.event_id = (int64_t)id;
-	return k;
-}
-
-static void set_constant(struct column *columns, int32_t column, struct value v)
-{
-	if (column < 0) return;
-	columns[column].constant = true;
-	columns[column].value = v;
-}
-
-static struct shape *spec_of(struct reader *r, const struct json_layout *l, const struct windows_key *k)
-{
-	struct shape *s = arena_calloc(&r->arena, 1, sizeof *s);
-	uint32_t n = l->n_columns - (str_eq(k->channel, STR("MSExchange Management")) ? 0 : l->n_exchange);
-	struct column *columns = arena_calloc(&r->arena, n, sizeof *columns);
-	if (!s || !columns) return NULL;
-	if (n) memcpy(columns, l->columns, n * sizeof *columns);
-	*s = (struct shape){.n_columns = n, .columns = columns, .channel = k->channel, .provider = k->provider, .event_id = k->event_id, .host_column = -1};
-	s->format = l->family ? l->family->format : STR("json");
-	for (uint32_t i = 0; i < n && l->host >= 0 && s->host_column < 0; i++)
-		if (l->plan[i].how == JSON_OF_LEAF && l->plan[i].leaf == (uint32_t)l->host) s->host_column = (int32_t)i;
-	if (l->windows && k->event_id >= 0) set_constant(columns, l->event_id_column, value_uint((uint64_t)k->event_id));
-	if (l->channel >= 0 && k->channel.n) set_constant(columns, l->channel_column, value_str(k->channel));
-	if (l->provider >= 0 && k->provider.n) set_constant(columns, l->provider_column, value_str(k->provider));
-	if (r->is_forced || !l->windows) s->bindings = text_bindings(r, s->format, &s->n_bindings);
-	else s->bindings = taxonomy_windows(r->taxonomy, k->channel, (uint32_t)(k->event_id < 0 ? 0 : k->event_id), &r->arena, &s->n_bindings);
-	return s;
-}
-
-static const struct shape *make_shape(struct reader *r, struct json_layout *l, const struct windows_key *k)
-{
-	struct buf key = {0};
-	buf_lit(&key, "json");
-	buf_put(&key, &k->event_id, sizeof k->event_id);
-	buf_str(&key, k->channel);
-	buf_byte(&key, 0);
-	buf_str(&key, k->provider);
-	buf_byte(&key, 0);
-	buf_str(&key, l->skeleton);
-	const struct shape *s = shape_table_find(r->shapes, buf_view(&key));
-	if (!s) {
-		struct shape *spec = spec_of(r, l, k);
-		s = spec ? text_shape(r, buf_view(&key), spec) : NULL;
-		if (s == spec) l = NULL; /* lives no longer than the event */
-	}
-	buf_done(&key);
-	if (!s || !l) return s;
-	if (l->n_shapes < JSON_LAYOUT_SHAPES) l->n_shapes++;
-	memmove(&l->shapes[1], &l->shapes[0], (l->n_shapes - 1) * sizeof l->shapes[0]);
-	l->shapes[0] = s;
-	return s;
-}
-
-static const struct shape *shape_of(struct reader *r, struct json_layout *l)
-{
-	struct windows_key k = windows_key(r, l);
-	for (uint32_t i = 0; i < l->n_shapes; i++) {
-		const struct shape *s = l->shapes[i];
-		if (s->event_id != k.event_id || !str_eq(s->channel, k.channel) || !str_eq(s->provider, k.provider)) continue;
-		memmove(&l->shapes[1], &l->shapes[0], i * sizeof l->shapes[0]);
-		return l->shapes[0] = s;
-	}
-	return make_shape(r, l, &k);
-}
-
-/* --- events --- */
-
-static bool leaf_time(struct reader *r, int32_t leaf, bool is_utc, struct etime *ret)
-{
-	struct json_own *o = own(r);
-	bool zoned, number = o->object.tape.v[o->object.trace.places[leaf].token].type == JSON_NUMBER;
-	if (!json_time(leaf_text(r, leaf), number, ret, &zoned)) return false;
-	if (zoned || is_utc) return true;
-	o->assumed_zone = true;
-	*ret = text_zoned(r, *ret);
-	return true;
-}
-
-static struct etime event_time(struct reader *r, const struct json_layout *l)
-{
-	struct etime t = {0};
-	for (size_t i = 0; i < COUNT(l->time) && l->time[i] >= 0; i++)
-		if (leaf_time(r, l->time[i], l->time_is_utc || l->time[i] == l->utc_time, &t)) return t;
-	return (struct etime){0};
-}
-
-/* Sysmon writes its own time in UTC: where the exporter's differs by whole quarters of an hour, its clock or zone was wrong. */
-static void check_clock(struct reader *r, const struct json_layout *l, struct etime t, uint64_t offset)
-{
-	struct clock_check *c = &own(r)->clock;
-	struct etime utc;
-	enum { QUARTER = 900, NEAR = 60 };
-	if (l->utc_time < 0 || !t.present || c->looked >= CLOCK_EVENTS || !leaf_time(r, l->utc_time, true, &utc)) return;
-	c->looked++;
-	int64_t seconds = t.sec - utc.sec, quarters = (seconds + (seconds < 0 ? -QUARTER / 2 : QUARTER / 2)) / QUARTER;
-	int64_t rest = seconds - quarters * QUARTER;
-	if (rest > NEAR || rest < -NEAR || quarters < -96 || quarters > 96) return;
-	if (!c->agree && !c->other) c->quarters = (int32_t)quarters, c->first_offset = offset;
-	if (c->quarters == quarters) c->agree++;
-	else c->other++;
-}
-
-/* "-5:00" when most events looked at agree on a difference; empty otherwise. */
-static const char *clock_text(const struct clock_check *c, char out[16])
-{
-	int minutes = (c->quarters < 0 ? -c->quarters : c->quarters) * 15;
-	out[0] = 0;
-	if (c->quarters && c->agree > c->other) snprintf(out, 16, "%c%d:%02d", c->quarters < 0 ? '-' : '+', minutes / 60, minutes % 60);
-	return out;
-}
-
-static void note_clock(struct reader *r)
-{
-	struct clock_check *c = &own(r)->clock;
-	char text[16];
-	if (!clock_text(c, text)[0]) return;
-	report_note(&r->report, c->first_offset, "clock: the exporter's times are %s h from Sysmon's UtcTime in %llu of %llu events looked at", text,
-		(unsigned long long)c->agree, (unsigned long long)c->looked);
-}
-
-static void decode(struct event *ev, uint32_t column, struct value *ret)
-{
-	struct reader *r = (struct reader *)ev->impl;
-	struct json_object *o = &own(r)->object;
-	const struct json_column *how = &o->layout->plan[column];
-	if (how->how == JSON_OF_LEAF) json_leaf_value(o, how->leaf, ev->arena, ret);
-	else json_exchange_value(ev, (enum json_how)how->how, ret);
-}
-
-static void json(struct event *ev, struct buf *out)
-{
-	struct reader *r = (struct reader *)ev->impl;
-	struct json_object *o = &own(r)->object;
-	json_compact(&o->tape, o->text, ev->arena, out);
-}
-
-static const struct event_ops ops = {decode, NULL, json};
-
-/* The object in the tape as an event. False: out of memory for one record. */
-static bool make_event(struct reader *r, struct json_span span)
-{
-	struct json_own *o = own(r);
-	json_trace(&o->object.trace, &o->object.tape, o->object.text);
-	struct json_layout *l = o->object.layout = layout_of(r);
-	const struct shape *shape = l ? shape_of(r, l) : NULL;
-	if (!shape) return false;
-	struct lines *lines = &r->lines;
-	struct etime t = event_time(r, l);
-	uint64_t offset = lines_offset(lines, span.start), length = lines_bytes(lines, span.start, span.end - span.start);
-	uint32_t line = lines->number;
-	for (size_t i = 0; i < span.start; i++) line += o->object.text.p[i] == '\n';
-	text_event(r, shape, &ops, t, offset, length, length, line, lines->encoding == TEXT_UTF8 ? o->object.text.p + span.start : NULL);
-	if (o->object.trace.limited) {
-		r->event.flags |= EVENT_LIMITED;
-		r->report.limited++;
-	}
-	if (l->record_id >= 0) r->event.has_record_id = str_u64(leaf_text(r, l->record_id), &r->event.record_id);
-	check_clock(r, l, t, offset);
-	return true;
-}
+static void end(struct reader *r) { json_events_end(&own(r)->events); }
 
 /* --- the stream --- */
 
@@ -318,9 +83,9 @@ static bool leave_wrapper(struct reader *r)
 			return true;
 		}
 		if (w.p[at] != ',') return false;
-		enum json_status status = json_read(&o->object.tape, w, blanks(w, at + 1), l->final, &key_end);
+		enum json_status status = json_read(&o->events.object.tape, w, blanks(w, at + 1), l->final, &key_end);
 		size_t colon = status == JSON_OK ? blanks(w, key_end) : 0;
-		if (status == JSON_OK && colon < w.n && w.p[colon] == ':') status = json_read(&o->object.tape, w, blanks(w, colon + 1), l->final, &value_end);
+		if (status == JSON_OK && colon < w.n && w.p[colon] == ':') status = json_read(&o->events.object.tape, w, blanks(w, colon + 1), l->final, &value_end);
 		else if (status == JSON_OK) status = colon < w.n ? JSON_BAD : JSON_MORE;
 		if (status == JSON_MORE && lines_more(l)) continue;
 		if (status != JSON_OK) return false;
@@ -367,8 +132,8 @@ static bool next_value(struct reader *r, struct json_span *ret)
 			}
 		}
 		struct json_stream before = o->stream;
-		enum json_status status = json_next(&o->stream, &o->object.tape, w, 0, l->final, ret);
-		o->object.text = w;
+		enum json_status status = json_next(&o->stream, &o->events.object.tape, w, 0, l->final, ret);
+		o->events.object.text = w;
 		if (o->in_wrapper && before.in_array && !o->stream.in_array) {
 			/* The array's end: everything up to it is slack, what follows belongs to the wrapper. */
 			size_t close = 0;
@@ -388,10 +153,21 @@ static bool next_value(struct reader *r, struct json_span *ret)
 			if (!lines_more(l) && !l->final) skip_broken(r, ret->start, "a JSON value larger than 16 MiB");
 			continue;
 		case JSON_BAD: case JSON_LIMIT:
-			skip_broken(r, ret->start, o->object.tape.reason);
+			skip_broken(r, ret->start, o->events.object.tape.reason);
 			continue;
 		}
 	}
+}
+
+static bool make_event(struct reader *r, struct json_span span)
+{
+	struct json_own *o = own(r);
+	struct lines *l = &r->lines;
+	const char *text = o->events.object.text.p;
+	uint64_t offset = lines_offset(l, span.start), length = lines_bytes(l, span.start, span.end - span.start);
+	uint32_t line = l->number;
+	for (size_t i = 0; i < span.start; i++) line += text[i] == '\n';
+	return json_events_make(&o->events, offset, length, length, line, l->encoding == TEXT_UTF8 ? text + span.start : NULL);
 }
 
 static bool next(struct reader *r)
@@ -401,28 +177,22 @@ static bool next(struct reader *r)
 	lines_take(&r->lines, o->take); /* the event handed out before; it is in the report */
 	o->take = 0;
 	while (next_value(r, &span)) {
-		if (o->object.tape.v[0].type == JSON_OBJECT && make_event(r, span)) {
+		if (o->events.object.tape.v[0].type == JSON_OBJECT && make_event(r, span)) {
 			r->report.slack += lines_bytes(&r->lines, 0, span.start);
 			o->take = span.end;
 			return true;
 		}
-		bool object = o->object.tape.v[0].type == JSON_OBJECT;
+		bool object = o->events.object.tape.v[0].type == JSON_OBJECT;
 		take_slack(r, span.start);
 		uint64_t from = r->lines.offset;
 		report_damage(&r->report, from, lines_take(&r->lines, span.end - span.start), object ? "too large for the memory of one record" : "a JSON value that is no object");
 		arena_reset(&r->arena);
 	}
-	note_clock(r);
+	json_events_note(&o->events);
 	return false;
 }
 
-static void parameters(struct reader *r, struct buf *out)
-{
-	struct json_own *o = own(r);
-	char text[16];
-	if (o->assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
-	if (clock_text(&o->clock, text)[0]) buf_printf(out, " clock_skew=%s", text);
-}
+static void parameters(struct reader *r, struct buf *out) { json_events_parameters(&own(r)->events, out); }
 
 static const struct text_format format = {"json", sizeof(struct json_own), begin, next, end, parameters};
 

@@ -8,6 +8,7 @@
  * values of all members; so targetResources.modifiedProperties.newValue finds any of them. Objects and such arrays also are
  * hidden columns of their own JSON text, for rules that search them as text. */
 #pragma once
+#include "base/map.h"
 #include "read/text_internal.h"
 #include "text/json_read.h"
 
@@ -98,6 +99,28 @@ struct json_object {
 	struct json_trace trace;
 	struct json_layout *layout;
 };
+/* How the exporter's clock differs from Sysmon's own, in quarters of an hour: exporters label local time as UTC. */
+struct json_clock { int32_t quarters; uint64_t agree, other, looked, first_offset; };
+enum { JSON_CACHE = 256 };
+/* The objects of one source as events: what is kept from one to the next. Part of a format's state. */
+struct json_events {
+	struct reader *reader;
+	struct json_object object;          /* the one being made an event; the caller fills its tape and text */
+	struct arena layouts;
+	struct map by_skeleton;             /* -> index in layout */
+	VEC(struct json_layout *) layout;
+	struct json_layout *cache[JSON_CACHE]; /* by a cheap sum over the skeleton; verified */
+	bool assumed_zone;                  /* a time without zone was met */
+	struct json_clock clock;
+};
+void json_events_begin(struct json_events *e, struct reader *r, uint32_t max_tokens);
+void json_events_end(struct json_events *e);
+/* The object in e->object as the event r->event, of a record as text_event takes it. False: no memory for so large a one. */
+bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes);
+/* At the end of the source: what was noticed about clocks into the report; appends what is needed to read it again. */
+void json_events_note(struct json_events *e);
+void json_events_parameters(const struct json_events *e, struct buf *out);
+
 /* A token as a value. */
 void json_value(const struct json_tape *tape, struct str text, uint32_t token, struct arena *a, struct value *ret);
 void json_leaf_value(const struct json_object *o, uint32_t leaf, struct arena *a, struct value *ret);

@@ -173,9 +173,9 @@ uint64_t lines_take(struct lines *l, size_t n)
 	return bytes;
 }
 
-/* Drops zeros at the window's front, however many follow. */
-static void skip_zeros(struct lines *l)
+void lines_skip_zeros(struct lines *l)
 {
+	if (!l->zeros || l->at == l->end || l->buf[l->at]) return;
 	do {
 		size_t n = 0;
 		while (l->at + n < l->end && l->buf[l->at + n] == 0) n++;
@@ -226,7 +226,7 @@ bool lines_next(struct lines *l, struct line *ret)
 {
 	for (size_t looked = 0;;) {
 		if (l->zeros && l->at < l->end && !l->buf[l->at]) {
-			skip_zeros(l);
+			lines_skip_zeros(l);
 			looked = 0;
 		}
 		struct str w = lines_window(l);

@@ -5,6 +5,7 @@
 /* A new format: its line here. */
 static const struct reader_ops *const formats[] = {
 	&read_json_ops,
+	&read_exchange_ops,
 	&read_w3c_ops,
 	&read_ncsa_ops,
 	&read_web_error_ops,

@@ -1,0 +1,235 @@
+/* json_events.c: JSON objects as events: layouts and shapes found or made, times, clocks compared. See json_internal.h. */
+#include "read/json_internal.h"
+#include <stdio.h>
+
+enum { CLOCK_EVENTS = 4096 };
+
+void json_events_begin(struct json_events *e, struct reader *r, uint32_t max_tokens)
+{
+	e->reader = r;
+	e->object.tape.max_tokens = max_tokens;
+	arena_init(&e->layouts, 16 << 20);
+}
+
+void json_events_end(struct json_events *e)
+{
+	json_tape_done(&e->object.tape);
+	json_trace_done(&e->object.trace);
+	map_done(&e->by_skeleton);
+	vec_free(&e->layout);
+	arena_done(&e->layouts);
+}
+
+/* --- layouts and shapes --- */
+
+static uint32_t cheap_sum(struct str s)
+{
+	uint64_t a = s.n, b = 0, c = 0;
+	if (s.n >= 24) {
+		memcpy(&a, s.p + s.n - 8, 8);
+		memcpy(&b, s.p + s.n / 2, 8);
+		memcpy(&c, s.p + 8, 8);
+	}
+	uint64_t sum = (a ^ (b << 7) ^ (c << 13) ^ s.n) * 0x9e3779b97f4a7c15ull;
+	return (uint32_t)(sum >> 56);
+}
+
+static struct json_layout *layout_of(struct json_events *e)
+{
+	struct str skeleton = buf_view(&e->object.trace.skeleton);
+	struct json_layout **cached = &e->cache[cheap_sum(skeleton)], *l = *cached;
+	if (l && str_eq(l->skeleton, skeleton)) return l;
+	uint32_t *at = map_get(&e->by_skeleton, skeleton);
+	if (at) return *cached = e->layout.v[*at];
+	if (e->layout.n < JSON_LAYOUTS_MAX && e->by_skeleton.bytes < e->layouts.budget)
+		l = json_layout_new(&e->object.trace, &e->object.tape, e->object.text, e->reader->taxonomy, &e->layouts);
+	else l = NULL;
+	/* No room to keep it: it lives as long as the event. */
+	if (!l) return json_layout_new(&e->object.trace, &e->object.tape, e->object.text, e->reader->taxonomy, &e->reader->arena);
+	map_put(&e->by_skeleton, skeleton, (uint32_t)e->layout.n, NULL);
+	vec_push(&e->layout, l);
+	return *cached = l;
+}
+
+static struct str leaf_text(struct json_events *e, int32_t leaf)
+{
+	struct value v;
+	if (leaf < 0) return (struct str){"", 0};
+	json_leaf_value(&e->object, (uint32_t)leaf, &e->reader->arena, &v);
+	struct value *one = v.kind == VALUE_LIST && v.n ? &v.items[0] : &v;
+	return value_text(one, &e->reader->arena);
+}
+
+/* What tells Windows shapes of one layout apart. */
+struct windows_key { struct str channel, provider; int64_t event_id; };
+
+static struct windows_key windows_key(struct json_events *e, const struct json_layout *l)
+{
+	struct windows_key k = {{"", 0}, {"", 0}, -1};
+	uint64_t id;
+	if (!l->windows) return k;
+	k.channel = l->channel >= 0 ? leaf_text(e, l->channel) : l->channel_text;
+	k.provider = leaf_text(e, l->provider);
+	if (!k.channel.n) k.channel = json_channel_of(k.provider);
+	if (str_u64(leaf_text(e, l->event_id), &id) && id <= UINT32_MAX) k.event_id = (int64_t)id;
+	return k;
+}
+
+static void set_constant(struct column *columns, int32_t column, struct value v)
+{
+	if (column < 0) return;
+	columns[column].constant = true;
+	columns[column].value = v;
+}
+
+static struct shape *spec_of(struct json_events *e, const struct json_layout *l, const struct windows_key *k)
+{
+	struct shape *s = arena_calloc(&e->reader->arena, 1, sizeof *s);
+	uint32_t n = l->n_columns - (str_eq(k->channel, STR("MSExchange Management")) ? 0 : l->n_exchange);
+	struct column *columns = arena_calloc(&e->reader->arena, n, sizeof *columns);
+	if (!s || !columns) return NULL;
+	if (n) memcpy(columns, l->columns, n * sizeof *columns);
+	*s = (struct shape){.n_columns = n, .columns = columns, .channel = k->channel, .provider = k->provider, .event_id = k->event_id, .host_column = -1};
+	s->format = l->family ? l->family->format : STR("json");
+	for (uint32_t i = 0; i < n && l->host >= 0 && s->host_column < 0; i++)
+		if (l->plan[i].how == JSON_OF_LEAF && l->plan[i].leaf == (uint32_t)l->host) s->host_column = (int32_t)i;
+	if (l->windows && k->event_id >= 0) set_constant(columns, l->event_id_column, value_uint((uint64_t)k->event_id));
+	if (l->channel >= 0 && k->channel.n) set_constant(columns, l->channel_column, value_str(k->channel));
+	if (l->provider >= 0 && k->provider.n) set_constant(columns, l->provider_column, value_str(k->provider));
+	if (e->reader->is_forced || !l->windows) s->bindings = text_bindings(e->reader, s->format, &s->n_bindings);
+	else s->bindings = taxonomy_windows(e->reader->taxonomy, k->channel, (uint32_t)(k->event_id < 0 ? 0 : k->event_id), &e->reader->arena, &s->n_bindings);
+	return s;
+}
+
+static const struct shape *make_shape(struct json_events *e, struct json_layout *l, const struct windows_key *k)
+{
+	struct buf key = {0};
+	buf_lit(&key, "json");
+	buf_put(&key, &k->event_id, sizeof k->event_id);
+	buf_str(&key, k->channel);
+	buf_byte(&key, 0);
+	buf_str(&key, k->provider);
+	buf_byte(&key, 0);
+	buf_str(&key, l->skeleton);
+	const struct shape *s = shape_table_find(e->reader->shapes, buf_view(&key));
+	if (!s) {
+		struct shape *spec = spec_of(e, l, k);
+		s = spec ? text_shape(e->reader, buf_view(&key), spec) : NULL;
+		if (s == spec) l = NULL; /* lives no longer than the event */
+	}
+	buf_done(&key);
+	if (!s || !l) return s;
+	if (l->n_shapes < JSON_LAYOUT_SHAPES) l->n_shapes++;
+	memmove(&l->shapes[1], &l->shapes[0], (l->n_shapes - 1) * sizeof l->shapes[0]);
+	l->shapes[0] = s;
+	return s;
+}
+
+static const struct shape *shape_of(struct json_events *e, struct json_layout *l)
+{
+	struct windows_key k = windows_key(e, l);
+	for (uint32_t i = 0; i < l->n_shapes; i++) {
+		const struct shape *s = l->shapes[i];
+		if (s->event_id != k.event_id || !str_eq(s->channel, k.channel) || !str_eq(s->provider, k.provider)) continue;
+		memmove(&l->shapes[1], &l->shapes[0], i * sizeof l->shapes[0]);
+		return l->shapes[0] = s;
+	}
+	return make_shape(e, l, &k);
+}
+
+/* --- events --- */
+
+static bool leaf_time(struct json_events *e, int32_t leaf, bool is_utc, struct etime *ret)
+{
+	bool zoned, number = e->object.tape.v[e->object.trace.places[leaf].token].type == JSON_NUMBER;
+	if (!json_time(leaf_text(e, leaf), number, ret, &zoned)) return false;
+	if (zoned || is_utc) return true;
+	e->assumed_zone = true;
+	*ret = text_zoned(e->reader, *ret);
+	return true;
+}
+
+static struct etime event_time(struct json_events *e, const struct json_layout *l)
+{
+	struct etime t = {0};
+	for (size_t i = 0; i < COUNT(l->time) && l->time[i] >= 0; i++)
+		if (leaf_time(e, l->time[i], l->time_is_utc || l->time[i] == l->utc_time, &t)) return t;
+	return (struct etime){0};
+}
+
+/* Sysmon writes its own time in UTC: where the exporter's differs by whole quarters of an hour, its clock or zone was wrong. */
+static void check_clock(struct json_events *e, const struct json_layout *l, struct etime t, uint64_t offset)
+{
+	struct json_clock *c = &e->clock;
+	struct etime utc;
+	enum { QUARTER = 900, NEAR = 60 };
+	if (l->utc_time < 0 || !t.present || c->looked >= CLOCK_EVENTS || !leaf_time(e, l->utc_time, true, &utc)) return;
+	c->looked++;
+	int64_t seconds = t.sec - utc.sec, quarters = (seconds + (seconds < 0 ? -QUARTER / 2 : QUARTER / 2)) / QUARTER;
+	int64_t rest = seconds - quarters * QUARTER;
+	if (rest > NEAR || rest < -NEAR || quarters < -96 || quarters > 96) return;
+	if (!c->agree && !c->other) c->quarters = (int32_t)quarters, c->first_offset = offset;
+	if (c->quarters == quarters) c->agree++;
+	else c->other++;
+}
+
+/* "-5:00" when most events looked at agree on a difference; empty otherwise. */
+static const char *clock_text(const struct json_clock *c, char out[16])
+{
+	int minutes = (c->quarters < 0 ? -c->quarters : c->quarters) * 15;
+	out[0] = 0;
+	if (c->quarters && c->agree > c->other) snprintf(out, 16, "%c%d:%02d", c->quarters < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	return out;
+}
+
+void json_events_note(struct json_events *e)
+{
+	struct json_clock *c = &e->clock;
+	char text[16];
+	if (!clock_text(c, text)[0]) return;
+	report_note(&e->reader->report, c->first_offset, "clock: the exporter's times are %s h from Sysmon's UtcTime in %llu of %llu events looked at", text,
+		(unsigned long long)c->agree, (unsigned long long)c->looked);
+}
+
+static void decode(struct event *ev, uint32_t column, struct value *ret)
+{
+	const struct json_events *e = ev->impl;
+	const struct json_column *how = &e->object.layout->plan[column];
+	if (how->how == JSON_OF_LEAF) json_leaf_value(&e->object, how->leaf, ev->arena, ret);
+	else json_exchange_value(ev, (enum json_how)how->how, ret);
+}
+
+static void json(struct event *ev, struct buf *out)
+{
+	const struct json_events *e = ev->impl;
+	json_compact(&e->object.tape, e->object.text, ev->arena, out);
+}
+
+static const struct event_ops ops = {decode, NULL, json};
+
+bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
+{
+	struct reader *r = e->reader;
+	json_trace(&e->object.trace, &e->object.tape, e->object.text);
+	struct json_layout *l = e->object.layout = layout_of(e);
+	const struct shape *shape = l ? shape_of(e, l) : NULL;
+	if (!shape) return false;
+	struct etime t = event_time(e, l);
+	text_event(r, shape, &ops, t, offset, length, size, line, bytes);
+	r->event.impl = e;
+	if (e->object.trace.limited) {
+		r->event.flags |= EVENT_LIMITED;
+		r->report.limited++;
+	}
+	if (l->record_id >= 0) r->event.has_record_id = str_u64(leaf_text(e, l->record_id), &r->event.record_id);
+	check_clock(e, l, t, offset);
+	return true;
+}
+
+void json_events_parameters(const struct json_events *e, struct buf *out)
+{
+	char text[16];
+	int32_t zone = e->reader->options->zone_seconds;
+	if (e->assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", zone, zone ? "option" : "default");
+	if (clock_text(&e->clock, text)[0]) buf_printf(out, " clock_skew=%s", text);
+}
