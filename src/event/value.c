@@ -16,14 +16,24 @@ static size_t real_print(double r, char out[40])
 	return (size_t)snprintf(out, 40, "%.17g", r);
 }
 
+static size_t digits(char *out, uint64_t v, bool negative)
+{
+	char text[20];
+	size_t at = sizeof text, n = 0;
+	do text[--at] = (char)('0' + v % 10); while ((v /= 10));
+	if (negative) out[n++] = '-';
+	memcpy(out + n, text + at, sizeof text - at);
+	return n + sizeof text - at;
+}
+
 struct str value_text(struct value *v, struct arena *a)
 {
 	char out[40];
 	size_t n = 0;
 	if (v->has_text) return v->text;
 	switch ((enum value_kind)v->kind) {
-	case VALUE_INT: n = (size_t)snprintf(out, sizeof out, "%lld", (long long)v->i); break;
-	case VALUE_UINT: n = (size_t)snprintf(out, sizeof out, "%llu", (unsigned long long)v->u); break;
+	case VALUE_INT: n = digits(out, v->i < 0 ? 0 - (uint64_t)v->i : (uint64_t)v->i, v->i < 0); break;
+	case VALUE_UINT: n = digits(out, v->u, false); break;
 	case VALUE_REAL: n = real_print(v->r, out); break;
 	case VALUE_BOOL: v->text = v->b ? STR("true") : STR("false"); v->has_text = true; return v->text;
 	case VALUE_UNREAD: case VALUE_ABSENT: case VALUE_NULL: case VALUE_LIST: return (struct str){"", 0};
