@@ -3,8 +3,10 @@
 #include "app/crew.h"
 #include "app/formats.h"
 #include "app/output.h"
+#include "app/output_case.h"
 #include "app/rules_load.h"
 #include "app/view.h"
+#include "evidence/canon.h"
 #include "match/match.h"
 #include "report/report.h"
 #include "scan/scan.h"
@@ -14,11 +16,12 @@
 
 enum {
 	OPT_RULES, OPT_OUTPUT, OPT_JOBS, OPT_MIN_LEVEL, OPT_SINCE, OPT_UNTIL, OPT_FAIL_ON, OPT_PLACEHOLDERS, OPT_STATS,
-	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_STATE_MEMORY, OPT_EVERY, OPT_BASELINE, OPT_QUIET
+	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_STATE_MEMORY, OPT_EVERY, OPT_BASELINE, OPT_QUIET,
+	OPT_CASE, OPT_SALT_KEY, OPT_NOTE
 };
 static const struct option_row rows[] = {
 	[OPT_RULES] = {'r', "rules", "PATH", "Sigma rules: a file or folder; again for more. Replaces Exhibit's own\nrules, unless one of them is the word 'default'"},
-	[OPT_OUTPUT] = {'o', "output", "FILE", "write findings; the ending says how: .jsonl .csv; '-' is JSON Lines\non standard output; again for more"},
+	[OPT_OUTPUT] = {'o', "output", "FILE", "write findings; the ending says how: .jsonl .csv .case; '-' is JSON\nLines on standard output; again for more. A case holds the evidence too,\nand is never overwritten"},
 	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
 	[OPT_MIN_LEVEL] = {0, "min-level", "LEVEL", "leave out rules below: informational low medium high critical"},
 	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (2021-03-01 or 2021-03-01T06:00:00Z)"},
@@ -35,6 +38,9 @@ static const struct option_row rows[] = {
 	[OPT_EVERY] = {0, "every", NULL, "correlations: a finding at each event that meets the condition"},
 	[OPT_BASELINE] = {0, "baseline", "FILE", "script paths of your web servers that are legitimate, one a line"},
 	[OPT_QUIET] = {'q', "quiet", NULL, "no summary and no progress"},
+	[OPT_CASE] = {0, "case", "X.case", "add these logs to a case, without reading its old ones again"},
+	[OPT_SALT_KEY] = {0, "salt-key", "FILE", "the salt key of the case (default: X.case.key, made when it is new); the key\nof a case repeats its run exactly; never use it for other evidence"},
+	[OPT_NOTE] = {0, "note", "TEXT", "why, for the custody log of the case"},
 	{0},
 };
 
@@ -49,6 +55,7 @@ struct settings {
 	size_t state_memory;
 	const char *baseline;
 	bool every;
+	const char *add_to, *new_case, *salt_key, *note;
 	unsigned jobs;
 	int fail_on; /* level, -1 = none */
 	bool quiet;
@@ -111,7 +118,17 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	uint64_t n;
 	switch (which) {
 	case OPT_RULES: vec_push(&s->rules.paths, argument); return true;
-	case OPT_OUTPUT: vec_push(&s->outputs, argument); return true;
+	case OPT_CASE: s->add_to = argument; return true;
+	case OPT_SALT_KEY: s->salt_key = argument; return true;
+	case OPT_NOTE: s->note = argument; return true;
+	case OPT_OUTPUT:
+		if (!str_ends(str_of(argument), STR(".case"))) {
+			vec_push(&s->outputs, argument);
+			return true;
+		}
+		if (s->new_case) return app_usage(s->self, "one case at a time"), false;
+		s->new_case = argument;
+		return true;
 	case OPT_STATS: s->stats = argument; return true;
 	case OPT_PLACEHOLDERS: s->rules.placeholders = argument; return true;
 	case OPT_ANY: s->plan.any_logsource = s->rules.lenient = true; return true;
@@ -157,6 +174,8 @@ static int parse(struct settings *s, int argc, char **argv)
 		else if (!take_option(s, which, argument)) return EXIT_USAGE;
 	}
 	if (!s->paths.n) return app_usage(s->self, "which logs? Name files or folders");
+	if (s->add_to && (s->new_case || s->outputs.n)) return app_usage(s->self, "--case takes no -o: its findings may rest on logs that are not read now");
+	if ((s->salt_key || s->note) && !s->add_to && !s->new_case) return app_usage(s->self, "--salt-key and --note are for a case: -o X.case or --case X.case");
 	for (size_t i = 0; i < s->paths.n; i++)
 		if (access(s->paths.v[i], F_OK) != 0 && s->paths.n == 1) return app_usage(s->self, "%s: %s", s->paths.v[i], strerror(errno));
 	return -1;
@@ -205,8 +224,34 @@ static void print_summary(const struct settings *s, const struct run_view *v, co
 	buf_done(&out);
 }
 
-static int finish(const struct settings *s, struct scan *scan, const struct rule_set *rules, double started)
+/* What decides the outcome besides rules and logs, in canonical JSON; nothing of this machine. */
+static void print_settings(const struct settings *s, bool native, struct buf *out)
 {
+	char since[ETIME_MAX], until[ETIME_MAX];
+	etime_print(s->reader.since, s->reader.since.digits, since);
+	etime_print(s->reader.until, s->reader.until.digits, until);
+	buf_printf(out, "{\"any_logsource\":%s,\"carve\":%s,\"every\":%s,\"format\":", s->plan.any_logsource ? "true" : "false", s->reader.carve ? "true" : "false", s->every ? "true" : "false");
+	canon_str(out, s->reader.format);
+	buf_lit(out, ",\"logsource\":");
+	canon_str(out, s->reader.logsource);
+	buf_printf(out, ",\"min_level\":\"%s\",\"native\":%s,\"since\":\"%s\",\"state_memory\":%zu,\"until\":\"%s\",\"zone_seconds\":%d}", level_word(s->plan.min_level),
+		native ? "true" : "false", since, s->state_memory, until, s->reader.zone_seconds);
+}
+
+static bool begin_case(const struct settings *s, struct case_output *c, struct scan *scan, const struct scan_config *config, struct fault *f)
+{
+	struct buf settings = {0};
+	uint32_t native = 0;
+	if (config->incidents) incident_plan_rules(config->incidents, &native);
+	print_settings(s, native > 0, &settings);
+	bool ok = case_output_begin(c, scan, config, buf_view(&settings), f);
+	buf_done(&settings);
+	return ok;
+}
+
+static int finish(const struct settings *s, struct scan *scan, const struct scan_config *config, struct case_output *kept, double started)
+{
+	const struct rule_set *rules = config->rules;
 	struct fault f = FAULT_INIT;
 	struct tally_sink tally = {.sink = {tally_put}, .tally = tally_new(), .worst = -1};
 	VEC(struct finding_sink *) sinks = {0};
@@ -216,14 +261,18 @@ static int finish(const struct settings *s, struct scan *scan, const struct rule
 	const struct scan_results *r = scan_results(scan);
 	run_view_init(&view, r, rules);
 	vec_push(&sinks, &tally.sink);
+	if (ok && kept) ok = begin_case(s, kept, scan, config, &f);
 	for (size_t i = 0; ok && i < s->outputs.n; i++) {
 		struct finding_sink *sink = output_new(s->outputs.v[i], &view.run.sources, &f);
 		if (sink) vec_push(&sinks, sink);
 		else ok = false;
 	}
+	size_t n_files = sinks.n;
+	if (kept) vec_push(&sinks, case_output_sink(kept));
 	if (ok) ok = scan_finish(scan, sinks.v, sinks.n, &f);
-	for (size_t i = 1; i < sinks.n; i++)
+	for (size_t i = 1; i < n_files; i++)
 		if (!output_close(sinks.v[i], &f)) ok = false;
+	if (kept && !case_output_close(kept, ok, &f)) ok = false;
 	view.run.findings = r->findings;
 	view.run.stories = r->stories;
 	view.run.n_stories = r->n_stories;
@@ -262,17 +311,25 @@ static int scan_all(struct settings *s)
 	struct plan *plan = taxonomy ? plan_new(rules, &s->plan, &f) : NULL;
 	struct incident_plan *incidents = plan ? load_incidents(s, &f) : NULL;
 	int status = EXIT_FAILED;
-	if (!incidents) {
+	const char *case_path = s->new_case ? s->new_case : s->add_to;
+	struct case_output_options keep = {case_path, s->add_to != NULL, s->salt_key, s->note, s->rules.placeholders, s->baseline, temp && *temp ? temp : "/tmp"};
+	struct case_output *kept = incidents && case_path ? case_output_new(&keep, &f) : NULL;
+	if (!incidents || (case_path && !kept)) {
 		app_fault(&f);
+		if (f.kind == FAULT_USAGE) status = EXIT_USAGE;
 	} else {
 		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
-			.state_memory = s->state_memory, .every = s->every, .incidents = incidents};
+			.state_memory = s->state_memory, .every = s->every, .incidents = incidents, .keeper = kept ? case_output_keeper(kept) : NULL};
 		config.formats = formats_all(&config.n_formats);
 		struct scan *scan = scan_new(&config, &f);
 		for (size_t i = 0; scan && i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);
 		if (scan) crew_run(scan, s->jobs, !s->quiet && app_terminal(stderr), started);
-		if (scan) status = finish(s, scan, rules, started);
-		else app_fault(&f);
+		if (scan) {
+			status = finish(s, scan, &config, kept, started);
+		} else {
+			app_fault(&f);
+			if (kept) case_output_close(kept, false, NULL);
+		}
 		scan_free(scan);
 	}
 	incident_plan_free(incidents);
@@ -308,7 +365,9 @@ const struct command command_scan = {
 		"  exhibit scan samples/first-look\n"
 		"  exhibit scan /mnt/server1/Windows/System32/winevt/Logs -o findings.jsonl --stats read.json\n"
 		"  exhibit scan logs -r ~/sigma/rules -r default --min-level high -o findings.csv\n"
-		"  exhibit scan logs --since 2021-02-26 --until 2021-03-31 -o -\n\n"
+		"  exhibit scan logs --since 2021-02-26 --until 2021-03-31 -o -\n"
+		"  exhibit scan logs -o incident.case          then: exhibit verify incident.case\n"
+		"  exhibit scan --case incident.case more-logs\n\n"
 		"to check a finding by hand (SOURCE, OFFSET, LENGTH stand in its evidence):\n"
 		"  dd if=SOURCE bs=1 skip=OFFSET count=LENGTH | sha256sum\n\n"
 		"exit status: 0 done; 1 --fail-on is met; 2 usage; 3 a log was not read in full; 4 failure",

@@ -97,7 +97,7 @@ bool case_add_hit(struct case_writer *w, const struct case_hit *h, struct fault 
  * evidence (FAULT_STATE). A correlation that the same run already holds, unchanged, is not added again. */
 bool case_add_finding(struct case_writer *w, const struct finding *x, struct fault *f);
 
-/* Hits that earlier steps of this run kept, in order of their ids; evidence.source is offset by CASE_OLD_SOURCE: such references may be handed to
+/* Hits that earlier steps of this run kept, in order of time; evidence.source is offset by CASE_OLD_SOURCE: such references may be handed to
  * case_add_finding. *f as in case_rows_next. Strings live until the next call. */
 enum { CASE_OLD_SOURCE = 0x80000000u };
 struct case_hits;

@@ -39,6 +39,21 @@ static void json_pairs_of_group(const struct finding *x, struct buf *out)
 	buf_byte(out, ']');
 }
 
+/* Members of incidents as one object, its stages with their ranges of the evidence; nothing for other findings. */
+static void json_extra(const struct finding *x, struct buf *out)
+{
+	if (!x->extra_json.n && !x->n_stages) return;
+	buf_byte(out, '{');
+	buf_str(out, x->extra_json);
+	if (x->n_stages) buf_printf(out, "%s\"stages\":[", x->extra_json.n ? "," : "");
+	for (uint32_t i = 0; i < x->n_stages; i++) {
+		const struct finding_stage *s = &x->stages[i];
+		buf_printf(out, "%s{%.*s%s\"evidence_from\":%u,\"evidence_n\":%u}", i ? "," : "", STR_FMT(s->json), s->json.n ? "," : "", s->from, s->n);
+	}
+	if (x->n_stages) buf_byte(out, ']');
+	buf_byte(out, '}');
+}
+
 /* --- which correlations are there already ------------------------------------------------------------------------ */
 
 /* What makes two correlation findings the same: rule, group, times, count, what they rest on. */
@@ -181,7 +196,9 @@ static bool write_finding(struct case_writer *w, const struct finding *x, int64_
 	row_int(w, (int64_t)x->count);
 	row_time(w, x->first);
 	row_time(w, x->last);
-	row_text(w, x->extra_json);
+	w->text.n = 0;
+	json_extra(x, &w->text);
+	row_text(w, buf_view(&w->text));
 	row_int(w, (int64_t)(x->evidence_total ? x->evidence_total : x->n_evidence));
 	x->has_root ? row_blob(w, x->root, SHA256_SIZE) : row_null(w);
 	row_int(w, w->next_id[CASE_EVIDENCE] - x->n_evidence);
@@ -269,7 +286,7 @@ struct case_hits *case_old_hits(struct case_writer *w, struct fault *f)
 	arena_init(&h->arena, 64 << 20);
 	/* SQLite reads back the JSON that this room wrote. */
 	h->rows = case_db_prepare(w->db, "SELECT hit.id, rule.n, hit.time, hit.host, hit.fields, hit.evidence FROM hit JOIN rule ON rule.id = hit.rule "
-		"WHERE hit.run = ?1 AND hit.step < ?2 ORDER BY hit.id", f);
+		"WHERE hit.run = ?1 AND hit.step < ?2 ORDER BY hit.time IS NOT NULL, rtrim(hit.time, 'Z'), hit.id", f);
 	h->values = case_db_prepare(w->db, "SELECT type, atom FROM json_each(?1)", f);
 	h->refs = case_db_prepare(w->db, "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]'), "
 		"json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[4]'), json_extract(value, '$[5]') FROM json_each(?1)", f);

@@ -38,6 +38,7 @@ int64_t input_next(struct input *in, void *out, size_t n, struct fault *f)
 	int64_t got = input_pread(in, out, n, in->at, f);
 	if (got <= 0) return got;
 	if (in->sha) sha256_add(in->sha, out, (size_t)got);
+	if (in->tap) in->tap(in->tap_arg, out, (size_t)got);
 	in->at += (uint64_t)got;
 	return got;
 }

@@ -22,6 +22,8 @@ struct input {
 	const void *memory;
 	struct sha256 *sha;     /* NULL: not hashed */
 	uint64_t at;            /* next byte of the hashing pass */
+	void (*tap)(void *arg, const void *bytes, size_t n); /* NULL, or: is shown the bytes of the pass, in order */
+	void *tap_arg;
 };
 /* A file. False and *f on failure. */
 bool input_open(struct input *in, const char *path, struct str shown_as, struct fault *f);

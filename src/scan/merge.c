@@ -22,6 +22,7 @@ static bool same_record(const struct scan *s, const struct finding *a, const str
 	if (a->rule_index != b->rule_index || a->kind != b->kind || a->evidence[0].source == b->evidence[0].source) return false;
 	if (a->has_record_id && b->has_record_id && a->channel.n)
 		return a->record_id == b->record_id && str_eq(a->channel, b->channel) && str_eq(a->host, b->host) && str_eq(a->fields_json, b->fields_json);
+	if (a->evidence[0].source >= s->results.n_sources || b->evidence[0].source >= s->results.n_sources) return false;
 	const struct scan_source *x = source_of(s, a), *y = source_of(s, b);
 	return x->hashed && y->hashed && !memcmp(x->info.sha256, y->info.sha256, SHA256_SIZE) && a->evidence[0].offset == b->evidence[0].offset;
 }
@@ -55,18 +56,27 @@ static void spill_fired(struct scan *s, const struct finding *f)
 	struct buf packed = {0};
 	struct fault fault = FAULT_INIT;
 	if (!f->n_evidence) return;
-	struct spill_key key = {.sec = f->time.sec, .order = s->sources[f->evidence[0].source].order, .offset = f->evidence[0].offset, .nsec = f->time.nsec,
+	uint32_t source = f->evidence[0].source;
+	struct spill_key key = {.sec = f->time.sec, .order = source < s->results.n_sources ? s->sources[source].order : 0, .offset = f->evidence[0].offset, .nsec = f->time.nsec,
 		.rank = scan_rule_rank(s, f->rule_index), .present = f->time.present, .kind = f->kind};
 	finding_pack(f, &packed);
 	if (!spill_add(s->fired, &key, buf_view(&packed), &fault)) s->spill_fault = fault;
 	buf_done(&packed);
 }
 
+/* Incidents are stories of what this scan read. */
+static bool cites_older(const struct finding *f)
+{
+	for (uint32_t i = 0; i < f->n_evidence; i++)
+		if (f->evidence[i].source >= SCAN_OLDER_SOURCE) return true;
+	return false;
+}
+
 static void fired(void *arg, const struct finding *f, bool final)
 {
 	struct scan *s = arg;
 	if (!final) return;
-	if (s->incidents) incidents_finding(s->incidents, f);
+	if (s->incidents && !cites_older(f)) incidents_finding(s->incidents, f);
 	spill_fired(s, f);
 }
 
@@ -90,6 +100,19 @@ bool scan_correlate_start(struct scan *s, struct fault *f)
 	return true;
 }
 
+/* Hits of earlier scans up to a time (absent: all), in their place among this scan's. */
+static void feed_older(struct scan *s, struct etime until)
+{
+	const struct scan_keeper *k = s->config.keeper;
+	if (!k || !k->older) return;
+	if (!s->older_begun) s->has_older = k->older(k->arg, &s->older);
+	s->older_begun = true;
+	while (s->has_older && (!until.present || etime_cmp(s->older.time, until) <= 0)) {
+		correlate_hit(s->correlate, &s->older);
+		s->has_older = k->older(k->arg, &s->older);
+	}
+}
+
 static bool take_for_correlation(struct pass *p, struct finding *f)
 {
 	struct scan *s = p->scan;
@@ -102,8 +125,11 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 	}
 	if (f->kind != FINDING_HIT || f->rule_index >= NATIVE_RULE || !correlate_wants(s->correlate, f->rule_index) || f->n_keep > MAX_KEEP) return true;
 	for (uint32_t i = 0; i < f->n_keep; i++) values[i] = f->keep[i].name.n ? f->keep[i].value : (struct str){NULL, 0};
-	correlate_hit(s->correlate, &(struct corr_event){.rule = f->rule_index, .time = f->time, .evidence = f->evidence, .n_evidence = f->n_evidence,
-		.values = values, .n_values = f->n_keep, .host = f->host});
+	struct corr_event e = {.rule = f->rule_index, .time = f->time, .evidence = f->evidence, .n_evidence = f->n_evidence, .values = values, .n_values = f->n_keep,
+		.host = f->host};
+	if (s->config.keeper && !s->config.keeper->hit(s->config.keeper->arg, &e)) return false;
+	if (f->time.present) feed_older(s, f->time);
+	correlate_hit(s->correlate, &e);
 	return !s->spill_fault.kind;
 }
 
@@ -153,6 +179,8 @@ static bool add(const struct scan *s, struct group *g, struct str payload, struc
 		verify(e[i].source < s->open.n);
 		e[i].source = s->final[e[i].source];
 	}
+	bool hit = finding.kind == FINDING_HIT || finding.kind == (enum finding_kind)PACKED_CLUE;
+	if (hit && s->left_out && s->left_out[e[0].source]) return true;
 	vec_push(&g->findings, finding);
 	vec_push(&g->joined, false);
 	return true;
@@ -198,6 +226,7 @@ bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sin
 	if (s->correlating || s->incidents) {
 		struct pass first = {.scan = s, .take = take_for_correlation};
 		if (!run_pass(&first, s->spills.v, s->spills.n, f)) return false;
+		feed_older(s, (struct etime){0});
 		correlate_finish(s->correlate);
 		correlate_stats(s->correlate, &s->results.correlations);
 		if (s->incidents) incidents_finish(s->incidents, incident_found, s);

@@ -82,6 +82,7 @@ void scan_free(struct scan *s)
 	free(s->sources);
 	free(s->final);
 	free(s->provisional);
+	free(s->left_out);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
@@ -118,8 +119,16 @@ static bool open_reader(struct scan_worker *w, struct open_source *o)
 	struct fault f = FAULT_INIT;
 	bool named_log = str_ends(o->input.path, STR(".evtx"));
 	o->ops = scan_format_of(c->formats, c->n_formats, c->reader.format, &o->input, &f);
+	if (o->ops && c->keeper) {
+		o->result.tap = c->keeper->begin(c->keeper->arg, o->result.order, o->input.path, str_of(o->ops->format));
+		o->input.tap = o->result.tap ? c->keeper->bytes : NULL;
+		o->input.tap_arg = o->result.tap;
+	}
 	if (o->ops) o->reader = o->ops->open(&o->input, &c->reader, &f);
 	if (o->reader) return true;
+	if (o->result.tap) c->keeper->drop(o->result.tap);
+	o->result.tap = NULL;
+	o->input.tap = NULL;
 	if (f.kind) scan_note_unread(w->scan, o->result.order, o->input.path, f.text, f.kind != FAULT_NOT_FOUND);
 	else scan_note_unread(w->scan, o->result.order, o->input.path,
 		named_log ? "named like an event log, but its bytes are no known log format" : "no known log format", named_log);
@@ -430,3 +439,10 @@ bool scan_settle(struct scan *s, struct fault *f)
 }
 
 const struct scan_results *scan_results(const struct scan *s) { return &s->results; }
+
+void scan_leave_out(struct scan *s, uint32_t source)
+{
+	verify(source < s->results.n_sources);
+	if (!s->left_out) s->left_out = xcalloc(s->results.n_sources, sizeof *s->left_out);
+	s->left_out[source] = true;
+}

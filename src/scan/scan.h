@@ -11,6 +11,20 @@
 #include "match/match.h"
 #include "scan/coverage.h"
 
+/* What a driver that keeps a case wants to see. A source of an earlier scan has a number of at least SCAN_OLDER_SOURCE. */
+#define SCAN_OLDER_SOURCE 0x80000000u
+struct scan_keeper {
+	void *arg;
+	/* Phase one, any worker. A source is about to be read: what its bytes, in file order, are to be shown to (scan_source.tap). */
+	void *(*begin)(void *arg, uint64_t order, struct str path, struct str format);
+	void (*bytes)(void *tap, const void *bytes, size_t n);
+	void (*drop)(void *tap);  /* nothing could be read of it */
+	/* Phase two, before findings. A hit that feeds correlations, in order. False stops. */
+	bool (*hit)(void *arg, const struct corr_event *e);
+	/* The next hit of earlier scans, in order of time; a view until the next call. False at the end. */
+	bool (*older)(void *arg, struct corr_event *ret);
+};
+
 struct scan_config {
 	const struct rule_set *rules;
 	struct plan *plan;                       /* NULL: read only, match nothing */
@@ -22,6 +36,7 @@ struct scan_config {
 	size_t state_memory;                     /* of correlations, bytes; 0 = 256 MiB */
 	const struct incident_plan *incidents;   /* NULL: no incidents and no native analysers */
 	bool every;                              /* correlations: a finding at each event at which the condition holds */
+	const struct scan_keeper *keeper;        /* NULL: no case is kept */
 };
 
 /* The format whose sniff of the first bytes is surest (`as`: that one, whatever the bytes), or NULL: no known format (f->kind
@@ -60,6 +75,7 @@ struct scan_source {
 	bool broken;             /* a read error ended it early; `reason` says which */
 	struct str reason;
 	bool hashed;             /* info.sha256 holds */
+	void *tap;               /* the keeper's; the driver's to free */
 };
 struct scan_unread {
 	struct str path, reason;
@@ -91,6 +107,8 @@ struct finding_sink {
 /* After all workers are freed. Orders the sources: scan_results are complete but for the finding counts. False and *f when a
  * spill could not be written in phase one. */
 bool scan_settle(struct scan *s, struct fault *f);
+/* Hits of this source go no further (an earlier scan has them). Between scan_settle and scan_finish. */
+void scan_leave_out(struct scan *s, uint32_t source);
 /* Phase two. False and *f on failure (also when a sink stopped: then f->kind is FAULT_NONE). */
 bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sinks, struct fault *f);
 const struct scan_results *scan_results(const struct scan *s);

@@ -55,6 +55,9 @@ struct scan {
 	struct scan_source *sources;  /* after scan_settle */
 	uint32_t *final;              /* [open.n]: provisional number -> index in sources */
 	uint32_t *provisional;        /* the reverse */
+	bool *left_out;               /* [sources] */
+	struct corr_event older;      /* the keeper's next, when has_older */
+	bool has_older, older_begun;
 	struct scan_results results;
 	atomic_uint_fast64_t bytes, bytes_total, events, hits;
 	atomic_uint sources_done, sources_total;
