@@ -203,20 +203,25 @@ TEST(known_sources_kept_hits_and_superseded_correlations)
 	struct case_hits *hits = case_old_hits(m.w, &m.fault);
 	NEED(hits);
 	struct case_hit h;
-	struct evidence_ref refs[9];
-	uint32_t n = 0;
+	struct evidence_ref refs[2][4];
+	uint32_t n = 0, of[2] = {0};
+	struct etime last = {0};
 	while (case_old_hits_next(hits, &h, &m.fault)) {
 		CHECK(h.rule == 0 && h.n_values == 1 && str_eq(h.values[0], STR("host")) && h.n_evidence == 1);
-		if (n < 8) refs[n] = h.evidence[0];
+		CHECK(etime_cmp(last, h.time) <= 0);
+		last = h.time;
+		uint32_t source = h.evidence[0].source - CASE_OLD_SOURCE - 1;
+		NEED(source < 2 && of[source] < 4);
+		refs[source][of[source]++] = h.evidence[0];
 		n++;
 	}
 	CHECK(m.fault.kind == FAULT_NONE && n == 8);
 	case_hits_free(hits);
-	CHECK(refs[0].source == CASE_OLD_SOURCE + 1 && refs[0].offset == 0 && refs[0].line == 1);
+	CHECK(refs[0][0].source == CASE_OLD_SOURCE + 1 && refs[0][0].offset == 0 && refs[0][0].line == 1);
 	/* The correlation of source 1 comes out as before; that of source 2 has grown by a record of the new source. */
-	struct evidence_ref same[2] = {refs[0], refs[1]};
+	struct evidence_ref same[2] = {refs[0][0], refs[0][1]};
 	need_ok(maker_correlation(&m, same, 2), &m.fault);
-	struct evidence_ref grown[3] = {refs[4], refs[5], maker_ref(&m, 1, 0)};
+	struct evidence_ref grown[3] = {refs[1][0], refs[1][1], maker_ref(&m, 1, 0)};
 	need_ok(maker_hit(&m, 1, 0) && maker_correlation(&m, grown, 3), &m.fault);
 	need_ok(case_supersede_rest(m.w, &m.fault), &m.fault);
 	need_ok(case_close(m.w, &m.fault), &m.fault);
