@@ -13,8 +13,11 @@ struct column {
 	int32_t next;        /* next column with the same name, -1 = none (duplicate Data names are all kept) */
 	bool constant;       /* every event of the shape has `value` here */
 	bool hidden;         /* an alias or derived form: matched by name, but neither keyword text nor shown in output */
+	bool covered;        /* its text stands in event.raw too, or in another column: keywords need not look here */
 	struct value value;
 };
+/* Whether keywords look at the column of an event that has, or has not, a raw text. */
+static inline bool column_is_keyword(const struct column *c, bool has_raw) { return !c->hidden && !(c->covered && has_raw); }
 
 struct shape {
 	uint32_t id;                  /* dense within its table, from 0; UINT32_MAX in a shape outside of any table: the matcher then keeps nothing in it */

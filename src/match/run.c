@@ -182,7 +182,7 @@ static void add_keywords(struct matcher *m, struct slot *s)
 {
 	const struct shape *shape = m->ev->shape;
 	for (uint32_t i = 0; i < shape->n_columns; i++)
-		if (!shape->columns[i].hidden) add_cell(m, s, event_cell(m->ev, i));
+		if (column_is_keyword(&shape->columns[i], m->ev->raw.p != NULL)) add_cell(m, s, event_cell(m->ev, i));
 	if (!m->ev->raw.p) return;
 	struct value *raw = arena_alloc(&m->scratch, sizeof *raw);
 	if (!raw) {

@@ -40,14 +40,14 @@ static enum verdict cell_holds(struct walk *w, const struct leaf *l, struct str 
 	return all;
 }
 
-/* Keywords: every value that is not hidden, and the entry's own text. */
+/* Keywords: the entry's own text, and every value that is not hidden and does not stand in it. */
 static enum verdict keyword_holds(struct walk *w, const struct leaf *l, struct walk_seen *seen)
 {
 	const struct shape *s = w->ev->shape;
 	enum verdict all = VERDICT_NO;
 	if (l->kind == LEAF_NULL || l->kind == LEAF_EXISTS || l->kind == LEAF_FIELDREF) return VERDICT_NO;
 	for (uint32_t i = 0; i < s->n_columns && all != VERDICT_YES; i++)
-		if (!s->columns[i].hidden) all = either(all, cell_holds(w, l, (struct str){"", 0}, event_cell(w->ev, i), seen));
+		if (column_is_keyword(&s->columns[i], w->ev->raw.p != NULL)) all = either(all, cell_holds(w, l, (struct str){"", 0}, event_cell(w->ev, i), seen));
 	if (all == VERDICT_YES || !w->ev->raw.p) return all;
 	struct value *raw = arena_alloc(w->leaf.text, sizeof *raw);
 	if (!raw) return VERDICT_UNDECIDED;

@@ -65,7 +65,7 @@ enum delimited_got delimited_next(struct reader *r, struct delimited *d)
 	d->take = 0;
 	for (;;) {
 		if (!lines_window(l).n && !lines_more(l)) return DELIMITED_END;
-		lines_skip_zeros(l);
+		lines_skip_marks(l);
 		struct str w = lines_window(l);
 		if (!w.n) continue;
 		if (w.p[0] == '\n' || (w.p[0] == '\r' && w.n > 1 && w.p[1] == '\n')) {

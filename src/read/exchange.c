@@ -156,6 +156,8 @@ static bool set_header(struct reader *r, struct str fields, struct range where)
 	o->spec = (struct shape){.columns = o->columns, .n_columns = o->n, .event_id = -1, .host_column = -1};
 	find_kind(r);
 	if (o->kind->rest) o->plan[o->n - 1].how = H_REST;
+	/* These are written without quotes, and there are many: keywords look at the line. */
+	for (uint32_t i = 0; i < o->n; i++) o->columns[i].covered = str_eq(str_of(o->kind->format), STR("httpproxy"));
 	if (first_present(o, hosts, COUNT(hosts), &host)) o->spec.host_column = host;
 	first_present(o, times, COUNT(times), &o->time);
 	int32_t to = column_of(o, "recipient-address");

@@ -119,9 +119,14 @@ static bool next_value(struct reader *r, struct json_span *ret)
 	struct json_own *o = own(r);
 	struct lines *l = &r->lines;
 	for (;;) {
+		lines_skip_marks(l);
 		struct str w = lines_window(l);
 		if (!o->in_wrapper && !o->stream.in_array) {
 			size_t at = blanks(w, 0);
+			if (at && at < w.n && (w.p[at] == 0 || w.p[at] == '\xef')) {
+				take_slack(r, at);
+				continue;
+			}
 			if (at < w.n && w.p[at] == '{' && w.n - at < 4096 && !l->final && lines_more(l)) continue;
 			size_t bracket = at < w.n && w.p[at] == '{' ? wrapper(w, at) : SIZE_MAX;
 			if (bracket != SIZE_MAX) {

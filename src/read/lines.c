@@ -173,15 +173,28 @@ uint64_t lines_take(struct lines *l, size_t n)
 	return bytes;
 }
 
-void lines_skip_zeros(struct lines *l)
+static void skip_zeros(struct lines *l)
 {
-	if (!l->zeros || l->at == l->end || l->buf[l->at]) return;
 	do {
 		size_t n = 0;
 		while (l->at + n < l->end && l->buf[l->at + n] == 0) n++;
 		l->report->slack += lines_take(l, n);
 		if (l->at < l->end) return;
 	} while (lines_more(l));
+}
+
+void lines_skip_marks(struct lines *l)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	while (l->at < l->end) {
+		if (l->buf[l->at] == 0) {
+			skip_zeros(l);
+		} else if (l->buf[l->at] == bom[0] && (l->end - l->at >= 3 || lines_more(l)) && str_starts(lines_window(l), STR(bom))) {
+			l->report->header += lines_take(l, 3);
+		} else {
+			return;
+		}
+	}
 }
 
 /* A line without end within LINES_MAX: all of it is damage. */
@@ -225,10 +238,7 @@ static size_t before_zeros(const char *p, size_t n, bool whole)
 bool lines_next(struct lines *l, struct line *ret)
 {
 	for (size_t looked = 0;;) {
-		if (l->zeros && l->at < l->end && !l->buf[l->at]) {
-			lines_skip_zeros(l);
-			looked = 0;
-		}
+		if (l->at < l->end && !looked && (l->buf[l->at] == 0 || l->buf[l->at] == '\xef')) lines_skip_marks(l);
 		struct str w = lines_window(l);
 		const char *lf = w.n > looked ? memchr(w.p + looked, '\n', w.n - looked) : NULL;
 		size_t n = lf ? (size_t)(lf - w.p) : w.n;

@@ -48,8 +48,9 @@ bool lines_next(struct lines *l, struct line *ret);
 static inline struct str lines_window(const struct lines *l) { return (struct str){l->buf ? l->buf + l->at : l->buf, l->end - l->at}; }
 /* Brings more bytes behind the window. False when there are none, or the window has LINES_MAX already. */
 bool lines_more(struct lines *l);
-/* Drops zeros at the window's front, however many follow: slack. */
-void lines_skip_zeros(struct lines *l);
+/* Where a record may begin: drops zeros at the window's front, however many follow (slack), and a byte order mark, as logs that were
+ * joined have in their middle (header). */
+void lines_skip_marks(struct lines *l);
 /* Offset in the source of window byte `at`; the number of source bytes that the first `n` are. */
 uint64_t lines_offset(const struct lines *l, size_t at);
 uint64_t lines_bytes(const struct lines *l, size_t from, size_t n);

@@ -12,14 +12,17 @@ enum ncsa_column {
 	N_CLIENT, N_IDENT, N_USER, N_TIME, N_METHOD, N_STEM, N_QUERY, N_URI, N_VERSION, N_STATUS, N_BYTES, N_REFERER, N_AGENT, N_VHOST, N_EXTRA, N_REQUEST,
 	N_URI_QUERY, N_C_URI, N_C_QUERY, N_EXTENSION, N_C_AGENT, N_COLUMNS
 };
+#define SHOWN(text) {.name = {text, sizeof text - 1}}
+/* Stands in the line, or in the URI, as it is. */
+#define COVERED(text) {.name = {text, sizeof text - 1}, .covered = true}
+#define HIDDEN(text) {.name = {text, sizeof text - 1}, .hidden = true}
 static const struct column columns[N_COLUMNS] = {
-	[N_CLIENT] = {.name = {"c-ip", 4}}, [N_IDENT] = {.name = {"ident", 5}}, [N_USER] = {.name = {"cs-username", 11}}, [N_TIME] = {.name = {"time", 4}},
-	[N_METHOD] = {.name = {"cs-method", 9}}, [N_STEM] = {.name = {"cs-uri-stem", 11}}, [N_QUERY] = {.name = {"uri-query", 9}, .label = {"cs-uri-query", 12}},
-	[N_URI] = {.name = {"cs-uri", 6}}, [N_VERSION] = {.name = {"cs-version", 10}}, [N_STATUS] = {.name = {"sc-status", 9}}, [N_BYTES] = {.name = {"sc-bytes", 8}},
-	[N_REFERER] = {.name = {"cs-referer", 10}}, [N_AGENT] = {.name = {"cs-user-agent", 13}}, [N_VHOST] = {.name = {"cs-host", 7}}, [N_EXTRA] = {.name = {"extra", 5}},
-	[N_REQUEST] = {.name = {"request", 7}}, [N_URI_QUERY] = {.name = {"cs-uri-query", 12}, .hidden = true}, [N_C_URI] = {.name = {"c-uri", 5}, .hidden = true},
-	[N_C_QUERY] = {.name = {"c-uri-query", 11}, .hidden = true}, [N_EXTENSION] = {.name = {"c-uri-extension", 15}, .hidden = true},
-	[N_C_AGENT] = {.name = {"c-useragent", 11}, .hidden = true},
+	[N_CLIENT] = COVERED("c-ip"), [N_IDENT] = COVERED("ident"), [N_USER] = SHOWN("cs-username"), [N_TIME] = COVERED("time"), [N_METHOD] = COVERED("cs-method"),
+	[N_STEM] = COVERED("cs-uri-stem"), [N_QUERY] = {.name = {"uri-query", 9}, .label = {"cs-uri-query", 12}, .covered = true}, [N_URI] = SHOWN("cs-uri"),
+	[N_VERSION] = COVERED("cs-version"), [N_STATUS] = COVERED("sc-status"), [N_BYTES] = COVERED("sc-bytes"), [N_REFERER] = SHOWN("cs-referer"),
+	[N_AGENT] = SHOWN("cs-user-agent"), [N_VHOST] = SHOWN("cs-host"), [N_EXTRA] = COVERED("extra"), [N_REQUEST] = SHOWN("request"),
+	[N_URI_QUERY] = HIDDEN("cs-uri-query"), [N_C_URI] = HIDDEN("c-uri"), [N_C_QUERY] = HIDDEN("c-uri-query"), [N_EXTENSION] = HIDDEN("c-uri-extension"),
+	[N_C_AGENT] = HIDDEN("c-useragent"),
 };
 
 /* A line taken apart: views of it. p == NULL: not there. */

@@ -136,7 +136,7 @@ static bool set_header(struct reader *r, struct str fields, struct range where)
 		note_field(h, name, (int8_t)h->n);
 		if (h->host == (int8_t)h->n) h->spec.host_column = (int32_t)h->n;
 		h->plan[h->n] = (struct column_plan){WEB_CELL, (uint8_t)h->n};
-		h->columns[h->n++] = (struct column){.name = name, .label = field};
+		h->columns[h->n++] = (struct column){.name = name, .label = field, .covered = true};
 	}
 	h->spec.n_columns = h->n;
 	add_derived(h);

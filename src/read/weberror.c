@@ -157,7 +157,7 @@ static const struct shape *shape_of(struct reader *r, bool nginx)
 	if (o->shapes[nginx]) return o->shapes[nginx];
 	struct column *columns = arena_calloc(&r->keep, E_COLUMNS, sizeof *columns);
 	verify(columns);
-	for (size_t i = 0; i < E_COLUMNS; i++) columns[i].name = str_of(names[i]);
+	for (size_t i = 0; i < E_COLUMNS; i++) columns[i] = (struct column){.name = str_of(names[i]), .covered = true};
 	o->specs[nginx] = (struct shape){.n_columns = E_COLUMNS, .columns = columns, .format = name, .event_id = -1, .host_column = -1};
 	o->specs[nginx].bindings = text_bindings(r, name, &o->specs[nginx].n_bindings);
 	return o->shapes[nginx] = text_shape(r, name, &o->specs[nginx]);

@@ -293,7 +293,7 @@ static enum oracle_verdict keyword(const struct leaf *l, struct event *ev, const
 	enum oracle_verdict all = ORACLE_NO;
 	struct value raw = value_str(ev->raw);
 	for (uint32_t i = 0; i < ev->shape->n_columns; i++)
-		if (!ev->shape->columns[i].hidden) all = best(all, any_member(l, b, event_cell(ev, i), ev, member));
+		if (!ev->shape->columns[i].hidden && !(ev->shape->columns[i].covered && ev->raw.p)) all = best(all, any_member(l, b, event_cell(ev, i), ev, member));
 	return ev->raw.p ? best(all, any_member(l, b, &raw, ev, member)) : all;
 }
 

@@ -378,6 +378,7 @@ static void make_shape(struct random_world *w, struct shape *s, uint32_t id)
 		const char *name = chance(w, 8) ? "NewProcessName" : field_names[random_below(w, FIELDS)];
 		c[i].name = str_of(name);
 		c[i].hidden = chance(w, 8);
+		c[i].covered = chance(w, 8);
 		c[i].constant = chance(w, 15);
 		if (!c[i].constant) continue;
 		c[i].value = any_value(w, name, &w->arena);
