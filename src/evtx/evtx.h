@@ -6,3 +6,6 @@
 #include "event/event.h"
 
 extern const struct reader_ops evtx_reader_ops;
+
+/* What event_ops.json of an EVTX event writes, by walking its trees instead of the compiled plan: the reference for tests. */
+void evtx_json_by_walk(struct event *ev, struct buf *out);

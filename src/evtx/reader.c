@@ -412,6 +412,12 @@ static void json(struct event *ev, struct buf *out)
 
 static const struct event_ops ops = {decode, contexts, json};
 
+void evtx_json_by_walk(struct event *ev, struct buf *out)
+{
+	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	evtx_json(&c->chunk, &c->root, out);
+}
+
 /* The record as an event; *ret_why: what of it could not be read, NULL = nothing. False: a template is lost and it is not the `final`
  * try, or no event can be made at all. */
 static bool make_event(struct reader_cursor *c, const struct place *place, bool final, const char **ret_why)
