@@ -36,6 +36,7 @@ struct correlate *correlate_new_over(const struct rule *const *rules, uint32_t n
 	if (!correlate_compile(c, f)) goto failed;
 	set_budget(c);
 	if (!init_memory(c, f)) goto failed;
+	if (options->temp_dir && !(c->store = store_new(options->temp_dir, f))) goto failed;
 	if (options->lateness_ns > 0) c->reorder = reorder_new(c);
 	return c;
 failed:
@@ -67,6 +68,7 @@ void correlate_free(struct correlate *c)
 	table_done(&c->pair_table);
 	table_done(&c->context_table);
 	reorder_free(c->reorder);
+	store_free(c->store);
 	arena_done(&c->plan);
 	buf_done(&c->key);
 	buf_done(&c->scratch);

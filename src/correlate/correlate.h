@@ -74,6 +74,7 @@ struct corr_trace {
 
 struct correlate_options {
 	size_t state_memory;         /* bytes; 0 = 256 MiB. Below 1 MiB is taken as 1 MiB */
+	const char *temp_dir;        /* evidence is kept in an unnamed file made there, 64 bytes a reference; NULL: within state_memory */
 	bool every;                  /* a finding at each event at which the condition holds */
 	bool announce;               /* hand a finding out when it opens (final == false) and again when it closes */
 	enum corr_missing missing;
@@ -86,7 +87,7 @@ struct correlate_options {
 };
 
 struct correlate;
-/* NULL and *f when the budget cannot be had or a correlation passes a limit (FAULT_LIMIT: 64 rules in one, chains deeper than 16). */
+/* NULL and *f when memory or the file in temp_dir cannot be had, or a correlation passes a limit (FAULT_LIMIT: 64 rules in one, chains deeper than 16). */
 struct correlate *correlate_new(const struct rule_set *rules, const struct correlate_options *options, struct fault *f);
 /* The same over rules made by hand: rules[i]->index == i. */
 struct correlate *correlate_new_over(const struct rule *const *rules, uint32_t n_rules, const struct correlate_options *options, struct fault *f);

@@ -19,12 +19,13 @@ enum {
 static const int64_t NEVER = INT64_MIN;
 
 /* --- records --- */
-enum record_flags { RECORD_CONTEXT = 1, RECORD_RECOVERED = 2, RECORD_BUNDLE = 4 /* stands for an inner finding's evidence; `offset` is its episode */ };
+enum record_flags { RECORD_CONTEXT = 1, RECORD_RECOVERED = 2 };
+#define BUNDLE_BIT 0x80000000u   /* of a record id: stands for an inner finding's evidence; `offset` is then its episode */
 struct record {                  /* 64 bytes */
 	uint32_t refs, next;     /* next: further records of the event, then its contexts (shared chains) */
 	uint32_t source, line;
 	uint64_t offset;
-	uint32_t length : 29, flags : 3;
+	uint32_t length : 29, flags : 2;
 	uint32_t sequence;       /* order of arrival */
 	uint8_t sha256[SHA256_SIZE];
 };
@@ -126,7 +127,7 @@ struct episode {                 /* in the pool */
 	uint8_t digits, first_digits, last_digits;
 	bool approximate;
 	int64_t opened, first, last;
-	uint64_t count, records, uncited; /* events; records they rest on; of them without reference, for memory */
+	uint64_t count, uncited; /* events; of them without reference, for memory */
 	struct list head, tail;  /* the first CORR_CITE_END and the last; everything is in head under corr.full_list */
 	uint32_t tree;           /* struct tree_root in the pool, once more than CORR_CITE_ALL */
 	uint32_t last_record;
@@ -135,6 +136,7 @@ struct episode {                 /* in the pool */
 	double value;            /* what the condition compared when it opened */
 };
 
+struct store;
 struct firing;                   /* one thing that happened to a correlation: a hit, or an inner finding */
 struct detectors;
 struct reorder;
@@ -164,9 +166,12 @@ struct correlate {
 	size_t sketch_bytes;     /* set aside for sketches */
 	struct buf key, scratch, json;
 	VEC(struct evidence_ref) evidence;
-	struct index_vec { uint32_t *v; size_t n, cap; } cited, contexts;
+	VEC(struct evidence_ref) contexts;
+	size_t n_contexts;       /* of them in `evidence` */
+	struct index_vec { uint32_t *v; size_t n, cap; } cited;
 	VEC(struct named) group_view;
 	struct reorder *reorder;
+	struct store *store;     /* evidence in a file; NULL: in memory */
 	struct detectors *detectors;
 	struct corr_stats stats;
 };
@@ -185,12 +190,29 @@ bool correlate_compile(struct correlate *c, struct fault *f);
 void correlate_compile_done(struct correlate *c);
 
 /* record.c: the references. */
+struct store *store_new(const char *dir, struct fault *f);
+void store_free(struct store *s);
 uint32_t record_current(struct correlate *c);    /* the record of the event at hand; 0 for memory */
 void record_forget_current(struct correlate *c);
-static inline struct record *record_at(const struct correlate *c, uint32_t i) { return slab_at(&c->records, i); }
-static inline void record_hold(const struct correlate *c, uint32_t i) { if (i) record_at(c, i)->refs++; }
-void record_drop(struct correlate *c, uint32_t i);
+static inline struct record *record_at(const struct correlate *c, uint32_t i) { return slab_at(&c->records, i & ~BUNDLE_BIT); }
+static inline bool record_counted(const struct correlate *c, uint32_t i) { return i && (!c->store || i & BUNDLE_BIT); }
+static inline void record_hold(const struct correlate *c, uint32_t i)
+{
+	if (record_counted(c, i)) record_at(c, i)->refs++;
+}
+void record_drop_counted(struct correlate *c, uint32_t i);
+static inline void record_drop(struct correlate *c, uint32_t i)
+{
+	if (record_counted(c, i)) record_drop_counted(c, i);
+}
 uint32_t record_bundle(struct correlate *c, uint32_t episode);
+/* The inner finding a record stands for, 0 when it is an event's. */
+static inline uint32_t record_inner(const struct correlate *c, uint32_t i) { return i & BUNDLE_BIT ? (uint32_t)record_at(c, i)->offset : 0; }
+/* Order of arrival. */
+static inline uint32_t record_order(const struct correlate *c, uint32_t i) { return c->store && !(i & BUNDLE_BIT) ? i : record_at(c, i)->sequence; }
+/* Walks the references of an event's record: struct record_walk w = {id}; while (record_next(c, &w, &ref)) ... */
+struct record_walk { uint32_t at; };
+bool record_next(const struct correlate *c, struct record_walk *w, struct evidence_ref *ret);
 
 /* window.c */
 static inline struct group *group_at(const struct correlate *c, uint32_t i) { return slab_at(&c->groups, i); }

@@ -94,12 +94,19 @@ uint32_t episode_open(struct correlate *c, struct corr *k, uint32_t group, doubl
 	return i;
 }
 
-static void tree_add_record(struct correlate *c, struct tree_root *t, uint32_t record)
+static void tree_add_record(const struct correlate *c, struct tree_root *t, uint32_t record)
 {
-	for (uint32_t i = record; i; i = record_at(c, i)->next) {
-		const struct record *r = record_at(c, i);
-		if (!(r->flags & RECORD_CONTEXT)) tree_root_add(t, r->sha256);
-	}
+	struct record_walk w = {record};
+	struct evidence_ref e;
+	while (record_next(c, &w, &e))
+		if (e.role == EVIDENCE_RECORD) tree_root_add(t, e.sha256);
+}
+
+/* The same for the record at hand, without reading it back. */
+static void tree_add_current(const struct correlate *c, struct tree_root *t)
+{
+	for (uint32_t i = 0; i < c->event->n_evidence; i++)
+		if (!i || c->event->evidence[i].role == EVIDENCE_RECORD) tree_root_add(t, c->event->evidence[i].sha256);
 }
 
 /* The first entry beyond what is cited in full: from now on all leaves go into the tree. */
@@ -115,13 +122,6 @@ static void tree_begin(struct correlate *c, struct episode *e)
 	for (size_t i = 0; i < c->cited.n; i++) tree_add_record(c, t, c->cited.v[i]);
 }
 
-static uint32_t records_of(const struct correlate *c, uint32_t record)
-{
-	uint32_t n = 0;
-	for (uint32_t i = record; i; i = record_at(c, i)->next) n += !(record_at(c, i)->flags & RECORD_CONTEXT);
-	return n;
-}
-
 static void note_time(struct episode *e, int64_t first, int64_t last, uint8_t digits)
 {
 	if (first < e->first) e->first = first, e->first_digits = digits;
@@ -130,18 +130,16 @@ static void note_time(struct episode *e, int64_t first, int64_t last, uint8_t di
 
 void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t time, uint8_t digits, uint32_t record)
 {
-	const struct record *r = record ? record_at(c, record) : NULL;
-	const struct episode *inner = r && (r->flags & RECORD_BUNDLE) ? episode_at(c, (uint32_t)r->offset) : NULL;
-	note_time(e, inner ? inner->first : time, time, digits);
+	uint32_t inner = record_inner(c, record);
+	bool current = record && record == c->current;
+	note_time(e, inner ? episode_at(c, inner)->first : time, time, digits);
 	if (record && record == e->last_record) return; /* the record at hand, by another rule */
 	e->count++;
 	e->last_record = record;
 	if (!record) {
-		e->records++;
 		e->uncited++;
 		return;
 	}
-	e->records += records_of(c, record);
 	bool in_head = k->full_list || e->head.n < CORR_CITE_END;
 	if (!in_head && e->tail.n == CORR_CITE_END && !e->tree) tree_begin(c, e);
 	if (!list_push(c, in_head ? &e->head : &e->tail, record)) {
@@ -149,7 +147,8 @@ void episode_append(struct correlate *c, struct corr *k, struct episode *e, int6
 		c->stats.uncited++;
 		return;
 	}
-	if (e->tree) tree_add_record(c, pool_at(&c->pool, e->tree), record);
+	if (e->tree && current) tree_add_current(c, pool_at(&c->pool, e->tree));
+	else if (e->tree) tree_add_record(c, pool_at(&c->pool, e->tree), record);
 	if (e->tail.n > CORR_CITE_END) list_pop(c, &e->tail);
 }
 
@@ -173,8 +172,8 @@ static void expand(const struct correlate *c, const struct episode *e, struct in
 	list_gather(c, &e->head, &own);
 	list_gather(c, &e->tail, &own);
 	for (size_t i = 0; i < own.n; i++) {
-		const struct record *r = record_at(c, own.v[i]);
-		if (r->flags & RECORD_BUNDLE) expand(c, episode_at(c, (uint32_t)r->offset), ret);
+		uint32_t inner = record_inner(c, own.v[i]);
+		if (inner) expand(c, episode_at(c, inner), ret);
 		else vec_push(ret, own.v[i]);
 	}
 	vec_free(&own);
@@ -193,20 +192,12 @@ static void sort_unique(const struct correlate *c, struct index_vec *v)
 {
 	struct sort_key *keys = v->n ? xmalloc(v->n * sizeof *keys) : NULL;
 	size_t n = 0;
-	for (size_t i = 0; i < v->n; i++) keys[i] = (struct sort_key){record_at(c, v->v[i])->sequence, v->v[i]};
+	for (size_t i = 0; i < v->n; i++) keys[i] = (struct sort_key){record_order(c, v->v[i]), v->v[i]};
 	if (v->n) qsort(keys, v->n, sizeof *keys, by_arrival);
 	for (size_t i = 0; i < v->n; i++)
 		if (!i || keys[i].record != keys[i - 1].record) v->v[n++] = keys[i].record;
 	v->n = n;
 	free(keys);
-}
-
-static void cite(struct correlate *c, uint32_t record)
-{
-	const struct record *r = record_at(c, record);
-	vec_push(&c->evidence, (struct evidence_ref){.source = r->source, .offset = r->offset, .length = r->length, .line = r->line,
-		.role = r->flags & RECORD_CONTEXT ? EVIDENCE_CONTEXT : EVIDENCE_RECORD, .recovered = r->flags & RECORD_RECOVERED});
-	memcpy(c->evidence.v[c->evidence.n - 1].sha256, r->sha256, SHA256_SIZE);
 }
 
 static int by_place(const void *a, const void *b)
@@ -220,31 +211,31 @@ static int by_place(const void *a, const void *b)
 /* The records of all cited events in order, then the contexts they need, each once, by source and offset. */
 static void cite_all(struct correlate *c)
 {
+	struct evidence_ref e;
 	c->contexts.n = 0;
 	for (size_t i = 0; i < c->cited.n; i++)
-		for (uint32_t r = c->cited.v[i]; r; r = record_at(c, r)->next) {
-			if (record_at(c, r)->flags & RECORD_CONTEXT) vec_push(&c->contexts, r);
-			else cite(c, r);
+		for (struct record_walk w = {c->cited.v[i]}; record_next(c, &w, &e);) {
+			if (e.role == EVIDENCE_CONTEXT) vec_push(&c->contexts, e);
+			else vec_push(&c->evidence, e);
 		}
-	size_t first = c->evidence.n, n = first;
-	for (size_t i = 0; i < c->contexts.n; i++) cite(c, c->contexts.v[i]);
-	if (c->evidence.n > first) qsort(c->evidence.v + first, c->evidence.n - first, sizeof *c->evidence.v, by_place);
-	for (size_t i = first; i < c->evidence.n; i++)
-		if (n == first || by_place(&c->evidence.v[i], &c->evidence.v[n - 1])) c->evidence.v[n++] = c->evidence.v[i];
-	c->evidence.n = n;
+	if (c->contexts.n) qsort(c->contexts.v, c->contexts.n, sizeof *c->contexts.v, by_place);
+	c->n_contexts = 0;
+	for (size_t i = 0; i < c->contexts.n; i++) {
+		if (i && !by_place(&c->contexts.v[i], &c->contexts.v[i - 1])) continue;
+		vec_push(&c->evidence, c->contexts.v[i]);
+		c->n_contexts++;
+	}
 }
 
 /* Under full_list: all records are at hand; root over all, the ends cited. */
 static void choose_of_all(struct correlate *c, struct finding *f)
 {
 	struct tree_root t = {0};
-	uint64_t total = 0;
-	for (size_t i = 0; i < c->cited.n; i++) total += records_of(c, c->cited.v[i]);
-	f->evidence_total = total;
 	if (c->cited.n <= CORR_CITE_ALL) return;
 	for (size_t i = 0; i < c->cited.n; i++) tree_add_record(c, &t, c->cited.v[i]);
 	tree_root_get(&t, f->root);
 	f->has_root = true;
+	f->evidence_total = t.n;
 	memmove(c->cited.v + CORR_CITE_END, c->cited.v + c->cited.n - CORR_CITE_END, CORR_CITE_END * sizeof *c->cited.v);
 	c->cited.n = CORR_CITE_ALL;
 }
@@ -254,16 +245,19 @@ static void put_evidence(struct correlate *c, struct corr *k, const struct episo
 	c->cited.n = 0;
 	c->evidence.n = 0;
 	expand(c, e, &c->cited);
-	f->evidence_total = e->records;
+	if (k->over_findings) sort_unique(c, &c->cited);
 	if (k->full_list) {
-		if (k->over_findings) sort_unique(c, &c->cited);
 		choose_of_all(c, f);
 	} else if (e->tree) {
-		tree_root_get(pool_at(&c->pool, e->tree), f->root);
+		const struct tree_root *t = pool_at(&c->pool, e->tree);
+		tree_root_get(t, f->root);
 		f->has_root = true;
+		f->evidence_total = t->n;
 	}
-	if (e->uncited) f->has_root = false;
 	cite_all(c);
+	if (!f->has_root) f->evidence_total = c->evidence.n - c->n_contexts;
+	f->evidence_total += e->uncited;
+	if (e->uncited) f->has_root = false;
 	/* Never empty: where memory left no reference at all, the event at hand stands for them. */
 	if (!c->evidence.n && c->event)
 		for (uint32_t i = 0; i < c->event->n_evidence; i++) vec_push(&c->evidence, c->event->evidence[i]);
@@ -322,7 +316,7 @@ void episode_put(struct correlate *c, struct corr *k, const struct group *g, str
 void episode_put_alone(struct correlate *c, struct corr *k, const struct group *g, double value)
 {
 	struct episode e = {.refs = 1, .corr = k->index, .digits = c->event->time.digits, .opened = c->event_time, .first = c->event_time,
-		.last = c->event_time, .count = (uint64_t)(value > 0 ? value : 0), .records = 1, .uncited = 1, .value = value, .approximate = true};
+		.last = c->event_time, .count = (uint64_t)(value > 0 ? value : 0), .uncited = 1, .value = value, .approximate = true};
 	e.first_digits = e.last_digits = e.digits;
 	c->stats.uncited++;
 	episode_put(c, k, g, &e, true);

@@ -150,7 +150,6 @@ static void add_base(struct correlate *c, const struct corr *k, const struct gro
 	uint32_t n = base_of(c, k, g);
 	e->approximate = n > 0;
 	e->count += n;
-	e->records += n;
 	e->uncited += n;
 }
 

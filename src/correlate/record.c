@@ -1,7 +1,99 @@
-/* record.c: references to evidence, shared and counted; RFC 6962 root over them. */
+/* record.c: references to evidence: where they are kept, and the RFC 6962 root over them.
+ *
+ * A record id stands for the references of one event: in memory, counted, each with its followers (contexts shared between events);
+ * or, when there is a folder for it, in an unnamed file that is only appended to, so that an id costs no memory at all. Ids with
+ * BUNDLE_BIT stand for an inner finding. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* the plain functions cost a third less than EVP for inputs as short as these */
 #include "correlate/correlate_internal.h"
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <unistd.h>
 
-enum { MAX_LENGTH = (1u << 29) - 1 };
+enum { MAX_LENGTH = (1u << 29) - 1, SLOT = 64, BUFFER_SLOTS = 16384, MAX_SLOTS = BUNDLE_BIT - BUFFER_SLOTS };
+
+/* --- in a file --- */
+
+struct slot {                    /* 64 bytes */
+	uint32_t source, line;
+	uint64_t offset, length;
+	uint16_t more;           /* slots of the same event behind this one */
+	uint8_t flags, pad[5];
+	uint8_t sha256[SHA256_SIZE];
+};
+
+struct store {
+	int fd;
+	bool failed;
+	uint32_t flushed, n;     /* slots in the file; all slots. Slot 0 is never used */
+	struct slot buffer[BUFFER_SLOTS];
+};
+
+struct store *store_new(const char *dir, struct fault *f)
+{
+	_Static_assert(sizeof(struct slot) == SLOT, "slots are 64 bytes");
+	struct store *s = xcalloc(1, sizeof *s);
+	char path[4096];
+	s->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (s->fd < 0 && (size_t)snprintf(path, sizeof path, "%s/exhibit-XXXXXX", dir) < sizeof path && (s->fd = mkostemp(path, O_CLOEXEC)) >= 0) unlink(path);
+	s->n = 1;
+	if (s->fd >= 0) return s;
+	fault_set(f, FAULT_IO, "no file for the evidence of correlations can be made there");
+	fault_path(f, str_of(dir));
+	free(s);
+	return NULL;
+}
+
+void store_free(struct store *s)
+{
+	if (!s) return;
+	close(s->fd);
+	free(s);
+}
+
+static bool flush(struct store *s)
+{
+	size_t left = (size_t)(s->n - s->flushed) * SLOT, done = 0;
+	while (done < left) {
+		ssize_t n = pwrite(s->fd, (char *)s->buffer + done, left - done, (off_t)((uint64_t)s->flushed * SLOT + done));
+		if (n <= 0) {
+			s->failed = true;
+			return false;
+		}
+		done += (size_t)n;
+	}
+	s->flushed = s->n;
+	return true;
+}
+
+static bool put_slot(struct store *s, const struct evidence_ref *e, uint32_t more)
+{
+	if (s->n - s->flushed == BUFFER_SLOTS && !flush(s)) return false;
+	struct slot *to = &s->buffer[s->n++ - s->flushed];
+	*to = (struct slot){.source = e->source, .line = e->line, .offset = e->offset, .length = e->length, .more = (uint16_t)more};
+	to->flags = (e->role == EVIDENCE_CONTEXT ? RECORD_CONTEXT : 0) | (e->recovered ? RECORD_RECOVERED : 0);
+	memcpy(to->sha256, e->sha256, SHA256_SIZE);
+	return true;
+}
+
+static uint32_t store_put(struct correlate *c, const struct corr_event *e)
+{
+	struct store *s = c->store;
+	uint32_t first = s->n, n = e->n_evidence < UINT16_MAX ? e->n_evidence : UINT16_MAX;
+	if (s->failed || s->n > MAX_SLOTS - UINT16_MAX) return 0;
+	for (uint32_t i = 0; i < n; i++)
+		if (!put_slot(s, &e->evidence[i], n - 1 - i)) return 0;
+	return first;
+}
+
+static bool store_get(const struct store *s, uint32_t at, struct slot *ret)
+{
+	if (at >= s->flushed) *ret = s->buffer[at - s->flushed];
+	else if (pread(s->fd, ret, SLOT, (off_t)((uint64_t)at * SLOT)) != SLOT) return false;
+	return true;
+}
+
+/* --- in memory --- */
 
 static uint32_t mix32(uint64_t x)
 {
@@ -54,22 +146,22 @@ static uint32_t record_of(struct correlate *c, const struct evidence_ref *e, uin
 
 static uint32_t record_make(struct correlate *c, const struct corr_event *e)
 {
-	uint32_t chain = 0, first = 0;
+	uint32_t chain = 0;
+	if (c->store) return store_put(c, e);
 	c->sequence++;
 	for (uint32_t i = e->n_evidence; i-- > 1;)
 		if (e->evidence[i].role == EVIDENCE_CONTEXT) chain = context_of(c, &e->evidence[i], chain);
 	for (uint32_t i = e->n_evidence; i-- > 1;)
 		if (e->evidence[i].role != EVIDENCE_CONTEXT) chain = record_of(c, &e->evidence[i], chain);
-	first = record_of(c, &e->evidence[0], chain);
-	return first;
+	return record_of(c, &e->evidence[0], chain);
 }
 
 uint32_t record_current(struct correlate *c)
 {
-	if (c->current) return c->current;
+	if (c->current || c->current_made) return c->current;
 	/* Room is made once an event, not for each of its correlations. */
 	c->current = record_make(c, c->event);
-	if (!c->current && !c->current_made && make_room(c)) c->current = record_make(c, c->event);
+	if (!c->current && !c->store && make_room(c)) c->current = record_make(c, c->event);
 	c->current_made = true;
 	return c->current;
 }
@@ -81,14 +173,15 @@ void record_forget_current(struct correlate *c)
 	c->current_made = false;
 }
 
-void record_drop(struct correlate *c, uint32_t i)
+void record_drop_counted(struct correlate *c, uint32_t i)
 {
-	while (i) {
+	bool bundle = i & BUNDLE_BIT;
+	for (i &= ~BUNDLE_BIT; i;) {
 		struct record *r = record_at(c, i);
 		if (--r->refs) return;
 		uint32_t next = r->next;
 		if (r->flags & RECORD_CONTEXT) table_remove(&c->context_table, context_hash(r), i);
-		if (r->flags & RECORD_BUNDLE) {
+		if (bundle) {
 			episode_at(c, (uint32_t)r->offset)->bundle = 0;
 			episode_unref(c, (uint32_t)r->offset);
 		}
@@ -99,19 +192,55 @@ void record_drop(struct correlate *c, uint32_t i)
 
 uint32_t record_bundle(struct correlate *c, uint32_t episode)
 {
-	struct episode *e = episode_at(c, episode);
-	if (e->bundle) {
-		record_hold(c, e->bundle);
-		return e->bundle;
+	uint32_t have = episode_at(c, episode)->bundle;
+	if (have) {
+		record_hold(c, have);
+		return have;
 	}
 	uint32_t i = slab_take(&c->records);
 	if (!i && make_room(c)) i = slab_take(&c->records);
-	if (!i) return 0;
-	*record_at(c, i) = (struct record){.refs = 1, .offset = episode, .flags = RECORD_BUNDLE, .sequence = c->sequence};
-	e = episode_at(c, episode);
-	e->bundle = i;
+	if (!i || i & BUNDLE_BIT) return 0;
+	*record_at(c, i) = (struct record){.refs = 1, .offset = episode, .sequence = c->sequence};
+	struct episode *e = episode_at(c, episode);
+	e->bundle = i | BUNDLE_BIT;
 	e->refs++;
-	return i;
+	return e->bundle;
+}
+
+/* --- reading --- */
+
+static struct evidence_ref ref_of(const uint8_t sha256[SHA256_SIZE], uint32_t source, uint32_t line, uint64_t offset, uint64_t length, unsigned flags)
+{
+	struct evidence_ref e = {.source = source, .line = line, .offset = offset, .length = length,
+		.role = flags & RECORD_CONTEXT ? EVIDENCE_CONTEXT : EVIDENCE_RECORD, .recovered = flags & RECORD_RECOVERED};
+	memcpy(e.sha256, sha256, SHA256_SIZE);
+	return e;
+}
+
+bool record_next(const struct correlate *c, struct record_walk *w, struct evidence_ref *ret)
+{
+	struct slot s;
+	if (!w->at) return false;
+	if (c->store) {
+		if (!store_get(c->store, w->at, &s)) return false;
+		*ret = ref_of(s.sha256, s.source, s.line, s.offset, s.length, s.flags);
+		w->at = s.more ? w->at + 1 : 0;
+		return true;
+	}
+	const struct record *r = record_at(c, w->at);
+	*ret = ref_of(r->sha256, r->source, r->line, r->offset, r->length, r->flags);
+	w->at = r->next;
+	return true;
+}
+
+/* --- RFC 6962 2.1: leaf = SHA-256(0x00 || data), node = SHA-256(0x01 || left || right) --- */
+
+static void hash_short(const uint8_t *bytes, size_t n, uint8_t ret[SHA256_SIZE])
+{
+	SHA256_CTX h;
+	SHA256_Init(&h);
+	SHA256_Update(&h, bytes, n);
+	SHA256_Final(ret, &h);
 }
 
 static void node_of(const uint8_t left[SHA256_SIZE], const uint8_t right[SHA256_SIZE], uint8_t ret[SHA256_SIZE])
@@ -119,16 +248,15 @@ static void node_of(const uint8_t left[SHA256_SIZE], const uint8_t right[SHA256_
 	uint8_t bytes[1 + 2 * SHA256_SIZE] = {1};
 	memcpy(bytes + 1, left, SHA256_SIZE);
 	memcpy(bytes + 1 + SHA256_SIZE, right, SHA256_SIZE);
-	sha256_of(bytes, sizeof bytes, ret);
+	hash_short(bytes, sizeof bytes, ret);
 }
 
-/* RFC 6962 2.1: leaf = SHA-256(0x00 || data), node = SHA-256(0x01 || left || right). */
 void tree_root_add(struct tree_root *t, const uint8_t record[SHA256_SIZE])
 {
 	uint8_t bytes[1 + SHA256_SIZE] = {0}, hash[SHA256_SIZE];
 	unsigned top = (unsigned)__builtin_popcountll(t->n);
 	memcpy(bytes + 1, record, SHA256_SIZE);
-	sha256_of(bytes, sizeof bytes, hash);
+	hash_short(bytes, sizeof bytes, hash);
 	for (uint64_t n = t->n; n & 1; n >>= 1) node_of(t->stack[--top], hash, hash);
 	verify(top < COUNT(t->stack));
 	memcpy(t->stack[top], hash, SHA256_SIZE);

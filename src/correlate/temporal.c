@@ -146,9 +146,9 @@ bool temporal_cited(struct correlate *c, struct corr *k, struct group *g, const 
 /* When the entry's event began: an inner finding spans from its opening to the entry's time. */
 static int64_t began(const struct correlate *c, const struct corr *k, const struct entry *e, int64_t now)
 {
-	const struct record *r = e->record ? record_at(c, e->record) : NULL;
-	if (!r || !(r->flags & RECORD_BUNDLE)) return e->time;
-	int64_t opened = episode_at(c, (uint32_t)r->offset)->opened;
+	uint32_t inner = record_inner(c, e->record);
+	if (!inner) return e->time;
+	int64_t opened = episode_at(c, inner)->opened;
 	return within(k, opened, now) ? opened : (int64_t)((uint64_t)now - (uint64_t)k->span);
 }
 
@@ -191,7 +191,6 @@ void temporal_collect(struct correlate *c, struct corr *k, struct group *g, stru
 		if (chain && r && earliest[r - 1] > i->time) continue;
 		if (chain && r + 1 < n_of(k) && began(c, k, i, now) > latest[r + 1]) continue;
 		episode_append(c, k, e, i->time, e->digits, i->record);
-		const struct record *in = k->over_findings && i->record ? record_at(c, i->record) : NULL;
-		if (in && (in->flags & RECORD_BUNDLE)) places_of(c, k, g)[r] = (struct place){i->record, IN_EPISODE};
+		if (record_inner(c, i->record)) places_of(c, k, g)[r] = (struct place){i->record, IN_EPISODE};
 	}
 }

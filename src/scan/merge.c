@@ -92,7 +92,7 @@ static void incident_found(void *arg, const struct incident *i)
 
 bool scan_correlate_start(struct scan *s, struct fault *f)
 {
-	struct correlate_options o = {.state_memory = s->config.state_memory, .every = s->config.every, .detectors = true, .put = fired, .arg = s};
+	struct correlate_options o = {.state_memory = s->config.state_memory, .temp_dir = s->config.temp_dir, .every = s->config.every, .detectors = true, .put = fired, .arg = s};
 	s->correlate = correlate_new(s->config.rules, &o, f);
 	if (!s->correlate) return false;
 	for (uint32_t i = 0; i < rule_set_count(s->config.rules) && !s->correlating; i++) s->correlating = correlate_wants(s->correlate, i);

@@ -310,7 +310,7 @@ static void run(const struct spec *s, struct str rules, const struct happening *
 {
 	struct kit k = {0};
 	int order[MAX_EVENTS];
-	kit_start(&k, load(rules), (struct correlate_options){.every = s->every, .missing = CORR_MISSING_GROUP, .lateness_ns = shuffled ? (int64_t)1 << 60 : 0});
+	kit_start(&k, load(rules), (struct correlate_options){.every = s->every, .missing = CORR_MISSING_GROUP, .temp_dir = roll(2) ? "/tmp" : NULL, .lateness_ns = shuffled ? (int64_t)1 << 60 : 0});
 	NEED(k.c);
 	for (int i = 0; i < n; i++) order[i] = i;
 	for (int i = n - 1; shuffled && i > 0; i--) {

@@ -196,7 +196,7 @@ TEST(the_root_is_that_of_rfc_6962_over_all_records)
 	for (uint64_t n = 1001; n < 1700; n += 97) {
 		struct kit k = {0};
 		uint8_t want[SHA256_SIZE];
-		struct correlate_options o = {.put = keep_root};
+		struct correlate_options o = {.put = keep_root, .temp_dir = n % 2 ? "/tmp" : NULL};
 		k.rules = load("{type: event_count, rules: [a], timespan: 1h, condition: {gte: 4}}");
 		k.c = correlate_new(k.rules, &o, NULL);
 		for (uint64_t i = 0; i < n; i++) feed(&k, "a", i, "", NULL, i);
@@ -210,10 +210,10 @@ TEST(the_root_is_that_of_rfc_6962_over_all_records)
 	buf_done(&seen_root);
 }
 
-TEST(contexts_are_cited_once_and_records_of_one_event_together)
+static void several_references(const char *temp_dir)
 {
 	struct kit k = {0};
-	kit_start(&k, load("{type: event_count, rules: [a], timespan: 1h, condition: {gte: 2}}"), (struct correlate_options){0});
+	kit_start(&k, load("{type: event_count, rules: [a], timespan: 1h, condition: {gte: 2}}"), (struct correlate_options){.temp_dir = temp_dir});
 	for (uint64_t i = 0; i < 3; i++) {
 		struct evidence_ref e[4] = {kit_record(10 * i), kit_record(10 * i + 1), kit_record(1000), kit_record(2000 + (i == 2))};
 		e[2].role = e[3].role = EVIDENCE_CONTEXT;
@@ -223,6 +223,32 @@ TEST(contexts_are_cited_once_and_records_of_one_event_together)
 	buf_byte(&k.closed, 0);
 	CHECK_STR(k.closed.p, "c at=1 count=3 from=0 to=2 cites=0,1,10,11,20,21+c1000+c2000+c2001\n");
 	kit_end(&k);
+}
+
+TEST(contexts_are_cited_once_and_records_of_one_event_together)
+{
+	several_references(NULL);
+	several_references("/tmp");
+}
+
+TEST(evidence_in_a_file_is_read_back_as_it_was)
+{
+	struct kit k = {0};
+	kit_start(&k, load("{type: event_count, rules: [a], group-by: [g], timespan: 1d, condition: {gte: 2}}"), (struct correlate_options){.temp_dir = "/tmp"});
+	for (uint64_t i = 0; i < 40000; i++) feed(&k, "a", i, i % 20000 == 7 ? "twice" : i == 30000 ? "x" : i == 39999 ? "x" : "", NULL, i);
+	correlate_finish(k.c);
+	CHECK(has(&k, "c g=twice at=20.007 count=2 from=0.007 to=20.007 cites=7,20007\n"));
+	CHECK(has(&k, "c g=x at=39.999 count=2 from=30 to=39.999 cites=30000,39999\n"));
+	kit_end(&k);
+}
+
+TEST(a_folder_that_is_not_there_is_a_fault)
+{
+	struct fault f = FAULT_INIT;
+	struct rule_set *set = load("{type: event_count, rules: [a], timespan: 1h, condition: {gte: 2}}");
+	CHECK(!correlate_new(set, &(struct correlate_options){.temp_dir = "/nowhere/at/all"}, &f));
+	CHECK(f.kind == FAULT_IO);
+	rule_set_free(set);
 }
 
 TEST(events_without_time_are_counted)
