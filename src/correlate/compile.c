@@ -42,7 +42,8 @@ static void settle_kind(struct correlate *c, struct corr *k)
 	k->temporal = is_temporal(n->type);
 	k->ordered = n->type == CORRELATE_TEMPORAL_ORDERED;
 	k->chains = k->ordered && (n->extended || n->n_thresholds);
-	k->stride = is_numeric(n->type) ? 24 : 16;
+	k->numeric = is_numeric(n->type);
+	k->stride = k->numeric || n->type == CORRELATE_VALUE_COUNT ? 24 : 16;
 	k->missing_groups = c->options.missing == CORR_MISSING_GROUP || (c->options.missing == CORR_MISSING_AUTO && !k->temporal);
 	k->by_count = (n->type == CORRELATE_EVENT_COUNT || n->type == CORRELATE_VALUE_COUNT) && lower_bound(n, &k->lower);
 }

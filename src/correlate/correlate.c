@@ -2,6 +2,15 @@
 #include "correlate/correlate_internal.h"
 #include <sodium.h>
 
+enum { AHEAD = 32, AHEAD_REFS = 4, AHEAD_KEY = 48 };
+/* What is known of an event before its turn: hashes of its groups' keys, and the groups that are probably theirs. */
+struct ahead {
+	bool hashed[AHEAD_REFS];
+	uint8_t n[AHEAD_REFS];
+	uint32_t hash[AHEAD_REFS], group[AHEAD_REFS];
+	char key[AHEAD_REFS][AHEAD_KEY];
+};
+
 enum { DEFAULT_MEMORY = 256 << 20, LEAST_MEMORY = 1 << 20, PLAN_BUDGET = 64 << 20, SWEEP_PER_EVENT = 2 };
 
 static void set_budget(struct correlate *c)
@@ -10,7 +19,7 @@ static void set_budget(struct correlate *c)
 	if (c->options.state_memory < LEAST_MEMORY) c->options.state_memory = LEAST_MEMORY;
 	c->sketch_bytes = sketch_share(c);
 	c->budget.limit = c->options.state_memory - c->sketch_bytes;
-	c->budget.reserve = c->options.state_memory / 16;
+	c->budget.reserve = c->options.state_memory / 32;
 	c->group_table.budget = c->pair_table.budget = c->context_table.budget = &c->budget;
 }
 
@@ -117,6 +126,11 @@ void correlate_take(struct correlate *c, const struct corr_event *e, int64_t tim
 	const struct subscribers *s = &c->subscribers[e->rule];
 	for (size_t i = 0; i < s->refs.n; i++) {
 		struct firing f = {.ref = s->refs.v[i].ref, .source = &s->refs.v[i]};
+		if (c->ahead && i < AHEAD_REFS && c->ahead->hashed[i]) {
+			f.hashed = true;
+			f.hash = c->ahead->hash[i];
+			f.key = (struct str){c->ahead->key[i], c->ahead->n[i]};
+		}
 		correlate_fire(c, &c->corrs.v[s->refs.v[i].corr], &f);
 	}
 	c->event = NULL;
@@ -146,6 +160,63 @@ void correlate_hit(struct correlate *c, const struct corr_event *e)
 	if (!c->latest_known || time > c->latest) c->latest = time;
 	c->latest_known = true;
 	reorder_release(c, c->latest - c->options.lateness_ns);
+}
+
+/* --- several at once: what each will touch is fetched while the others are worked on --- */
+
+static void look_ahead(struct correlate *c, const struct corr_event *e, struct ahead *a)
+{
+	memset(a->hashed, 0, sizeof a->hashed);
+	if (!correlate_wants(c, e->rule)) return;
+	const struct subscribers *s = &c->subscribers[e->rule];
+	c->event = e;
+	for (size_t i = 0; i < s->refs.n && i < AHEAD_REFS; i++) {
+		const struct corr *k = &c->corrs.v[s->refs.v[i].corr];
+		a->hashed[i] = make_key(c, k, &(struct firing){.source = &s->refs.v[i]}) && c->key.n <= AHEAD_KEY;
+		if (!a->hashed[i]) continue;
+		a->n[i] = (uint8_t)c->key.n;
+		if (a->n[i]) memcpy(a->key[i], c->key.p, a->n[i]);
+		a->hash[i] = group_hash(c, k);
+		if (c->group_table.slots) __builtin_prefetch(&c->group_table.slots[a->hash[i] & c->group_table.mask]);
+	}
+	c->event = NULL;
+}
+
+static void fetch_groups(struct correlate *c, struct ahead *a)
+{
+	for (unsigned i = 0; i < AHEAD_REFS; i++) {
+		uint32_t at = a->hashed[i] ? a->hash[i] & c->group_table.mask : 0;
+		a->group[i] = a->hashed[i] && c->group_table.slots ? table_next(&c->group_table, a->hash[i], &at) : 0;
+		if (a->group[i]) __builtin_prefetch(group_at(c, a->group[i]), 1);
+	}
+}
+
+static void fetch_chunks(struct correlate *c, const struct ahead *a)
+{
+	for (unsigned i = 0; i < AHEAD_REFS; i++) {
+		const struct group *g = a->group[i] ? group_at(c, a->group[i]) : NULL;
+		if (!g) continue;
+		if (g->head) __builtin_prefetch(pool_at(&c->pool, g->head), 1);
+		if (g->tail != g->head) __builtin_prefetch(pool_at(&c->pool, g->tail), 1);
+		if (g->episode) __builtin_prefetch(episode_at(c, g->episode), 1);
+		else if (c->corrs.v[g->corr].temporal) __builtin_prefetch(pool_at(&c->pool, g->aux), 1);
+	}
+}
+
+void correlate_hits(struct correlate *c, const struct corr_event *events, size_t n)
+{
+	struct ahead ahead[AHEAD];
+	for (size_t from = 0; from < n; from += AHEAD) {
+		size_t count = n - from < AHEAD ? n - from : AHEAD;
+		for (size_t i = 0; i < count && !c->reorder; i++) look_ahead(c, &events[from + i], &ahead[i]);
+		for (size_t i = 0; i < count && !c->reorder; i++) fetch_groups(c, &ahead[i]);
+		for (size_t i = 0; i < count && !c->reorder; i++) fetch_chunks(c, &ahead[i]);
+		for (size_t i = 0; i < count; i++) {
+			c->ahead = c->reorder ? NULL : &ahead[i];
+			correlate_hit(c, &events[from + i]);
+		}
+	}
+	c->ahead = NULL;
 }
 
 void correlate_advance(struct correlate *c, struct etime now)

@@ -57,6 +57,7 @@ struct corr {
 	uint32_t index, depth;   /* depth: 0 = over detections only */
 	uint8_t stride;          /* of a window entry */
 	bool temporal, ordered;
+	bool numeric;            /* sums, means, percentiles */
 	bool chains;             /* ordered, and the longest chain is compared (thresholds or text) */
 	bool missing_groups;     /* a missing group value is a group, not a reason to drop */
 	bool needs_window;       /* the window is kept up while a finding is open */
@@ -78,8 +79,11 @@ struct subscribers {             /* of one rule */
 struct entry {
 	int64_t time;
 	uint32_t record;         /* 0: reference lost for memory */
-	uint32_t extra;          /* value_count: pair; temporal: place of the rule in `rules` */
-	double number;           /* value_sum and the like only (stride 24) */
+	uint32_t extra;          /* value_count: pair, once the group has them; temporal: place of the rule in `rules` */
+	union {                  /* stride 24 only */
+		double number;   /* value_sum and the like */
+		uint64_t value;  /* value_count: fingerprint */
+	};
 };
 struct chunk {
 	uint32_t next;
@@ -94,7 +98,7 @@ struct group {                   /* 64 bytes */
 	uint16_t head_at, tail_at; /* entries taken from the head chunk; entries in the tail chunk */
 	uint32_t n;              /* entries in the window */
 	uint32_t episode;        /* open finding, 0 = none */
-	uint32_t aux;            /* type's own state, in the pool; event_count: struct base */
+	uint32_t aux;            /* type's own state, in the pool; event_count: struct base; value_count: 1 = its values have pairs */
 	uint32_t distinct;       /* value_count: values in the window */
 	uint16_t corr;
 	uint8_t live, key_n;     /* live: enum group_life; key_n: bytes of the key kept here; KEY_FAR: in the pool */
@@ -137,6 +141,7 @@ struct episode {                 /* in the pool */
 };
 
 struct store;
+struct ahead;
 struct firing;                   /* one thing that happened to a correlation: a hit, or an inner finding */
 struct detectors;
 struct reorder;
@@ -162,9 +167,11 @@ struct correlate {
 	uint32_t current;        /* record of the event at hand (one reference held) */
 	bool current_made;
 	const struct corr_event *event;
+	const struct ahead *ahead; /* of the event at hand, in correlate_hits */
 	int64_t event_time;
 	size_t sketch_bytes;     /* set aside for sketches */
 	struct buf key, scratch, json;
+	struct str key_view;     /* the key at hand: in `key`, or made ahead */
 	VEC(struct evidence_ref) evidence;
 	VEC(struct evidence_ref) contexts;
 	size_t n_contexts;       /* of them in `evidence` */
@@ -183,6 +190,9 @@ struct firing {
 	bool again;              /* the inner finding was already open: its condition holds once more */
 	const struct corr_ref *source;
 	const struct group *inner_group;
+	bool hashed;             /* `key` is that of its group, `hash` the key's */
+	uint32_t hash;
+	struct str key;
 };
 
 /* compile.c: rules -> corrs and subscribers. */
@@ -217,8 +227,9 @@ bool record_next(const struct correlate *c, struct record_walk *w, struct eviden
 /* window.c */
 static inline struct group *group_at(const struct correlate *c, uint32_t i) { return slab_at(&c->groups, i); }
 struct str group_key(const struct correlate *c, const struct group *g);
-/* The group of the key in c->key, made when it is new; 0 when there is no memory even after making room. */
-uint32_t group_find(struct correlate *c, struct corr *k, bool make, uint32_t *ret_hash);
+/* The group of the key in c->key_view, whose hash is group_hash; made when it is new and wanted. 0: not there, or no memory for it. */
+uint32_t group_find(struct correlate *c, struct corr *k, uint32_t hash, bool make);
+uint32_t group_hash(const struct correlate *c, const struct corr *k);
 void group_free(struct correlate *c, uint32_t index);
 /* Drops what has grown too old at `now`. */
 void window_expire(struct correlate *c, struct corr *k, struct group *g, int64_t now);
@@ -244,8 +255,10 @@ bool make_room(struct correlate *c);
 
 /* value.c: distinct values, numbers. */
 bool value_fingerprint(struct correlate *c, const struct field_source *fields, uint32_t n, const struct firing *f, uint64_t *ret);
-uint32_t pair_add(struct correlate *c, struct group *g, uint32_t group, uint64_t value);
-void pair_drop(struct correlate *c, struct group *g, uint32_t pair);
+/* A value entered the window of a value_count group (its entry is the last one), or its first entry is about to leave. Small windows
+ * are searched; larger ones have a pair for each value. False: no memory for a pair. */
+bool distinct_enter(struct correlate *c, struct corr *k, struct group *g, uint32_t group, struct entry *e);
+void distinct_leave(struct correlate *c, struct corr *k, struct group *g, const struct entry *e);
 bool number_of(struct str s, double *ret);
 bool numbers_add(struct correlate *c, struct corr *k, struct group *g, double x);
 void numbers_drop(struct correlate *c, struct corr *k, struct group *g, double x);
@@ -278,6 +291,8 @@ void temporal_place(struct correlate *c, struct corr *k, struct group *g, uint32
 struct str source_value(const struct correlate *c, const struct field_source *s, const struct firing *f);
 void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f);
 bool thresholds_hold(const struct correlation *k, double value);
+/* The group's key into c->key and c->key_view. False: a value is missing and the policy says drop. */
+bool make_key(struct correlate *c, const struct corr *k, const struct firing *f);
 /* Group values of a key: views into it; p == NULL for a missing one. Returns how many. */
 uint32_t key_values(struct str key, struct str *ret, uint32_t max);
 

@@ -43,18 +43,18 @@ static void put_value(struct buf *b, struct str v)
 {
 	uint8_t hash[SHA256_SIZE];
 	bool cut = v.n > MAX_VALUE;
-	size_t shown = cut ? MAX_VALUE - 80 : v.n, n = cut ? shown + 10 + 2 * SHA256_SIZE : v.n;
-	buf_byte(b, (char)((n + 1) & 0xff));
-	buf_byte(b, (char)((n + 1) >> 8));
-	buf_put(b, v.p, shown);
+	size_t shown = cut ? MAX_VALUE - 80 : v.n, n = (cut ? shown + 10 + 2 * SHA256_SIZE : v.n) + 1;
+	char *to = buf_reserve(b, 2 + shown);
+	memcpy(to, &(uint16_t){(uint16_t)n}, 2);
+	memcpy(to + 2, v.p, shown);
+	b->n += 2 + shown;
 	if (!cut) return;
 	sha256_of(v.p, v.n, hash);
 	buf_lit(b, "...sha256:");
 	buf_hex(b, hash, SHA256_SIZE);
 }
 
-/* The group's key into c->key. False: a value is missing and the policy says drop. */
-static bool make_key(struct correlate *c, const struct corr *k, const struct firing *f)
+bool make_key(struct correlate *c, const struct corr *k, const struct firing *f)
 {
 	c->key.n = 0;
 	buf_reserve(&c->key, 0);
@@ -67,6 +67,7 @@ static bool make_key(struct correlate *c, const struct corr *k, const struct fir
 		if (!k->missing_groups) return false;
 		buf_put(&c->key, "\0", 2);
 	}
+	c->key_view = buf_view(&c->key);
 	return true;
 }
 
@@ -209,17 +210,20 @@ static bool repeated(struct correlate *c, const struct corr *k, const struct gro
 /* Puts the event into the window; false when memory does not let it. */
 static bool enter(struct correlate *c, struct corr *k, struct group *g, uint32_t index, const struct firing *f, const struct brought *b)
 {
-	uint32_t pair = 0;
 	uint32_t record = firing_record(c, f);
-	if (k->c->type == CORRELATE_VALUE_COUNT && !(pair = pair_add(c, g, index, b->value))) return false;
-	if (k->stride == 24 && !numbers_add(c, k, g, b->number)) return false;
-	struct entry *e = window_push(c, k, g, c->event_time, record, k->temporal ? f->ref : pair);
+	if (k->numeric && !numbers_add(c, k, g, b->number)) return false;
+	struct entry *e = window_push(c, k, g, c->event_time, record, k->temporal ? f->ref : 0);
 	if (!e) {
-		if (pair) pair_drop(c, g, pair);
-		if (k->stride == 24) numbers_drop(c, k, g, b->number);
+		if (k->numeric) numbers_drop(c, k, g, b->number);
 		return false;
 	}
-	if (k->stride == 24) e->number = b->number;
+	if (k->numeric) {
+		e->number = b->number;
+	} else if (k->stride == 24) {
+		e->value = b->value;
+		/* Without a pair the event stays as evidence, but counts as no new value. */
+		if (!distinct_enter(c, k, g, index, e)) c->stats.evicted_events++;
+	}
 	return true;
 }
 
@@ -263,8 +267,8 @@ static void fire_temporal(struct correlate *c, struct corr *k, uint32_t index, c
 
 static uint32_t group_force(struct correlate *c, struct corr *k)
 {
-	uint32_t hash, index = group_find(c, k, true, &hash);
-	return index || !make_room(c) ? index : group_find(c, k, true, &hash);
+	uint32_t hash = group_hash(c, k), index = group_find(c, k, hash, true);
+	return index || !make_room(c) ? index : group_find(c, k, hash, true);
 }
 
 /* No room for the key's group: it is counted in the sketch, and gets a group, at the cost of a long silent one, once the
@@ -272,7 +276,7 @@ static uint32_t group_force(struct correlate *c, struct corr *k)
 static uint32_t fire_sketched(struct correlate *c, struct corr *k, const struct firing *f, const struct brought *b)
 {
 	if (f->inner || !sketch_ready(c, k)) return group_force(c, k);
-	double estimate = sketch_add(c, k, hash_bytes(c->key.p, c->key.n), b->value, c->event_time), surely = estimate - 1 - sketch_noise(k);
+	double estimate = sketch_add(c, k, hash_bytes(c->key_view.p, c->key_view.n), b->value, c->event_time), surely = estimate - 1 - sketch_noise(k);
 	c->stats.sketched_events++;
 	if (estimate * 2 < k->lower) return 0;
 	uint32_t index = group_force(c, k);
@@ -286,15 +290,16 @@ static uint32_t fire_sketched(struct correlate *c, struct corr *k, const struct 
 void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f)
 {
 	struct brought b = {0};
-	uint32_t hash;
-	if (!make_key(c, k, f)) {
+	/* A key made ahead is not made again: reading it right after writing it would wait for all writes before it. */
+	if (f->hashed) c->key_view = f->key;
+	else if (!make_key(c, k, f)) {
 		c->stats.missing++;
 		return;
 	}
 	if (!bring(c, k, f, &b)) return;
 	/* A key that the sketch knows stays there until the sketch has forgotten it: its count is never too low. */
-	bool make = !k->sketch || sketch_estimate(c, k, hash_bytes(c->key.p, c->key.n), c->event_time) == 0;
-	uint32_t index = group_find(c, k, make, &hash);
+	bool make = !k->sketch || sketch_estimate(c, k, hash_bytes(c->key_view.p, c->key_view.n), c->event_time) == 0;
+	uint32_t index = group_find(c, k, f->hashed ? f->hash : group_hash(c, k), make);
 	if (!index && k->by_count) index = fire_sketched(c, k, f, &b);
 	else if (!index) c->stats.evicted_events++;
 	if (!index) return;

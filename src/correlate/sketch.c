@@ -20,11 +20,11 @@ struct sketch {
 	uint64_t *cells;         /* [pane][row][column][word] */
 };
 
-/* An eighth of the budget, shared by the correlations that may need one. */
+/* A sixteenth of the budget, shared by the correlations that may need one. */
 size_t sketch_share(const struct correlate *c)
 {
 	for (size_t i = 0; i < c->corrs.n; i++)
-		if (c->corrs.v[i].by_count) return c->options.state_memory / 8;
+		if (c->corrs.v[i].by_count) return c->options.state_memory / 16;
 	return 0;
 }
 

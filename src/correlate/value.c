@@ -44,23 +44,56 @@ static uint32_t pair_new(struct correlate *c, uint64_t value, uint32_t group)
 	return 0;
 }
 
-uint32_t pair_add(struct correlate *c, struct group *g, uint32_t group, uint64_t value)
+static uint32_t pair_add(struct correlate *c, struct group *g, uint32_t group, uint64_t value)
 {
 	uint32_t i = pair_find(c, value, group);
 	if (!i) i = pair_new(c, value, group);
 	if (!i && make_room(c)) i = pair_new(c, value, group);
-	if (!i) return 0;
-	if (pair_at(c, i)->count++ == 0) g->distinct++;
+	if (i && pair_at(c, i)->count++ == 0) g->distinct++;
 	return i;
 }
 
-void pair_drop(struct correlate *c, struct group *g, uint32_t pair)
+static void pair_drop(struct correlate *c, struct group *g, uint32_t pair)
 {
 	struct pair *p = pair_at(c, pair);
 	if (!pair || --p->count) return;
 	g->distinct--;
 	table_remove(&c->pair_table, pair_hash(p->value, p->group), pair);
 	slab_give(&c->pairs, pair);
+}
+
+enum { SEARCHED = 16 }; /* windows up to so many entries are searched */
+
+static bool has_value(const struct correlate *c, const struct corr *k, const struct group *g, const struct entry *but, uint64_t value)
+{
+	struct window_walk w = window_walk(g);
+	for (struct entry *e; (e = window_walk_next(c, k, &w));)
+		if (e->value == value && e != but) return true;
+	return false;
+}
+
+/* The window has outgrown searching: every value gets its pair. What memory has no pair for counts as distinct no more. */
+static void make_pairs(struct correlate *c, struct corr *k, struct group *g, uint32_t group)
+{
+	struct window_walk w = window_walk(g);
+	g->aux = 1;
+	g->distinct = 0;
+	for (struct entry *e; (e = window_walk_next(c, k, &w));) e->extra = pair_add(c, g, group, e->value);
+}
+
+bool distinct_enter(struct correlate *c, struct corr *k, struct group *g, uint32_t group, struct entry *e)
+{
+	e->extra = 0;
+	if (g->aux) return (e->extra = pair_add(c, g, group, e->value)) != 0;
+	if (g->n > SEARCHED) make_pairs(c, k, g, group);
+	else g->distinct += !has_value(c, k, g, e, e->value);
+	return true;
+}
+
+void distinct_leave(struct correlate *c, struct corr *k, struct group *g, const struct entry *e)
+{
+	if (g->aux) pair_drop(c, g, e->extra);
+	else g->distinct -= !has_value(c, k, g, e, e->value);
 }
 
 /* --- numbers --- */

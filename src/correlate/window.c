@@ -10,21 +10,21 @@ struct str group_key(const struct correlate *c, const struct group *g)
 }
 
 /* The correlation's number is part of what is hashed: one table serves all. */
-static uint32_t key_hash(const struct correlate *c, const struct corr *k) { return (uint32_t)hash_bytes(c->key.p, c->key.n) ^ (k->index * 0x9e3779b9u); }
+uint32_t group_hash(const struct correlate *c, const struct corr *k) { return (uint32_t)hash_bytes(c->key_view.p, c->key_view.n) ^ (k->index * 0x9e3779b9u); }
 
 static bool set_key(struct correlate *c, struct group *g)
 {
-	if (c->key.n <= KEY_INLINE) {
-		g->key_n = (uint8_t)c->key.n;
-		memcpy(g->key, c->key.p, c->key.n);
+	if (c->key_view.n <= KEY_INLINE) {
+		g->key_n = (uint8_t)c->key_view.n;
+		memcpy(g->key, c->key_view.p, c->key_view.n);
 		return true;
 	}
-	uint32_t at = pool_take(&c->pool, c->key.n);
+	uint32_t at = pool_take(&c->pool, c->key_view.n);
 	if (!at) return false;
-	memcpy(pool_at(&c->pool, at), c->key.p, c->key.n);
+	memcpy(pool_at(&c->pool, at), c->key_view.p, c->key_view.n);
 	g->key_n = KEY_FAR;
 	g->far.at = at;
-	g->far.n = (uint32_t)c->key.n;
+	g->far.n = (uint32_t)c->key_view.n;
 	return true;
 }
 
@@ -55,11 +55,9 @@ static uint32_t group_make(struct correlate *c, struct corr *k, uint32_t hash)
 	return i;
 }
 
-uint32_t group_find(struct correlate *c, struct corr *k, bool make, uint32_t *ret_hash)
+uint32_t group_find(struct correlate *c, struct corr *k, uint32_t hash, bool make)
 {
-	uint32_t hash = key_hash(c, k);
-	*ret_hash = hash;
-	struct str key = buf_view(&c->key);
+	struct str key = c->key_view;
 	for (TABLE_EACH(&c->group_table, hash, i)) {
 		struct group *g = group_at(c, i);
 		if (g->corr == k->index && str_eq(group_key(c, g), key)) return i;
@@ -131,11 +129,12 @@ struct entry *window_push(struct correlate *c, struct corr *k, struct group *g, 
 static void pop(struct correlate *c, struct corr *k, struct group *g)
 {
 	struct chunk *head = chunk_at(c, g->head);
-	struct entry *e = window_entry(c, k, g->head, g->head_at++);
+	struct entry *e = window_entry(c, k, g->head, g->head_at);
 	record_drop(c, e->record);
-	if (k->c->type == CORRELATE_VALUE_COUNT) pair_drop(c, g, e->extra);
-	if (k->stride == 24) numbers_drop(c, k, g, e->number);
+	if (k->numeric) numbers_drop(c, k, g, e->number);
+	else if (k->stride == 24) distinct_leave(c, k, g, e);
 	g->n--;
+	g->head_at++;
 	uint32_t used = g->head == g->tail ? g->tail_at : chunk_room(k, head->class);
 	if (g->head_at < used) return;
 	uint32_t next = head->next;
@@ -156,7 +155,8 @@ void window_expire(struct correlate *c, struct corr *k, struct group *g, int64_t
 void window_clear(struct correlate *c, struct corr *k, struct group *g)
 {
 	while (g->n) pop(c, k, g);
-	if (k->stride == 24) numbers_free(c, k, g);
+	if (k->numeric) numbers_free(c, k, g);
+	if (k->c->type == CORRELATE_VALUE_COUNT) g->aux = 0;
 	if (k->c->type == CORRELATE_EVENT_COUNT && g->aux) {
 		pool_give(&c->pool, g->aux, sizeof(struct base));
 		g->aux = 0;
@@ -201,8 +201,7 @@ static void into_sketch(struct correlate *c, struct corr *k, struct group *g)
 	uint64_t hash = hash_bytes(key.p, key.n);
 	struct window_walk w = window_walk(g);
 	for (struct entry *e; (e = window_walk_next(c, k, &w));) {
-		uint64_t value = k->c->type == CORRELATE_VALUE_COUNT ? ((struct pair *)slab_at(&c->pairs, e->extra))->value : 0;
-		sketch_add(c, k, hash, value, e->time);
+		sketch_add(c, k, hash, k->stride == 24 ? e->value : 0, e->time);
 	}
 	c->stats.sketched_events += g->n;
 }

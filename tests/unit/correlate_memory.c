@@ -62,11 +62,11 @@ TEST(what_only_the_sketch_counted_is_said)
 {
 	struct kit k = {0};
 	char key[32];
-	kit_start(&k, load("{type: event_count, rules: [a], group-by: [g], timespan: 1h, condition: {gte: 400}}"), (struct correlate_options){.state_memory = 1 << 20});
-	for (uint64_t i = 0; i < 20000; i++) {
+	kit_start(&k, load("{type: event_count, rules: [a], group-by: [g], timespan: 1h, condition: {gte: 400}}"), (struct correlate_options){.state_memory = 4 << 20});
+	for (uint64_t i = 0; i < 50000; i++) {
 		snprintf(key, sizeof key, "quiet-%llu", (unsigned long long)i);
 		feed(&k, "a", i, key, NULL, i);
-		if (i >= 15000 && i % 10 == 0) feed(&k, "a", i, "loud", NULL, 1000000 + i);
+		if (i >= 40000 && i % 10 == 0) feed(&k, "a", i, "loud", NULL, 1000000 + i);
 	}
 	correlate_finish(k.c);
 	CHECK(has(&k, "c g=loud at="));
