@@ -1,5 +1,7 @@
 /* cmd_verify.c: `exhibit verify`: a case or a bundle checked again, from its first byte. */
 #include "app/case_tools.h"
+#include "app/formats.h"
+#include "verify/rederive.h"
 #include "text/escape.h"
 
 enum { OPT_SOURCES, OPT_POLICY, OPT_AUTHORITIES, OPT_KEY, OPT_QUIET };
@@ -111,7 +113,13 @@ static int run(const struct command *self, int argc, char **argv)
 		v.sources = &originals.sources;
 	}
 	v.authorities = given[OPT_AUTHORITIES];
+	size_t n_formats;
+	const struct reader_ops *const *formats = formats_all(&n_formats);
+	struct rederive *again = rederive_new(formats, n_formats, &f);
+	if (!again) return app_fault(&f), EXIT_FAILED;
+	v.rederiver = rederive_hooks(again);
 	int status = check(path, &v);
+	rederive_free(again);
 	policy_done(&policy);
 	if (given[OPT_POLICY]) free(text);
 	return status;

@@ -2,6 +2,7 @@
 #include "app/output_case.h"
 #include "app/case_tools.h"
 #include "base/file.h"
+#include "evtx/evtx.h"
 #include <errno.h>
 #include <unistd.h>
 
@@ -23,6 +24,11 @@ struct case_output {
 	struct case_hits *older;
 	struct opened open[OPEN_SOURCES]; /* originals that bytes are fetched from */
 	uint64_t uses;
+	/* The chunk of an event log looked at last, and the evidence of a finding with what its records need. */
+	struct buf chunk;
+	uint32_t chunk_source;
+	uint64_t chunk_at;
+	VEC(struct evidence_ref) refs;
 };
 
 _Static_assert(SCAN_OLDER_SOURCE == CASE_OLD_SOURCE, "sources of earlier scans have one numbering");
@@ -64,6 +70,59 @@ static bool fetch(void *arg, uint32_t source, uint64_t offset, uint64_t length, 
 	return got >= 0;
 }
 
+/* --- what records need to be read again ------------------------------------------------------------------------------------ */
+
+enum { EVTX_HEADER = 4096, EVTX_CHUNK = 65536, MAX_NEEDS = 256 };
+
+static bool load_chunk(struct case_output *o, uint32_t source, uint64_t at)
+{
+	const struct source_info *info = &o->results->sources[source].info;
+	if (o->chunk.n && o->chunk_source == source && o->chunk_at == at) return true;
+	o->chunk.n = 0;
+	uint64_t n = at < info->size ? info->size - at : 0;
+	if (n > EVTX_CHUNK) n = EVTX_CHUNK;
+	if (!n || !fetch(o, source, at, n, &o->chunk, &o->fault)) return false;
+	o->chunk_source = source;
+	o->chunk_at = at;
+	return true;
+}
+
+static bool cited_already(const struct case_output *o, uint32_t source, uint64_t offset, uint64_t length)
+{
+	for (size_t i = o->refs.n; i-- > 0 && o->refs.n - i < 1000;)
+		if (o->refs.v[i].source == source && o->refs.v[i].offset == offset && o->refs.v[i].length == length) return true;
+	return false;
+}
+
+/* Definitions and names of an event log's chunk that the record cannot be read without. */
+static bool add_needs(struct case_output *o, const struct evidence_ref *e)
+{
+	struct range needs[MAX_NEEDS];
+	uint64_t at = EVTX_HEADER + (e->offset - EVTX_HEADER) / EVTX_CHUNK * EVTX_CHUNK;
+	if (!load_chunk(o, e->source, at)) return false;
+	uint32_t n = evtx_needs(o->chunk.p, o->chunk.n, (uint32_t)(e->offset - at), needs, MAX_NEEDS);
+	for (uint32_t i = 0; i < n; i++) {
+		if (cited_already(o, e->source, at + needs[i].offset, needs[i].length)) continue;
+		struct evidence_ref ref = {.source = e->source, .offset = at + needs[i].offset, .length = needs[i].length, .role = EVIDENCE_CONTEXT};
+		sha256_of(o->chunk.p + needs[i].offset, needs[i].length, ref.sha256);
+		vec_push(&o->refs, ref);
+	}
+	return true;
+}
+
+/* The evidence and behind it what its records need; in o->refs. */
+static bool with_needs(struct case_output *o, const struct evidence_ref *e, uint32_t n)
+{
+	o->refs.n = 0;
+	for (uint32_t i = 0; i < n; i++) vec_push(&o->refs, e[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		if (e[i].role != EVIDENCE_RECORD || e[i].source >= o->results->n_sources || e[i].offset < EVTX_HEADER) continue;
+		if (!str_eq(o->results->sources[e[i].source].info.format, STR("evtx"))) continue;
+		if (!add_needs(o, &e[i])) return false;
+	}
+	return true;
+}
+
 /* --- the keeper -------------------------------------------------------------------------------------------------------- */
 
 static void *begin_source(void *arg, uint64_t order, struct str path, struct str format)
@@ -76,7 +135,8 @@ static void drop_source(void *tap) { source_tree_free(tap); }
 static bool keep_hit(void *arg, const struct corr_event *e)
 {
 	struct case_output *o = arg;
-	struct case_hit h = {.rule = e->rule, .time = e->time, .host = e->host, .values = e->values, .n_values = e->n_values, .evidence = e->evidence, .n_evidence = e->n_evidence};
+	if (!with_needs(o, e->evidence, e->n_evidence)) return false;
+	struct case_hit h = {.rule = e->rule, .time = e->time, .host = e->host, .values = e->values, .n_values = e->n_values, .evidence = o->refs.v, .n_evidence = (uint32_t)o->refs.n};
 	return case_add_hit(o->w, &h, &o->fault);
 }
 
@@ -97,6 +157,10 @@ static bool put(struct finding_sink *self, const struct finding *finding, const 
 	(void)results;
 	/* Native rules stand behind the rule set's. */
 	if (x.rule && x.rule_index >= o->n_rules && x.rule_index != UINT32_MAX) x.rule_index = o->n_rules + (uint32_t)(x.rule - o->native);
+	if (!x.evidence_total) x.evidence_total = x.n_evidence;
+	if (!with_needs(o, x.evidence, x.n_evidence)) return false;
+	x.evidence = o->refs.v;
+	x.n_evidence = (uint32_t)o->refs.n;
 	return case_add_finding(o->w, &x, &o->fault);
 }
 
@@ -270,6 +334,8 @@ bool case_output_close(struct case_output *o, bool ok, struct fault *f)
 	for (size_t i = 0; i < OPEN_SOURCES; i++)
 		if (o->open[i].used) input_close(&o->open[i].input);
 	if (!ok && f && !f->path[0]) fault_path(f, str_of(o->options.path));
+	buf_done(&o->chunk);
+	vec_free(&o->refs);
 	free(o);
 	return ok;
 }

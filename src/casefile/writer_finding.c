@@ -56,7 +56,7 @@ static void json_extra(const struct finding *x, struct buf *out)
 
 /* --- which correlations are there already ------------------------------------------------------------------------ */
 
-/* What makes two correlation findings the same: rule, group, times, count, what they rest on. */
+/* What makes two correlation findings the same: rule, group, times, count, the records (not the contexts) they rest on. */
 static void digest_of(int64_t rule, struct str groups, struct str times, uint64_t count, struct str refs, uint8_t ret[SHA256_SIZE])
 {
 	struct buf b = {0};
@@ -102,7 +102,7 @@ static bool load_correlations(struct case_writer *w, struct fault *f)
 	w->correlations_loaded = true;
 	sqlite3_stmt *s = case_db_prepare(w->db, "SELECT id, coalesce(rule, 0), groups, count, evidence_from, evidence_n, time, first, last FROM finding "
 		"WHERE kind = 'correlation' AND run = ?1 AND step < ?2 AND id NOT IN (SELECT finding FROM superseded)", f);
-	sqlite3_stmt *e = case_db_prepare(w->db, "SELECT source, offset, length FROM evidence WHERE id >= ?1 AND id < ?1 + ?2 ORDER BY id", f);
+	sqlite3_stmt *e = case_db_prepare(w->db, "SELECT source, offset, length FROM evidence WHERE id >= ?1 AND id < ?1 + ?2 AND role = 'record' ORDER BY id", f);
 	if (s) sqlite3_bind_int64(s, 1, w->run), sqlite3_bind_int64(s, 2, w->step);
 	while (s && e && sqlite3_step(s) == SQLITE_ROW) {
 		struct buf times = {0}, refs = {0};
@@ -131,7 +131,7 @@ static bool stands_already(struct case_writer *w, const struct finding *x, int64
 	uint8_t digest[SHA256_SIZE];
 	times_of(x, &times);
 	for (uint32_t i = 0; i < x->n_evidence; i++)
-		buf_printf(&refs, "%" PRId64 ":%" PRIu64 ":%" PRIu64 " ", cited[i].source, x->evidence[i].offset, x->evidence[i].length);
+		if (x->evidence[i].role == EVIDENCE_RECORD) buf_printf(&refs, "%" PRId64 ":%" PRIu64 ":%" PRIu64 " ", cited[i].source, x->evidence[i].offset, x->evidence[i].length);
 	digest_of(rule, groups, buf_view(&times), x->count, buf_view(&refs), digest);
 	uint32_t *id = map_get(&w->correlations, (struct str){(char *)digest, sizeof digest});
 	for (uint32_t i = 0; id && i < w->correlations.n; i++)

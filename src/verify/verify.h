@@ -40,8 +40,9 @@ struct verify_finding {
 };
 struct verify_rederiver {
 	void *arg;
-	/* A run and its rules, before its first finding. Views live until verification ends. False: findings of it are NOT_TRIED. */
-	bool (*run)(void *arg, int64_t run, struct str settings, const struct verify_rule *rules, uint32_t n_rules);
+	/* A run and its rules, before its first finding. `db`: the case, or the bundle's rows in a database of the same form. Views live until
+	 * verification ends. False: findings of it are NOT_TRIED. */
+	bool (*run)(void *arg, sqlite3 *db, int64_t run, struct str settings, const struct verify_rule *rules, uint32_t n_rules);
 	/* `why`: a sentence for PART, NEEDS_SOURCES and FAILED, may stay empty. */
 	enum verify_answer (*finding)(void *arg, const struct verify_finding *x, char why[200]);
 };

@@ -68,7 +68,7 @@ static bool begin_run(struct verify_walk *w, int64_t run)
 	struct run_seen *r = seen_by_id(&w->runs, run);
 	if (!r->begun) {
 		r->begun = true;
-		r->can_derive = w->o->rederiver->run(w->o->rederiver->arg, run, r->settings, r->rule_list.v, (uint32_t)r->rule_list.n);
+		r->can_derive = w->o->rederiver->run(w->o->rederiver->arg, w->db, run, r->settings, r->rule_list.v, (uint32_t)r->rule_list.n);
 	}
 	return r->can_derive;
 }

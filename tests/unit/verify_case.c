@@ -215,9 +215,10 @@ static enum verify_answer by_rule(void *arg, const struct verify_finding *x, cha
 	snprintf(why, 200, "only the ends are there");
 	return VERIFY_PART;
 }
-static bool any_run(void *arg, int64_t run, struct str settings, const struct verify_rule *rules, uint32_t n_rules)
+static bool any_run(void *arg, sqlite3 *db, int64_t run, struct str settings, const struct verify_rule *rules, uint32_t n_rules)
 {
 	(void)arg;
+	CHECK(db != NULL);
 	CHECK(run == 1 && str_eq(settings, STR("{}")) && n_rules == 2 && str_eq(rules[0].text, STR(maker_text_one)) && rules[1].correlation);
 	return true;
 }

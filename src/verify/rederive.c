@@ -1,0 +1,587 @@
+/* rederive.c: see rederive.h.
+ *
+ * A record is found again by its place in its source: the files made here hold the kept leaves, for event logs at their places in their
+ * chunks (chunks without kept leaves are left out), for lines one behind the other; a table leads back from there. */
+#include "verify/verify_internal.h"
+#include "verify/rederive.h"
+#include "base/map.h"
+#include "correlate/correlate.h"
+#include "match/match.h"
+#include "text/json_read.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { HEADER = 4096, CHUNK = 65536, CHUNKS_A_FILE = 256, LINES_A_FILE = 32 << 20, SHAPES = 64 << 20, STATE = 64 << 20 };
+#define NO_RULE UINT32_MAX
+
+/* An event that was read (rule == NO_RULE), or a hit on it. */
+struct rehit {
+	uint64_t offset;
+	uint32_t rule;            /* in the rule set */
+	struct etime time;
+	struct str host;
+	const struct str *values; /* correlate_keep's, where correlations want the rule */
+	uint32_t n_values;
+};
+struct reread { int64_t source; struct rehit *v; size_t n, cap; bool done; };
+/* Where a piece of the made file stands in the source. */
+struct reread_piece { uint64_t made, original, length; };
+
+struct rederive {
+	struct verify_rederiver hooks;
+	const struct reader_ops *const *formats;
+	size_t n_formats;
+	struct taxonomy *taxonomy;
+	/* the run at hand */
+	int64_t run;
+	sqlite3 *db;
+	struct rule_set *rules;
+	struct plan *plan;
+	struct matcher *matcher;
+	struct shape_table *shapes;
+	struct correlate *correlate;   /* tells what correlations want; never fed */
+	struct map by_text;            /* SHA-256 of a rule's text -> index in the set */
+	struct map by_row;             /* id of a rule row -> index + 1, 0 = not derivable */
+	struct reader_options options;
+	struct arena strings, scratch;
+	VEC(struct reread) sources;
+	struct map by_source;          /* id -> index in sources */
+	bool usable;
+	/* while a correlation is tried */
+	const struct verify_finding *tried;
+	uint32_t tried_rule;
+	uint64_t best_count;
+	bool fired, same_group;
+};
+
+/* --- the run: rules, settings ------------------------------------------------------------------------------------------------- */
+
+static void forget_run(struct rederive *d)
+{
+	for (size_t i = 0; i < d->sources.n; i++) free(d->sources.v[i].v);
+	vec_free(&d->sources);
+	correlate_free(d->correlate);
+	if (d->matcher) matcher_free(d->matcher);
+	if (d->shapes) shape_table_free(d->shapes);
+	if (d->plan) plan_free(d->plan);
+	rule_set_free(d->rules);
+	map_done(&d->by_text);
+	map_done(&d->by_row);
+	map_done(&d->by_source);
+	d->correlate = NULL, d->matcher = NULL, d->shapes = NULL, d->plan = NULL, d->rules = NULL;
+	arena_reset(&d->strings);
+	d->usable = false;
+}
+
+static bool truth(const struct json_tape *t, struct str text, const char *name)
+{
+	const struct json_token *v = json_get(t, text, 0, str_of(name));
+	return v && v->type == JSON_TRUE;
+}
+
+static struct str word(struct rederive *d, const struct json_tape *t, struct str text, const char *name)
+{
+	const struct json_token *v = json_get(t, text, 0, str_of(name));
+	return v && v->type == JSON_STRING ? arena_str(&d->strings, json_decode(&d->scratch, text, v)) : (struct str){0};
+}
+
+static bool read_settings(struct rederive *d, struct str settings, struct plan_options *plan)
+{
+	struct json_tape t = {0};
+	struct fault f = FAULT_INIT;
+	int64_t zone = 0;
+	bool ok = json_read_all(&t, settings, &f);
+	if (ok) {
+		plan->any_logsource = truth(&t, settings, "any_logsource");
+		d->options.carve = truth(&t, settings, "carve");
+		d->options.logsource = word(d, &t, settings, "logsource");
+		struct str level = word(d, &t, settings, "min_level");
+		if (level.n) (void)level_parse(level, &plan->min_level);
+		const struct json_token *z = json_get(&t, settings, 0, STR("zone_seconds"));
+		if (z && json_to_i64(settings, z, &zone)) d->options.zone_seconds = (int32_t)zone;
+	}
+	json_tape_done(&t);
+	return ok;
+}
+
+/* The placeholders' values, as the run had them. The rule set wants a path. */
+static void read_placeholders(struct rederive *d)
+{
+	sqlite3_stmt *s = case_db_prepare(d->db, "SELECT bytes FROM input WHERE run = ? AND kind = 'placeholders' AND bytes IS NOT NULL", NULL);
+	if (!s) return;
+	sqlite3_bind_int64(s, 1, d->run);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		struct str bytes = case_column_str(s, 0);
+		int fd = memfd_create("placeholders", MFD_CLOEXEC);
+		char path[48];
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		if (fd >= 0 && write(fd, bytes.p, bytes.n) == (ssize_t)bytes.n) (void)rule_set_placeholders(d->rules, path, NULL);
+		if (fd >= 0) close(fd);
+	}
+	sqlite3_finalize(s);
+}
+
+static void put_nothing(void *arg, const struct finding *f, bool final) { (void)arg, (void)f, (void)final; }
+
+static bool load_rules(struct rederive *d, const struct verify_rule *rules, uint32_t n, const struct plan_options *options)
+{
+	struct fault f = FAULT_INIT;
+	uint8_t digest[SHA256_SIZE];
+	d->rules = rule_set_new();
+	read_placeholders(d);
+	for (uint32_t i = 0; i < n; i++)
+		if (!str_starts(rules[i].text, STR("native rule "))) rule_set_add_text(d->rules, rules[i].text, rules[i].rule_id);
+	rule_set_finish(d->rules);
+	for (uint32_t i = 0; i < rule_set_count(d->rules); i++) {
+		struct str text = rule_set_at(d->rules, i)->text;
+		sha256_of(text.p, text.n, digest);
+		map_put(&d->by_text, (struct str){(char *)digest, sizeof digest}, i, NULL);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		sha256_of(rules[i].text.p, rules[i].text.n, digest);
+		uint32_t *index = map_get(&d->by_text, (struct str){(char *)digest, sizeof digest});
+		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : 0, NULL);
+	}
+	d->plan = plan_new(d->rules, options, &f);
+	d->matcher = d->plan ? matcher_new(d->plan) : NULL;
+	d->shapes = shape_table_new(d->taxonomy, SHAPES);
+	struct correlate_options co = {.state_memory = STATE, .detectors = true, .put = put_nothing};
+	d->correlate = correlate_new(d->rules, &co, &f);
+	return d->matcher && d->shapes && d->correlate;
+}
+
+static bool begin_run(void *arg, sqlite3 *db, int64_t run, struct str settings, const struct verify_rule *rules, uint32_t n_rules)
+{
+	struct rederive *d = arg;
+	struct plan_options options = {0};
+	forget_run(d);
+	d->run = run;
+	d->db = db;
+	d->options = (struct reader_options){0};
+	arena_reset(&d->scratch);
+	d->usable = read_settings(d, settings, &options) && load_rules(d, rules, n_rules, &options);
+	return d->usable;
+}
+
+/* --- records read again --------------------------------------------------------------------------------------------------------- */
+
+struct made {
+	struct buf bytes;
+	struct reread_piece *v;
+	size_t n, cap;
+};
+
+static void add_piece(struct made *m, uint64_t made, uint64_t original, uint64_t length)
+{
+	if (m->n == m->cap) m->v = vec_grow(m->v, &m->cap, sizeof *m->v);
+	m->v[m->n++] = (struct reread_piece){made, original, length};
+}
+
+/* Pieces ascend by their place in the made file. */
+static bool original_of(const struct made *m, uint64_t made, uint64_t *ret)
+{
+	size_t lo = 0, hi = m->n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (m->v[mid].made <= made) lo = mid + 1;
+		else hi = mid;
+	}
+	if (!lo || made - m->v[lo - 1].made >= m->v[lo - 1].length) return false;
+	*ret = m->v[lo - 1].original + (made - m->v[lo - 1].made);
+	return true;
+}
+
+static struct value *rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
+{
+	for (uint32_t i = 0; binding && i < binding->n_renames; i++) {
+		if (!str_eq(binding->renames[i].rule_field, name)) continue;
+		struct value *v = event_get(ev, binding->renames[i].event_field);
+		if (v) return v;
+	}
+	return event_get(ev, name);
+}
+
+/* What correlations want of the event, kept. */
+static void keep_values(struct rederive *d, struct event *ev, const struct hit *h, struct rehit *ret)
+{
+	uint32_t n;
+	if (!correlate_wants(d->correlate, h->rule->index)) return;
+	const struct str *fields = correlate_keep(d->correlate, h->rule->index, &n);
+	struct str *values = n ? arena_calloc(&d->strings, n, sizeof *values) : NULL;
+	for (uint32_t i = 0; values && i < n; i++) {
+		struct value *v = rule_field(ev, h->binding, fields[i]);
+		if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
+		if (v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST) values[i] = arena_str(&d->strings, value_text(v, ev->arena));
+	}
+	ret->values = values;
+	ret->n_values = values ? n : 0;
+}
+
+static void push(struct reread *r, struct rehit h)
+{
+	if (r->n == r->cap) r->v = vec_grow(r->v, &r->cap, sizeof *r->v);
+	r->v[r->n++] = h;
+}
+
+static void take_event(struct rederive *d, const struct made *m, struct reread *r, struct event *ev)
+{
+	const struct hit *hits;
+	struct rehit h = {.rule = NO_RULE, .time = ev->time};
+	if (!original_of(m, ev->records[0].offset, &h.offset)) return;
+	push(r, h);
+	uint32_t n = matcher_run(d->matcher, ev, &hits);
+	for (uint32_t i = 0; i < n; i++) {
+		h.rule = hits[i].rule->index;
+		h.host = arena_str(&d->strings, event_host(ev));
+		keep_values(d, ev, &hits[i], &h);
+		push(r, h);
+	}
+}
+
+static const struct reader_ops *format_of(const struct rederive *d, struct str name)
+{
+	for (size_t i = 0; i < d->n_formats; i++)
+		if (str_eq(name, str_of(d->formats[i]->format))) return d->formats[i];
+	return NULL;
+}
+
+static void read_made(struct rederive *d, const struct reader_ops *ops, const struct made *m, struct str path, int64_t mtime, struct reread *r)
+{
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct arena arena;
+	struct source_report report = {.arena = &arena};
+	input_of_memory(&in, m->bytes.p, m->bytes.n, path);
+	in.mtime_sec = mtime;
+	arena_init(&arena, 16 << 20);
+	struct reader *reader = ops->open(&in, &d->options, &f);
+	for (int pass = 0; reader && pass < (ops->max_cursors > 1 ? 2 : 1); pass++) {
+		struct reader_cursor *c = ops->cursor_new(reader, d->shapes);
+		for (struct event *ev; (ev = ops->next(c));) take_event(d, m, r, ev);
+		ops->cursor_free(c);
+	}
+	if (reader) {
+		ops->finish(reader, &report);
+		ops->free(reader);
+	}
+	report_done(&report);
+	input_close(&in);
+	arena_done(&arena);
+}
+
+/* The header of a file or chunk, enough for a reader; checksums are left wrong, which readers only note. */
+static void put_head(char *p, const char *magic)
+{
+	memcpy(p, magic, 8);
+	if (p[3] == 'F') p[32] = (char)128, p[36] = 1, p[38] = 3, p[41] = 16;
+	else p[40] = (char)128;
+}
+
+static void evtx_file(struct made *m)
+{
+	m->bytes.n = m->n = 0;
+	memset(buf_reserve(&m->bytes, HEADER), 0, HEADER);
+	put_head(m->bytes.p, "ElfFile");
+	m->bytes.n = HEADER;
+}
+
+static void read_evtx(struct rederive *d, const struct reader_ops *ops, sqlite3_stmt *rows, struct str path, int64_t mtime, struct reread *r)
+{
+	struct made m = {0};
+	uint64_t chunk = UINT64_MAX;
+	evtx_file(&m);
+	while (sqlite3_step(rows) == SQLITE_ROW) {
+		uint64_t offset = (uint64_t)sqlite3_column_int64(rows, 0), at = offset < HEADER ? 0 : (offset - HEADER) / CHUNK;
+		struct str bytes = case_column_str(rows, 1);
+		uint64_t within = offset - HEADER - at * CHUNK;
+		if (offset < HEADER || bytes.n > CHUNK - within) continue;
+		if (at != chunk) {
+			if (m.n == CHUNKS_A_FILE) read_made(d, ops, &m, path, mtime, r), evtx_file(&m);
+			chunk = at;
+			add_piece(&m, m.bytes.n, HEADER + at * CHUNK, CHUNK);
+			memset(buf_reserve(&m.bytes, CHUNK), 0, CHUNK);
+			put_head(m.bytes.p + m.bytes.n, "ElfChnk");
+			m.bytes.n += CHUNK;
+		}
+		memcpy(m.bytes.p + m.bytes.n - CHUNK + within, bytes.p, bytes.n);
+	}
+	if (m.n) read_made(d, ops, &m, path, mtime, r);
+	buf_done(&m.bytes);
+	free(m.v);
+}
+
+static void add_line(struct made *m, uint64_t offset, struct str bytes)
+{
+	add_piece(m, m->bytes.n, offset, bytes.n + 1);
+	buf_str(&m->bytes, bytes);
+	buf_byte(&m->bytes, '\n');
+}
+
+/* Lines that findings cite as context (headers) stand at the beginning of each file that is made. */
+static void read_lines(struct rederive *d, const struct reader_ops *ops, sqlite3_stmt *rows, struct str path, int64_t mtime, struct reread *r)
+{
+	struct made m = {0};
+	VEC(struct reread_piece) contexts = {0};
+	struct buf context_bytes = {0};
+	while (sqlite3_step(rows) == SQLITE_ROW) {
+		uint64_t offset = (uint64_t)sqlite3_column_int64(rows, 0);
+		struct str bytes = case_column_str(rows, 1);
+		if (m.bytes.n > LINES_A_FILE) {
+			read_made(d, ops, &m, path, mtime, r);
+			m.bytes.n = m.n = 0;
+			for (size_t i = 0; i < contexts.n; i++) add_line(&m, contexts.v[i].original, (struct str){context_bytes.p + contexts.v[i].made, contexts.v[i].length});
+		}
+		if (sqlite3_column_int(rows, 2)) {
+			vec_push(&contexts, (struct reread_piece){context_bytes.n, offset, bytes.n});
+			buf_str(&context_bytes, bytes);
+		}
+		add_line(&m, offset, bytes);
+	}
+	if (m.n) read_made(d, ops, &m, path, mtime, r);
+	buf_done(&m.bytes);
+	buf_done(&context_bytes);
+	vec_free(&contexts);
+	free(m.v);
+}
+
+static int by_offset(const void *x, const void *y)
+{
+	const struct rehit *a = x, *b = y;
+	if (a->offset != b->offset) return a->offset < b->offset ? -1 : 1;
+	return (a->rule > b->rule) - (a->rule < b->rule);
+}
+
+static void read_again(struct rederive *d, struct reread *r)
+{
+	sqlite3_stmt *s = case_db_prepare(d->db, "SELECT path, format, framing, last FROM source WHERE id = ?", NULL);
+	sqlite3_stmt *rows = case_db_prepare(d->db, "SELECT r.offset, r.bytes, EXISTS (SELECT 1 FROM temp.context c WHERE c.source = r.source AND c.leaf = r.leaf) "
+		"FROM record r WHERE r.source = ? ORDER BY r.leaf", NULL);
+	if (s && rows) {
+		sqlite3_bind_int64(s, 1, r->source);
+		sqlite3_bind_int64(rows, 1, r->source);
+	}
+	if (s && rows && sqlite3_step(s) == SQLITE_ROW) {
+		const struct reader_ops *ops = format_of(d, case_column_str(s, 1));
+		struct str path = arena_str(&d->strings, case_column_str(s, 0)), framing = case_column_str(s, 2);
+		struct etime last = {0};
+		(void)etime_parse(case_column_str(s, 3), &last, NULL);
+		/* Readers infer years from the file's time: that of its last record is near enough. */
+		if (ops && str_eq(framing, STR("evtx/1"))) read_evtx(d, ops, rows, path, last.sec, r);
+		else if (ops && str_eq(framing, STR("lines/1"))) read_lines(d, ops, rows, path, last.sec, r);
+	}
+	sqlite3_finalize(s);
+	sqlite3_finalize(rows);
+	if (r->n) qsort(r->v, r->n, sizeof *r->v, by_offset);
+	r->done = true;
+}
+
+/* Which leaves are contexts: evidence has no index by source, so it is gathered once. */
+static void gather_contexts(struct rederive *d)
+{
+	sqlite3_exec(d->db, "PRAGMA query_only = OFF; CREATE TEMP TABLE IF NOT EXISTS context (source INTEGER, leaf INTEGER, PRIMARY KEY (source, leaf)) WITHOUT ROWID; "
+		"INSERT OR IGNORE INTO temp.context SELECT e.source, e.leaf FROM evidence e JOIN source s ON s.id = e.source WHERE e.role = 'context' AND s.framing = 'lines/1'; "
+		"PRAGMA query_only = ON", NULL, NULL, NULL);
+}
+
+static struct reread *reread_of(struct rederive *d, int64_t source)
+{
+	bool fresh;
+	uint32_t at = *map_put(&d->by_source, (struct str){(const char *)&source, sizeof source}, (uint32_t)d->sources.n, &fresh);
+	if (!fresh) return &d->sources.v[at];
+	if (!d->sources.n) gather_contexts(d);
+	vec_push(&d->sources, (struct reread){.source = source});
+	struct reread *r = &d->sources.v[d->sources.n - 1];
+	read_again(d, r);
+	return r;
+}
+
+/* The hits on the record at that offset: [*ret_n] from the one returned; NULL when it could not be read. The first is the event. */
+static const struct rehit *hits_at(struct rederive *d, const struct verify_evidence *e, size_t *ret_n)
+{
+	struct reread *r = reread_of(d, e->source);
+	size_t lo = 0, hi = r->n, n = 0;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (r->v[mid].offset < e->offset) lo = mid + 1;
+		else hi = mid;
+	}
+	while (lo + n < r->n && r->v[lo + n].offset == e->offset) n++;
+	*ret_n = n;
+	return n ? &r->v[lo] : NULL;
+}
+
+/* --- findings -------------------------------------------------------------------------------------------------------------------- */
+
+static bool same_time(struct str stated, struct etime t)
+{
+	char text[ETIME_MAX];
+	return str_eq(stated, (struct str){text, etime_print(t, t.digits, text)});
+}
+
+static enum verify_answer derive_hit(struct rederive *d, const struct verify_finding *x, uint32_t rule, char why[200])
+{
+	bool any = false, time = false;
+	for (uint32_t i = 0; i < x->n_evidence; i++) {
+		size_t n;
+		if (x->evidence[i].role != EVIDENCE_RECORD) continue;
+		const struct rehit *h = hits_at(d, &x->evidence[i], &n);
+		if (!h) {
+			snprintf(why, 200, "its record cannot be read by itself");
+			return VERIFY_NEEDS_SOURCES;
+		}
+		bool hit = false;
+		for (size_t k = 0; k < n; k++) {
+			if (h[k].rule != rule) continue;
+			hit = true;
+			time |= same_time(x->time, h[k].time);
+		}
+		/* Of an event spread over several records the first is where it is read. */
+		if (!hit && !any) {
+			snprintf(why, 200, "the rule does not match the record");
+			return VERIFY_FAILED;
+		}
+		any = true;
+	}
+	if (any && time) return VERIFY_DERIVED;
+	snprintf(why, 200, any ? "the rule matches; its time depends on the rest of the source" : "it cites no record");
+	return any ? VERIFY_NEEDS_SOURCES : VERIFY_FAILED;
+}
+
+static bool groups_equal(struct str stated, const struct finding *f)
+{
+	struct buf b = {0};
+	buf_byte(&b, '[');
+	for (uint32_t i = 0; i < f->n_group; i++) {
+		struct buf clean = {0};
+		buf_put(&b, i ? ",[" : "[", i ? 2 : 1);
+		canon_repair(&clean, f->group[i].name);
+		canon_str(&b, buf_view(&clean));
+		buf_byte(&b, ',');
+		clean.n = 0;
+		canon_repair(&clean, f->group[i].value);
+		canon_str(&b, buf_view(&clean));
+		buf_byte(&b, ']');
+		buf_done(&clean);
+	}
+	buf_byte(&b, ']');
+	bool same = str_eq(buf_view(&b), stated);
+	buf_done(&b);
+	return same;
+}
+
+static void take_fired(void *arg, const struct finding *f, bool final)
+{
+	struct rederive *d = arg;
+	bool mine = d->tried_rule != NO_RULE ? f->rule && f->rule_index == d->tried_rule : !f->rule && str_eq(f->title, d->tried->title);
+	if (!final || !mine) return;
+	d->fired = true;
+	if (!groups_equal(d->tried->groups, f)) return;
+	d->same_group = true;
+	if (f->count > d->best_count) d->best_count = f->count;
+}
+
+struct fed { const struct rehit *hit; uint32_t evidence; };
+static int by_time(const void *x, const void *y)
+{
+	const struct fed *a = x, *b = y;
+	int c = etime_cmp(a->hit->time, b->hit->time);
+	if (c) return c;
+	if (a->evidence != b->evidence) return a->evidence < b->evidence ? -1 : 1;
+	return (a->hit->rule > b->hit->rule) - (a->hit->rule < b->hit->rule);
+}
+
+/* The cited records' hits once more through a correlator that has seen nothing else. */
+static bool feed(struct rederive *d, const struct verify_finding *x, bool *ret_unread)
+{
+	struct fault f = FAULT_INIT;
+	struct correlate_options o = {.state_memory = STATE, .detectors = true, .put = take_fired, .arg = d};
+	struct correlate *c = correlate_new(d->rules, &o, &f);
+	VEC(struct fed) v = {0};
+	if (!c) return false;
+	for (uint32_t i = 0; i < x->n_evidence; i++) {
+		size_t n;
+		if (x->evidence[i].role != EVIDENCE_RECORD) continue;
+		const struct rehit *h = hits_at(d, &x->evidence[i], &n);
+		if (!h) *ret_unread = true;
+		for (size_t k = 0; h && k < n; k++)
+			if (h[k].rule != NO_RULE && correlate_wants(c, h[k].rule)) vec_push(&v, (struct fed){&h[k], i});
+	}
+	if (v.n) qsort(v.v, v.n, sizeof *v.v, by_time);
+	for (size_t i = 0; i < v.n; i++) {
+		const struct rehit *h = v.v[i].hit;
+		const struct verify_evidence *e = &x->evidence[v.v[i].evidence];
+		struct evidence_ref ref = {.source = (uint32_t)e->source, .offset = e->offset, .length = e->length};
+		correlate_hit(c, &(struct corr_event){.rule = h->rule, .time = h->time, .evidence = &ref, .n_evidence = 1, .values = h->values, .n_values = h->n_values, .host = h->host});
+	}
+	correlate_finish(c);
+	correlate_free(c);
+	vec_free(&v);
+	return true;
+}
+
+static enum verify_answer derive_correlation(struct rederive *d, const struct verify_finding *x, uint32_t rule, char why[200])
+{
+	bool unread = false;
+	uint64_t records = 0;
+	for (uint32_t i = 0; i < x->n_evidence; i++) records += x->evidence[i].role == EVIDENCE_RECORD;
+	d->tried = x;
+	d->tried_rule = rule;
+	d->best_count = 0;
+	d->fired = d->same_group = false;
+	if (!feed(d, x, &unread)) return VERIFY_NOT_TRIED;
+	if (d->same_group && d->best_count == x->count) return VERIFY_DERIVED;
+	if (unread) {
+		snprintf(why, 200, "a record cannot be read by itself");
+		return VERIFY_NEEDS_SOURCES;
+	}
+	if (x->has_root || x->evidence_total > records) {
+		snprintf(why, 200, "%llu of %llu records are in the case; on them the condition %s", (unsigned long long)records, (unsigned long long)x->evidence_total,
+			d->same_group ? "holds" : "alone does not hold");
+		return d->same_group ? VERIFY_PART : VERIFY_NEEDS_SOURCES;
+	}
+	if (d->same_group) snprintf(why, 200, "it comes out with a count of %llu, not %llu", (unsigned long long)d->best_count, (unsigned long long)x->count);
+	else snprintf(why, 200, d->fired ? "it comes out for another group" : "the condition does not hold on its records");
+	return VERIFY_FAILED;
+}
+
+static enum verify_answer derive_finding(void *arg, const struct verify_finding *x, char why[200])
+{
+	struct rederive *d = arg;
+	uint32_t *index = x->rule ? map_get(&d->by_row, (struct str){(const char *)&x->rule, sizeof x->rule}) : NULL;
+	arena_reset(&d->scratch);
+	if (x->rule && (!index || !*index)) {
+		snprintf(why, 200, "a native analyser's finding");
+		return VERIFY_NEEDS_SOURCES;
+	}
+	if (str_eq(x->kind, STR("hit")) && index) return derive_hit(d, x, *index - 1, why);
+	if (str_eq(x->kind, STR("correlation"))) return derive_correlation(d, x, index ? *index - 1 : NO_RULE, why);
+	snprintf(why, 200, "it is drawn from whole logs");
+	return VERIFY_NEEDS_SOURCES;
+}
+
+struct rederive *rederive_new(const struct reader_ops *const *formats, size_t n_formats, struct fault *f)
+{
+	struct rederive *d = xcalloc(1, sizeof *d);
+	d->formats = formats;
+	d->n_formats = n_formats;
+	d->hooks = (struct verify_rederiver){d, begin_run, derive_finding};
+	arena_init(&d->strings, (size_t)2 << 30);
+	arena_init(&d->scratch, 64 << 20);
+	d->taxonomy = taxonomy_new(f);
+	if (d->taxonomy) return d;
+	rederive_free(d);
+	return NULL;
+}
+
+void rederive_free(struct rederive *d)
+{
+	if (!d) return;
+	forget_run(d);
+	taxonomy_free(d->taxonomy);
+	arena_done(&d->strings);
+	arena_done(&d->scratch);
+	free(d);
+}
+
+const struct verify_rederiver *rederive_hooks(struct rederive *d) { return &d->hooks; }
