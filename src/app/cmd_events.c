@@ -10,12 +10,13 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_AS, OPT_CARVE };
+enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_AS, OPT_XML, OPT_CARVE };
 static const struct option_row rows[] = {
 	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
 	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (RFC 3339, UTC)"},
 	[OPT_UNTIL] = {0, "until", "TIME", "only events up to this time"},
 	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
+	[OPT_XML] = {0, "xml", NULL, "Windows events as XML, as Windows shows them, one a line"},
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
 	{0},
 };
@@ -41,6 +42,7 @@ struct settings {
 	const struct taxonomy *taxonomy;
 	unsigned jobs;
 	bool output_failed;
+	bool xml;
 };
 
 static bool write_out(struct buf *b)
@@ -65,7 +67,8 @@ static bool wanted(const struct settings *s, const struct event *ev)
 static void line(const struct settings *s, struct event *ev, struct buf *out)
 {
 	if (!wanted(s, ev)) return;
-	if (ev->ops->json) ev->ops->json(ev, out);
+	if (s->xml && ev->ops->xml) ev->ops->xml(ev, out);
+	else if (ev->ops->json) ev->ops->json(ev, out);
 	else event_fields_json(ev, out);
 	buf_byte(out, '\n');
 }
@@ -230,6 +233,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		if (formats_known(s->reader.format)) return true;
 		return app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words()), false;
 	case OPT_CARVE: s->reader.carve = true; return true;
+	case OPT_XML: s->xml = true; return true;
 	}
 	return false;
 }

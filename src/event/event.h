@@ -49,6 +49,8 @@ struct event_ops {
 	uint32_t (*contexts)(const struct event *ev, struct range *ret, uint32_t max);
 	/* NULL, or: the whole event as one JSON object in the format's own shape (what `exhibit events` prints). */
 	void (*json)(struct event *ev, struct buf *out);
+	/* NULL, or: the whole event as one line of XML, as its own system shows it. */
+	void (*xml)(struct event *ev, struct buf *out);
 };
 
 /* The cell of a column, decoded. Valid while the event lives. */

@@ -221,7 +221,8 @@ static bool element(struct parse *p, uint8_t open, unsigned depth, const struct 
 	attr_list attrs = {0};
 	node_list children = {0};
 	bool ok = e && (depth < EVTX_DEPTH || fail(p->c, "elements nested too deep"));
-	if (ok && p->in_template) ok = u16(p, &dependency);
+	if (e) e->slot = XNODE_NO_DEPENDENCY;
+	if (ok && p->in_template && (ok = u16(p, &dependency))) e->slot = dependency;
 	ok = ok && u32(p, &size) && name(p, &e->text);
 	if (ok && open & TOKEN_MORE) ok = u32(p, &size);
 	ok = ok && attributes(p, &attrs, &closed);

@@ -27,11 +27,12 @@ struct slot {
 };
 
 enum xnode_kind { X_ELEMENT, X_TEXT, X_SLOT };
+enum { XNODE_NO_DEPENDENCY = 0xffff };
 /* One node of a fragment. Children in document order. */
 struct xnode {
 	uint8_t kind;
 	bool optional;               /* X_SLOT */
-	uint16_t slot;               /* X_SLOT */
+	uint16_t slot;               /* X_SLOT; X_ELEMENT: the value its presence depends on, or XNODE_NO_DEPENDENCY */
 	struct str text;             /* X_ELEMENT: name; X_TEXT: UTF-8 text */
 	const struct xattr *attrs;   /* X_ELEMENT */
 	uint32_t n_attrs, n_children;
@@ -136,6 +137,8 @@ bool slot_empty(const struct slot *s);
 
 /* json.c: the whole event in the shape the common tools agree on, by walking its trees: right for everything, slow. */
 void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out);
+/* xml.c: the whole event as XML, as Windows shows it. */
+void evtx_xml(struct evtx_chunk *c, const struct instance *root, struct buf *out);
 /* One element of it as a value. */
 void evtx_json_element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out);
 /* plan.c: the same bytes by a plan compiled once for the pair of templates; falls back to the walk where there is none. `content`

@@ -24,7 +24,7 @@ static struct xnode *element(struct build *b, const char *name, uint32_t n, cons
 	struct xnode *e = get(b, sizeof *e);
 	*ret_children = get(b, (n ? n : 1) * sizeof **ret_children);
 	if (!e || !*ret_children) return NULL;
-	*e = (struct xnode){.kind = X_ELEMENT, .text = str_of(name), .n_children = n, .children = *ret_children};
+	*e = (struct xnode){.kind = X_ELEMENT, .slot = XNODE_NO_DEPENDENCY, .text = str_of(name), .n_children = n, .children = *ret_children};
 	return e;
 }
 

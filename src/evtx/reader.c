@@ -410,7 +410,13 @@ static void json(struct event *ev, struct buf *out)
 	evtx_json_fast(&c->chunk, &c->root, &c->content, out);
 }
 
-static const struct event_ops ops = {decode, contexts, json};
+static void xml(struct event *ev, struct buf *out)
+{
+	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	evtx_xml(&c->chunk, &c->root, out);
+}
+
+static const struct event_ops ops = {decode, contexts, json, xml};
 
 void evtx_json_by_walk(struct event *ev, struct buf *out)
 {

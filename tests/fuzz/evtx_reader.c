@@ -55,6 +55,7 @@ static void read_all(const uint8_t *bytes, size_t size, bool carve)
 			ev->ops->json(ev, &json);
 			evtx_json_by_walk(ev, &walked);
 			verify(str_eq(buf_view(&json), buf_view(&walked)));
+			ev->ops->xml(ev, &json);
 			event_fields_json(ev, &json);
 		}
 		evtx_reader_ops.cursor_free(c);

@@ -1,0 +1,146 @@
+/* xml.c: an event as XML in the form that Windows itself shows ([MS-EVEN6] 3.1.4.7.5, and the event viewer): attributes in single quotes,
+ * GUIDs in braces, times with all seven digits, elements left out whose value is NULL and that depend on it, arrays as repeated
+ * elements. By walking the trees. */
+#include "evtx/evtx_internal.h"
+#include "text/utf.h"
+#include <stdio.h>
+
+/* Text as XML 1.0 allows it: markup escaped, characters that XML cannot hold as U+FFFD. */
+static void put_text(struct buf *out, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (c == '&') buf_lit(out, "&amp;");
+		else if (c == '<') buf_lit(out, "&lt;");
+		else if (c == '>') buf_lit(out, "&gt;");
+		else if (c == '\'') buf_lit(out, "&apos;");
+		else if (c == '"') buf_lit(out, "&quot;");
+		else if (c == '\r') buf_lit(out, "&#13;");
+		else if (c == '\n') buf_lit(out, "&#10;"); /* one event stays one line */
+		else if (c < 0x20 && c != '\t') buf_lit(out, "\xef\xbf\xbd");
+		else if (c == 0x7f || (c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0)) buf_printf(out, "&#%u;", c == 0x7f ? 0x7f : (unsigned char)s.p[++i]);
+		else buf_byte(out, s.p[i]);
+	}
+}
+
+static void put_guid(struct buf *out, const uint8_t *p)
+{
+	char text[EVTX_TEXT_MAX];
+	size_t n = (size_t)(format_guid(text, p) - text);
+	for (size_t i = 0; i < n; i++)
+		if (text[i] >= 'A' && text[i] <= 'F') text[i] = (char)(text[i] + 32);
+	buf_printf(out, "{%.*s}", (int)n, text);
+}
+
+static void put_filetime(struct buf *out, uint64_t filetime)
+{
+	char text[ETIME_MAX];
+	struct etime t = etime_from_filetime(filetime);
+	if (!t.present) t = (struct etime){-11644473600, 0, 7, true};
+	buf_put(out, text, etime_print(t, 7, text));
+}
+
+/* One scalar value. */
+static void put_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out)
+{
+	struct value v;
+	if (s->type == EVTX_GUID && s->n >= 16) put_guid(out, s->p);
+	else if (s->type == EVTX_FILETIME && s->n >= 8) put_filetime(out, le64_at(s->p));
+	else {
+		slot_value(s, c->arena, &c->format, &v);
+		put_text(out, value_text(&v, c->arena));
+	}
+}
+
+static const struct slot *slot_of(const struct instance *in, const struct xnode *n)
+{
+	return n->kind == X_SLOT && n->slot < in->n_slots ? &in->slots[n->slot] : NULL;
+}
+
+static void element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, unsigned depth, struct buf *out);
+
+static void put_nested(struct evtx_chunk *c, const struct slot *s, unsigned depth, struct buf *out)
+{
+	struct instance *nested = arena_alloc(c->arena, sizeof *nested);
+	uint32_t at = (uint32_t)(s->p - c->p);
+	if (nested && s->n && binxml_instance(c, at, at + s->n, depth + 1, nested)) element(c, nested, nested->fragment->root, depth + 1, out);
+}
+
+static void put_parts(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, unsigned depth, struct buf *out)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct slot *s = slot_of(in, parts[i]);
+		if (parts[i]->kind == X_TEXT) put_text(out, parts[i]->text);
+		else if (parts[i]->kind == X_ELEMENT) element(c, in, parts[i], depth + 1, out);
+		else if (s && s->type == EVTX_XML) put_nested(c, s, depth, out);
+		else if (s && s->type != EVTX_NULL) put_slot(c, s, out);
+	}
+}
+
+static bool attribute_shown(const struct instance *in, const struct xattr *a)
+{
+	for (uint32_t i = 0; i < a->n_parts; i++) {
+		const struct slot *s = slot_of(in, a->parts[i]);
+		if (a->parts[i]->kind == X_TEXT || (s && !(a->parts[i]->optional && slot_empty(s)))) return true;
+	}
+	return a->n_parts == 0;
+}
+
+static void start_tag(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out)
+{
+	buf_byte(out, '<');
+	put_text(out, e->text);
+	for (uint32_t i = 0; i < e->n_attrs; i++) {
+		if (!attribute_shown(in, &e->attrs[i])) continue;
+		buf_byte(out, ' ');
+		put_text(out, e->attrs[i].name);
+		buf_lit(out, "='");
+		put_parts(c, in, e->attrs[i].parts, e->attrs[i].n_parts, EVTX_DEPTH, out);
+		buf_byte(out, '\'');
+	}
+}
+
+static void end_tag(const struct xnode *e, struct buf *out)
+{
+	buf_lit(out, "</");
+	put_text(out, e->text);
+	buf_byte(out, '>');
+}
+
+/* An element whose only content is an array: once for each item. */
+static bool put_array(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out)
+{
+	const struct slot *s = e->n_children == 1 ? slot_of(in, e->children[0]) : NULL;
+	struct value v;
+	if (!s || !(s->type & EVTX_ARRAY)) return false;
+	slot_value(s, c->arena, &c->format, &v);
+	if (v.kind != VALUE_LIST) return false;
+	for (uint32_t i = 0; i < v.n; i++) {
+		start_tag(c, in, e, out);
+		buf_byte(out, '>');
+		put_text(out, value_text(&v.items[i], c->arena));
+		end_tag(e, out);
+	}
+	return true;
+}
+
+static void element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, unsigned depth, struct buf *out)
+{
+	if (depth > EVTX_DEPTH) return;
+	/* MS rule: an element that depends on a value is not there when the value is NULL. */
+	if (e->slot != XNODE_NO_DEPENDENCY && e->slot < in->n_slots && in->slots[e->slot].type == EVTX_NULL) return;
+	if (put_array(c, in, e, out)) return;
+	start_tag(c, in, e, out);
+	size_t before = out->n;
+	buf_byte(out, '>');
+	size_t empty = out->n;
+	put_parts(c, in, e->children, e->n_children, depth, out);
+	if (out->n == empty) {
+		out->n = before;
+		buf_lit(out, "/>");
+		return;
+	}
+	end_tag(e, out);
+}
+
+void evtx_xml(struct evtx_chunk *c, const struct instance *root, struct buf *out) { element(c, root, root->fragment->root, 0, out); }
