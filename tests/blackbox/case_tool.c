@@ -151,6 +151,9 @@ static int sign(char **a, enum key_type type)
 	if (ok) ok = case_close(w, &f);
 	else case_abort(w);
 	printf("%.*s\n", (int)vkey.n, vkey.p);
+	buf_done(&text);
+	buf_done(&vkey);
+	buf_done(&line);
 	return ok ? 0 : fail(&f);
 }
 static int seal(char **a) { return sign(a, KEY_NOTE); }
