@@ -198,19 +198,18 @@ static int stamp(char **a)
 }
 
 /* verify FILE POLICY|- AUTHORITIES|- SOURCES|- KEY|- */
-static int check_with(char **a, char **policy_text)
+static int check_with(char **a, char **policy_text, struct policy *policy)
 {
 	struct fault f = FAULT_INIT;
 	struct verify_result r;
-	struct policy policy;
 	struct salt_key key;
 	struct verify_sources sources = {a[3], open_file, NULL};
 	struct verify_options o = {.line = say};
 	char *text;
 	size_t n;
 	if (strcmp(a[1], "-")) {
-		if (!file_slurp(a[1], 1 << 20, policy_text, &n, &f) || !policy_parse((struct str){*policy_text, n}, &policy, &f)) return fail(&f);
-		o.policy = &policy;
+		if (!file_slurp(a[1], 1 << 20, policy_text, &n, &f) || !policy_parse((struct str){*policy_text, n}, policy, &f)) return fail(&f);
+		o.policy = policy;
 	}
 	if (strcmp(a[2], "-")) o.authorities = a[2];
 	if (strcmp(a[3], "-")) o.sources = &sources;
@@ -229,7 +228,9 @@ static int check_with(char **a, char **policy_text)
 static int check(char **a)
 {
 	char *policy_text = NULL; /* the policy points into it */
-	int status = check_with(a, &policy_text);
+	struct policy policy = {0};
+	int status = check_with(a, &policy_text, &policy);
+	policy_done(&policy);
 	free(policy_text);
 	return status;
 }
