@@ -1,6 +1,6 @@
 /* correlate.c: the front door: making a correlator, feeding it, the passing of time. See correlate.h. */
 #include "correlate/correlate_internal.h"
-#include <sodium.h>
+#include "base/sha256.h"
 
 enum { AHEAD = 32, AHEAD_REFS = 4, AHEAD_KEY = 48 };
 /* What is known of an event before its turn: hashes of its groups' keys, and the groups that are probably theirs. */
@@ -32,6 +32,18 @@ static bool init_memory(struct correlate *c, struct fault *f)
 	return false;
 }
 
+/* The key of values and sketches: from the rules' own hashes. Not drawn at random, because what a sketch says must be the same in every
+ * run over the same input; not the same for everybody, because whoever knows it can choose keys that collide. */
+static void derive_key(struct correlate *c)
+{
+	uint8_t digest[SHA256_SIZE];
+	struct sha256 *h = sha256_new();
+	for (uint32_t i = 0; i < c->n_rules; i++) sha256_add(h, c->rules[i]->info.sha256, SHA256_SIZE);
+	sha256_end(h, digest);
+	sha256_free(h);
+	memcpy(c->value_key, digest, sizeof c->value_key);
+}
+
 struct correlate *correlate_new_over(const struct rule *const *rules, uint32_t n_rules, const struct correlate_options *options, struct fault *f)
 {
 	_Static_assert(sizeof(struct group) == 64 && sizeof(struct record) == 64, "one cache line each");
@@ -41,7 +53,7 @@ struct correlate *correlate_new_over(const struct rule *const *rules, uint32_t n
 	c->n_rules = n_rules;
 	c->now = NEVER;
 	arena_init(&c->plan, PLAN_BUDGET);
-	randombytes_buf(c->value_key, sizeof c->value_key);
+	derive_key(c);
 	if (!correlate_compile(c, f)) goto failed;
 	set_budget(c);
 	if (!init_memory(c, f)) goto failed;

@@ -331,3 +331,5 @@ void reorder_push(struct correlate *c, const struct corr_event *e, int64_t time)
 void reorder_release(struct correlate *c, int64_t watermark);
 /* correlate.c: an event in order. */
 void correlate_take(struct correlate *c, const struct corr_event *e, int64_t time);
+/* value.c: the hash by which sketches file a group's key; the same in every run. */
+uint64_t sketch_hash(const struct correlate *c, struct str key);

@@ -276,7 +276,7 @@ static uint32_t group_force(struct correlate *c, struct corr *k)
 static uint32_t fire_sketched(struct correlate *c, struct corr *k, const struct firing *f, const struct brought *b)
 {
 	if (f->inner || !sketch_ready(c, k)) return group_force(c, k);
-	double estimate = sketch_add(c, k, hash_bytes(c->key_view.p, c->key_view.n), b->value, c->event_time), surely = estimate - 1 - sketch_noise(k);
+	double estimate = sketch_add(c, k, sketch_hash(c, c->key_view), b->value, c->event_time), surely = estimate - 1 - sketch_noise(k);
 	c->stats.sketched_events++;
 	if (estimate * 2 < k->lower) return 0;
 	uint32_t index = group_force(c, k);
@@ -298,7 +298,7 @@ void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f)
 	}
 	if (!bring(c, k, f, &b)) return;
 	/* A key that the sketch knows stays there until the sketch has forgotten it: its count is never too low. */
-	bool make = !k->sketch || sketch_estimate(c, k, hash_bytes(c->key_view.p, c->key_view.n), c->event_time) == 0;
+	bool make = !k->sketch || sketch_estimate(c, k, sketch_hash(c, c->key_view), c->event_time) == 0;
 	uint32_t index = group_find(c, k, f->hashed ? f->hash : group_hash(c, k), make);
 	if (!index && k->by_count) index = fire_sketched(c, k, f, &b);
 	else if (!index) c->stats.evicted_events++;

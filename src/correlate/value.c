@@ -322,3 +322,10 @@ void numbers_free(struct correlate *c, struct corr *k, struct group *g)
 	if (g->aux) pool_give(&c->pool, g->aux, is_sum(k) ? sizeof(struct sum) : sizeof(struct numbers));
 	g->aux = 0;
 }
+
+uint64_t sketch_hash(const struct correlate *c, struct str key)
+{
+	uint64_t h;
+	crypto_shorthash((unsigned char *)&h, (const unsigned char *)(key.p ? key.p : ""), key.n, c->value_key);
+	return h;
+}

@@ -198,7 +198,7 @@ static void into_sketch(struct correlate *c, struct corr *k, struct group *g)
 {
 	if (!k->by_count || !sketch_ready(c, k)) return;
 	struct str key = group_key(c, g);
-	uint64_t hash = hash_bytes(key.p, key.n);
+	uint64_t hash = sketch_hash(c, key);
 	struct window_walk w = window_walk(g);
 	for (struct entry *e; (e = window_walk_next(c, k, &w));) {
 		sketch_add(c, k, hash, k->stride == 24 ? e->value : 0, e->time);
