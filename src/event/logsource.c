@@ -118,7 +118,7 @@ static void apply(struct taxonomy *t, const struct taxonomy_line *l)
 	for (size_t g = 0; g < t->groups.n; g++) {
 		for (size_t i = 0; i < t->groups.v[g].bindings.n; i++) {
 			struct logsource_binding *b = &t->groups.v[g].bindings.v[i];
-			if (alias || !str_eq(b->ls.service, l->column[0]) || !str_eq(b->ls.category, l->column[1])) continue;
+			if (alias || !str_eq(b->ls.service, l->column[0]) || !str_eq(b->ls.category, dash(l->column[1]))) continue;
 			if (value) {
 				struct value_rename r = {l->column[2], l->column[3], l->column[4]};
 				b->values = append(&t->arena, b->values, b->n_values++, &r, sizeof r);

@@ -7,11 +7,12 @@
  *	channel   CHANNEL SERVICE                        windows channel -> service (a channel may have several)
  *	event     SERVICE IDS CATEGORY [FIELD=VALUE]     windows events -> category; IDS: 1 or 19,20,21; FIELD=VALUE must hold too
  *	rename    SERVICE CATEGORY RULEFIELD EVENTFIELD  rules of that category name EVENTFIELD so when they run on that service
- *	value     SERVICE CATEGORY RULEFIELD RULEVALUE EVENTVALUE   and mean this value (text, compared without case)
+ *	value     SERVICE CATEGORY RULEFIELD RULEVALUE EVENTVALUE   and mean this value (text, compared without case); CATEGORY '-': none
  *	format    FORMAT PRODUCT CATEGORY SERVICE [FIELD=VALUE]     events of a reader's format; '-' = none; FIELD=VALUE must hold
  *	alias     FORMAT RULEFIELD EVENTFIELD            rules name EVENTFIELD so on that format, in every binding
  *	family    FORMAT KEYS                            JSON objects with these keys are events of that format. KEYS: paths joined by
- *	                                                 commas, !PATH = must not be there; the first line that fits counts
+ *	                                                 commas; !PATH: must not be there; PATH=A|B: has one of these values, without
+ *	                                                 case. The first line that fits counts
  *	time      FORMAT FIELDS [utc]                    where a family's time stands: the first of these paths that there is; utc: a
  *	                                                 time without zone is UTC
  *	host      FORMAT FIELDS                          which field of a family names the host: the first of these that there is
@@ -55,7 +56,7 @@ const struct logsource_binding *taxonomy_format(const struct taxonomy *t, struct
 /* A kind of JSON object: how it is told from others, and where its time and host stand. */
 struct family {
 	struct str format;
-	const struct str *keys;      /* with a '!' before those that must not be there */
+	const struct str *keys;      /* as written: PATH, !PATH, PATH=A|B */
 	const struct str *time, *host;
 	uint32_t n_keys, n_time, n_host;
 	bool time_is_utc;

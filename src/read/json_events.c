@@ -60,12 +60,34 @@ static struct str leaf_text(struct json_events *e, int32_t leaf)
 	return value_text(one, &e->reader->arena);
 }
 
-/* What tells Windows shapes of one layout apart. */
-struct windows_key { struct str channel, provider; int64_t event_id; };
-
-static struct windows_key windows_key(struct json_events *e, const struct json_layout *l)
+/* Whether the text is one of those joined by '|'. */
+static bool one_of(struct str text, struct str values)
 {
-	struct windows_key k = {{"", 0}, {"", 0}, -1};
+	while (values.p)
+		if (str_eq_nocase(str_cut(&values, '|'), text)) return true;
+	return false;
+}
+
+static const struct json_family *family_of(struct json_events *e, const struct json_layout *l)
+{
+	uint32_t i = 0;
+	for (; i + 1 < l->n_families; i++) {
+		bool fits = true;
+		const struct json_family *f = &l->families[i];
+		for (uint32_t k = 0; k < f->n_conditions && fits; k++) fits = one_of(leaf_text(e, f->conditions[k].leaf), f->conditions[k].values);
+		if (fits) break;
+	}
+	return &l->families[i];
+}
+
+/* What tells shapes of one layout apart. */
+struct shape_key { const struct json_family *family; struct str channel, provider; int64_t event_id; };
+
+static struct str format_of(const struct shape_key *k) { return k->family->family ? k->family->family->format : STR("json"); }
+
+static struct shape_key shape_key(struct json_events *e, const struct json_layout *l)
+{
+	struct shape_key k = {family_of(e, l), {"", 0}, {"", 0}, -1};
 	uint64_t id;
 	if (!l->windows) return k;
 	k.channel = l->channel >= 0 ? leaf_text(e, l->channel) : l->channel_text;
@@ -82,7 +104,7 @@ static void set_constant(struct column *columns, int32_t column, struct value v)
 	columns[column].value = v;
 }
 
-static struct shape *spec_of(struct json_events *e, const struct json_layout *l, const struct windows_key *k)
+static struct shape *spec_of(struct json_events *e, const struct json_layout *l, const struct shape_key *k)
 {
 	struct shape *s = arena_calloc(&e->reader->arena, 1, sizeof *s);
 	uint32_t n = l->n_columns - (str_eq(k->channel, STR("MSExchange Management")) ? 0 : l->n_exchange);
@@ -90,9 +112,10 @@ static struct shape *spec_of(struct json_events *e, const struct json_layout *l,
 	if (!s || !columns) return NULL;
 	if (n) memcpy(columns, l->columns, n * sizeof *columns);
 	*s = (struct shape){.n_columns = n, .columns = columns, .channel = k->channel, .provider = k->provider, .event_id = k->event_id, .host_column = -1};
-	s->format = l->family ? l->family->format : STR("json");
-	for (uint32_t i = 0; i < n && l->host >= 0 && s->host_column < 0; i++)
-		if (l->plan[i].how == JSON_OF_LEAF && l->plan[i].leaf == (uint32_t)l->host) s->host_column = (int32_t)i;
+	s->format = format_of(k);
+	int32_t host = k->family->host;
+	for (uint32_t i = 0; i < n && host >= 0 && s->host_column < 0; i++)
+		if (l->plan[i].how == JSON_OF_LEAF && l->plan[i].leaf == (uint32_t)host) s->host_column = (int32_t)i;
 	if (l->windows && k->event_id >= 0) set_constant(columns, l->event_id_column, value_uint((uint64_t)k->event_id));
 	if (l->channel >= 0 && k->channel.n) set_constant(columns, l->channel_column, value_str(k->channel));
 	if (l->provider >= 0 && k->provider.n) set_constant(columns, l->provider_column, value_str(k->provider));
@@ -101,11 +124,13 @@ static struct shape *spec_of(struct json_events *e, const struct json_layout *l,
 	return s;
 }
 
-static const struct shape *make_shape(struct json_events *e, struct json_layout *l, const struct windows_key *k)
+static const struct shape *make_shape(struct json_events *e, struct json_layout *l, const struct shape_key *k)
 {
 	struct buf key = {0};
 	buf_lit(&key, "json");
 	buf_put(&key, &k->event_id, sizeof k->event_id);
+	buf_str(&key, format_of(k));
+	buf_byte(&key, 0);
 	buf_str(&key, k->channel);
 	buf_byte(&key, 0);
 	buf_str(&key, k->provider);
@@ -125,12 +150,13 @@ static const struct shape *make_shape(struct json_events *e, struct json_layout 
 	return s;
 }
 
-static const struct shape *shape_of(struct json_events *e, struct json_layout *l)
+static const struct shape *shape_of(struct json_events *e, struct json_layout *l, const struct json_family **ret_family)
 {
-	struct windows_key k = windows_key(e, l);
+	struct shape_key k = shape_key(e, l);
+	*ret_family = k.family;
 	for (uint32_t i = 0; i < l->n_shapes; i++) {
 		const struct shape *s = l->shapes[i];
-		if (s->event_id != k.event_id || !str_eq(s->channel, k.channel) || !str_eq(s->provider, k.provider)) continue;
+		if (s->event_id != k.event_id || !str_eq(s->channel, k.channel) || !str_eq(s->provider, k.provider) || !str_eq(s->format, format_of(&k))) continue;
 		memmove(&l->shapes[1], &l->shapes[0], i * sizeof l->shapes[0]);
 		return l->shapes[0] = s;
 	}
@@ -149,11 +175,11 @@ static bool leaf_time(struct json_events *e, int32_t leaf, bool is_utc, struct e
 	return true;
 }
 
-static struct etime event_time(struct json_events *e, const struct json_layout *l)
+static struct etime event_time(struct json_events *e, const struct json_layout *l, const struct json_family *f)
 {
 	struct etime t = {0};
-	for (size_t i = 0; i < COUNT(l->time) && l->time[i] >= 0; i++)
-		if (leaf_time(e, l->time[i], l->time_is_utc || l->time[i] == l->utc_time, &t)) return t;
+	for (size_t i = 0; i < JSON_TIMES && f->time[i] >= 0; i++)
+		if (leaf_time(e, f->time[i], f->time_is_utc || f->time[i] == l->utc_time, &t)) return t;
 	return (struct etime){0};
 }
 
@@ -212,9 +238,10 @@ bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, u
 	struct reader *r = e->reader;
 	json_trace(&e->object.trace, &e->object.tape, e->object.text);
 	struct json_layout *l = e->object.layout = layout_of(e);
-	const struct shape *shape = l ? shape_of(e, l) : NULL;
+	const struct json_family *family;
+	const struct shape *shape = l ? shape_of(e, l, &family) : NULL;
 	if (!shape) return false;
-	struct etime t = event_time(e, l);
+	struct etime t = event_time(e, l, family);
 	text_event(r, shape, &ops, t, offset, length, size, line, bytes);
 	r->event.impl = e;
 	if (e->object.trace.limited) {

@@ -57,6 +57,16 @@ enum json_how {
 };
 struct json_column { uint32_t leaf; uint8_t how; };
 
+enum { JSON_TIMES = 8, JSON_CONDITIONS = 4, JSON_FAMILIES = 8 };
+/* A kind of log that a layout's objects may be, and where time and host stand then. */
+struct json_family {
+	const struct family *family;     /* NULL: none known, or Windows */
+	struct { int32_t leaf; struct str values; } conditions[JSON_CONDITIONS]; /* values joined by '|' */
+	uint32_t n_conditions;
+	int32_t time[JSON_TIMES], host;  /* leaves, in order of preference; -1 ends */
+	bool time_is_utc;                /* a time without zone is UTC */
+};
+
 struct json_layout {
 	struct str skeleton;
 	const struct json_leaf *leaves;
@@ -64,15 +74,14 @@ struct json_layout {
 	struct column *columns;          /* names; constants are filled in for each shape */
 	const struct json_column *plan;  /* [n_columns] */
 	uint32_t n_columns;
-	const struct family *family;     /* NULL: none known, or Windows */
+	struct json_family families[JSON_FAMILIES]; /* that its keys fit, in order; the last asks for no values */
+	uint32_t n_families;
 	uint32_t n_exchange;             /* the last columns, only for shapes of the channel MSExchange Management */
 	bool windows;
 	int32_t channel, event_id, provider, record_id; /* leaves, -1 = none; Windows */
 	int32_t channel_column, event_id_column, provider_column; /* columns that become constants */
 	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */
-	int32_t time[8], host;           /* leaves, in order of preference; -1 ends */
 	int32_t utc_time;                /* Sysmon's own time, to compare clocks */
-	bool time_is_utc;                /* a time without zone is UTC */
 	const struct shape *shapes[JSON_LAYOUT_SHAPES]; /* met last first */
 	uint32_t n_shapes;
 };

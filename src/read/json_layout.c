@@ -84,11 +84,19 @@ static bool make_leaves(struct json_layout *l, const struct json_trace *t, const
 	return true;
 }
 
-static bool family_fits(const struct json_layout *l, const struct family *f)
+/* Whether the keys are there; conditions on values are left for each object. */
+static bool family_fits(const struct json_layout *l, const struct family *f, struct json_family *ret)
 {
+	*ret = (struct json_family){.family = f};
 	for (uint32_t i = 0; i < f->n_keys; i++) {
-		bool absent = f->keys[i].p[0] == '!';
-		if ((json_leaf_of(l, str_sub(f->keys[i], absent, SIZE_MAX)) >= 0) == absent) return false;
+		struct str values = f->keys[i], path = str_cut(&values, '=');
+		bool absent = path.p[0] == '!';
+		int32_t leaf = json_leaf_of(l, str_sub(path, absent, SIZE_MAX));
+		if ((leaf >= 0) == absent) return false;
+		if (!values.p) continue;
+		if (ret->n_conditions == JSON_CONDITIONS) return false;
+		ret->conditions[ret->n_conditions].leaf = leaf;
+		ret->conditions[ret->n_conditions++].values = values;
 	}
 	return f->n_keys > 0;
 }
@@ -100,27 +108,52 @@ static const char *const time_names[] = {"@timestamp", "timestamp", "eventTime",
 static const char *const host_names[] = {"host.name", "hostname", "Hostname", "Computer", "host.hostname", "agent.hostname", "agent.name", "host", "computer_name",
 	"ComputerName", "DeviceName", "beat.hostname", "hostIdentifier", "node_id"};
 
-static void add_time(struct json_layout *l, struct str path)
+static void add_time(const struct json_layout *l, struct json_family *f, struct str path)
 {
 	int32_t leaf = json_leaf_of(l, path);
-	for (uint32_t i = 0; leaf >= 0 && i + 1 < COUNT(l->time); i++) {
-		if (l->time[i] >= 0) continue;
-		l->time[i] = leaf;
+	for (uint32_t i = 0; leaf >= 0 && i + 1 < JSON_TIMES; i++) {
+		if (f->time[i] >= 0) continue;
+		f->time[i] = leaf;
 		return;
 	}
 }
 
-static void find_roles(struct json_layout *l)
+static void no_roles(struct json_family *f)
 {
-	const struct family *f = l->family;
-	for (uint32_t i = 0; f && i < f->n_time; i++) add_time(l, f->time[i]);
-	for (uint32_t i = 0; f && i < f->n_host && l->host < 0; i++) l->host = json_leaf_of(l, f->host[i]);
-	for (size_t i = 0; i < COUNT(time_names) && !(f && l->time[0] >= 0); i++) add_time(l, str_of(time_names[i]));
-	for (size_t i = 0; i < COUNT(host_names) && l->host < 0; i++) {
-		l->host = json_leaf_of(l, str_of(host_names[i]));
-		if (l->host >= 0 && l->leaves[l->host].kind == JSON_CONTAINER) l->host = -1;
+	for (size_t i = 0; i < JSON_TIMES; i++) f->time[i] = -1;
+	f->host = -1;
+}
+
+static void find_roles(const struct json_layout *l, struct json_family *ret)
+{
+	const struct family *f = ret->family;
+	no_roles(ret);
+	for (uint32_t i = 0; f && i < f->n_time; i++) add_time(l, ret, f->time[i]);
+	for (uint32_t i = 0; f && i < f->n_host && ret->host < 0; i++) ret->host = json_leaf_of(l, f->host[i]);
+	for (size_t i = 0; i < COUNT(time_names) && !(f && ret->time[0] >= 0); i++) add_time(l, ret, str_of(time_names[i]));
+	for (size_t i = 0; i < COUNT(host_names) && ret->host < 0; i++) {
+		ret->host = json_leaf_of(l, str_of(host_names[i]));
+		if (ret->host >= 0 && l->leaves[ret->host].kind == JSON_CONTAINER) ret->host = -1;
 	}
-	l->time_is_utc = f && f->time_is_utc;
+	ret->time_is_utc = f && f->time_is_utc;
+}
+
+/* All families whose keys fit, up to the first that asks for no values; then the unknown one stands at the end. */
+static void find_families(struct json_layout *l, const struct taxonomy *taxonomy)
+{
+	uint32_t n;
+	const struct family *all = taxonomy_families(taxonomy, &n);
+	bool sure = false;
+	for (uint32_t i = 0; i < n && !sure && l->n_families + 1 < JSON_FAMILIES; i++) {
+		struct json_family *f = &l->families[l->n_families];
+		if (!family_fits(l, &all[i], f)) continue;
+		sure = !f->n_conditions;
+		find_roles(l, f);
+		l->n_families++;
+	}
+	if (sure) return;
+	l->families[l->n_families] = (struct json_family){.family = NULL};
+	find_roles(l, &l->families[l->n_families++]);
 }
 
 static void name_columns(struct json_layout *l, struct json_column *plan, uint32_t room)
@@ -134,23 +167,20 @@ static void name_columns(struct json_layout *l, struct json_column *plan, uint32
 struct json_layout *json_layout_new(const struct json_trace *t, const struct json_tape *tape, struct str text, const struct taxonomy *taxonomy,
 	struct arena *a)
 {
-	uint32_t room = t->n * JSON_COLUMNS_PER_LEAF + JSON_EXTRA_COLUMNS, n_families;
+	uint32_t room = t->n * JSON_COLUMNS_PER_LEAF + JSON_EXTRA_COLUMNS;
 	struct json_layout *l = arena_calloc(a, 1, sizeof *l);
 	struct json_column *plan = arena_calloc(a, room, sizeof *plan);
 	if (!l || !plan) return NULL;
 	l->columns = arena_calloc(a, room, sizeof *l->columns);
 	l->skeleton = arena_str(a, buf_view(&t->skeleton));
 	l->plan = plan;
-	l->channel = l->event_id = l->provider = l->record_id = l->host = l->utc_time = -1;
+	l->channel = l->event_id = l->provider = l->record_id = l->utc_time = -1;
 	l->channel_column = l->event_id_column = l->provider_column = -1;
-	for (size_t i = 0; i < COUNT(l->time); i++) l->time[i] = -1;
 	if (!l->columns || !l->skeleton.p || !make_leaves(l, t, tape, text, a)) return NULL;
+	no_roles(&l->families[0]);
 	l->windows = json_windows(l, plan, room, a);
 	if (l->windows) return l;
-	const struct family *families = taxonomy_families(taxonomy, &n_families);
-	for (uint32_t i = 0; i < n_families && !l->family; i++)
-		if (family_fits(l, &families[i])) l->family = &families[i];
-	find_roles(l);
+	find_families(l, taxonomy);
 	name_columns(l, plan, room);
 	return l;
 }

@@ -193,7 +193,7 @@ static void note_role(struct json_layout *l, struct str name, uint32_t leaf)
 	else if (str_eq(name, STR("EventID"))) l->event_id = at, l->event_id_column = column;
 	else if (str_eq(name, STR("Provider_Name"))) l->provider = at, l->provider_column = column;
 	else if (str_eq(name, STR("EventRecordID"))) l->record_id = at;
-	else if (str_eq(name, STR("Computer")) && l->host < 0) l->host = at;
+	else if (str_eq(name, STR("Computer")) && l->families[0].host < 0) l->families[0].host = at;
 	else if (str_eq(name, STR("UtcTime"))) l->utc_time = at;
 }
 
@@ -209,10 +209,10 @@ static void alias(struct json_layout *l, struct json_column *plan, uint32_t room
 static void windows_time(struct json_layout *l)
 {
 	static const char *const names[] = {"TimeCreated_SystemTime", "@timestamp", "EventTime", "TimeGenerated", "UtcTime", "timestamp", "EventReceivedTime", "_time"};
-	for (size_t i = 0, n = 0; i < COUNT(names) && n + 1 < COUNT(l->time); i++)
+	for (size_t i = 0, n = 0; i < COUNT(names) && n + 1 < JSON_TIMES; i++)
 		for (uint32_t k = 0; k < l->n_columns; k++) {
 			if (l->columns[k].hidden || !str_eq(l->columns[k].name, str_of(names[i]))) continue;
-			l->time[n++] = (int32_t)l->plan[k].leaf;
+			l->families[0].time[n++] = (int32_t)l->plan[k].leaf;
 			break;
 		}
 }
@@ -251,6 +251,7 @@ bool json_windows(struct json_layout *l, struct json_column *plan, uint32_t room
 		if (!str_eq(c.name, x->path)) json_add_column(l, plan, room, (struct column){.name = x->path, .hidden = true}, (struct json_column){i, JSON_OF_LEAF});
 	}
 	if (l->channel < 0 && l->provider < 0 && l->utc_time >= 0) l->channel_text = STR("Microsoft-Windows-Sysmon/Operational");
+	l->n_families = 1;
 	windows_time(l);
 	alias(l, plan, room, "ProviderName", "Provider_Name");
 	alias(l, plan, room, "SystemTime", "TimeCreated_SystemTime");
