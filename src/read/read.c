@@ -9,6 +9,8 @@ static const struct reader_ops *const formats[] = {
 	&read_w3c_ops,
 	&read_ncsa_ops,
 	&read_web_error_ops,
+	&read_winxml_ops,
+	&read_csv_ops,
 };
 
 const struct reader_ops *const *read_formats(size_t *ret_n)

@@ -1,0 +1,458 @@
+/* csv.c: tables with a header: exports of event logs (EvtxECmd, Hayabusa, the event viewer, PowerShell), Microsoft 365's AuditData, Zeek's
+ * TSV, and any other table that has a column of times. See doc/formats.md, section tables.
+ *
+ * Tables of Windows events become Windows events with the EVTX reader's columns; a column of JSON that holds the whole record becomes that
+ * record's event; else the columns are the header's names, and the log source is that of the first family whose keys they have. */
+#include "read/delimited_internal.h"
+#include "read/json_internal.h"
+#include "read/read_internal.h"
+#include "read/winevent_internal.h"
+#include <stdio.h>
+
+enum { COLUMNS_MAX = 512 };
+enum table { T_PLAIN, T_ZEEK, T_AUDIT_DATA, T_WINDOWS };
+
+struct own {
+	struct delimited csv;
+	struct json_events json;       /* of AuditData */
+	struct json_tape payload;      /* of EvtxECmd */
+	struct win_event windows;
+	struct win_state state;
+	struct arena names;            /* of the header in force */
+	enum table table;
+	struct range where;
+	struct str fields;
+	uint32_t n;
+	struct column columns[COLUMNS_MAX];
+	int32_t time, json_column;
+	int16_t sys[WIN_SYS];          /* T_WINDOWS: columns */
+	int32_t payload_column, short_channel;
+	char zeek_path[40], unset[16], empty[16], set_separator;
+	bool list[COLUMNS_MAX];        /* T_ZEEK: sets and vectors */
+	bool assumed_zone, is_utc;
+	struct shape spec;
+	const struct shape *shape;
+};
+
+static struct own *own(struct reader *r) { return r->own; }
+
+/* --- header --- */
+
+/* How exports of Windows events call what the EVTX reader calls by sys_names. */
+static const struct { const char *name; enum win_sys sys; } sys_columns[] = {
+	{"EventId", WIN_EVENT_ID}, {"EventID", WIN_EVENT_ID}, {"Event ID", WIN_EVENT_ID}, {"Id", WIN_EVENT_ID}, {"EventCode", WIN_EVENT_ID},
+	{"Provider", WIN_PROVIDER}, {"ProviderName", WIN_PROVIDER}, {"Source", WIN_PROVIDER}, {"SourceName", WIN_PROVIDER},
+	{"Channel", WIN_CHANNEL}, {"LogName", WIN_CHANNEL}, {"Log Name", WIN_CHANNEL}, {"ContainerLog", WIN_CHANNEL}, {"Computer", WIN_COMPUTER},
+	{"MachineName", WIN_COMPUTER}, {"ComputerName", WIN_COMPUTER}, {"Hostname", WIN_COMPUTER}, {"EventRecordId", WIN_RECORD_ID}, {"RecordId", WIN_RECORD_ID},
+	{"RecordID", WIN_RECORD_ID}, {"EventRecordID", WIN_RECORD_ID}, {"TimeCreated", WIN_TIME}, {"Timestamp", WIN_TIME}, {"Date and Time", WIN_TIME},
+	{"TimeGenerated", WIN_TIME}, {"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD}, {"UserId", WIN_USER}, {"Level", WIN_LEVEL}, {"Keywords", WIN_KEYWORDS},
+	{"Version", WIN_VERSION}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Message", WIN_MESSAGE}};
+
+static const char *const time_columns[] = {"timestamp", "Timestamp", "TimeCreated", "@timestamp", "time", "Time", "datetime", "DateTime", "TimeGenerated",
+	"CreationTime", "CreationDate", "eventTime", "EventTime", "Date and Time", "date", "Date", "ts", "_time", "createdDateTime", "activityDateTime", "published"};
+
+static int32_t column_of(const struct own *o, struct str name)
+{
+	for (uint32_t i = 0; i < o->n; i++)
+		if (str_eq(o->columns[i].name, name)) return (int32_t)i;
+	return -1;
+}
+
+static int32_t find(const struct own *o, const char *name) { return column_of(o, str_of(name)); }
+
+static bool is_windows(struct own *o)
+{
+	for (size_t i = 0; i < WIN_SYS; i++) o->sys[i] = -1;
+	for (size_t i = 0; i < COUNT(sys_columns); i++) {
+		int32_t at = find(o, sys_columns[i].name);
+		if (at >= 0 && o->sys[sys_columns[i].sys] < 0) o->sys[sys_columns[i].sys] = (int16_t)at;
+	}
+	return o->sys[WIN_EVENT_ID] >= 0 && (o->sys[WIN_CHANNEL] >= 0 || o->sys[WIN_PROVIDER] >= 0) && o->sys[WIN_TIME] >= 0;
+}
+
+static bool family_fits(const struct own *o, const struct family *f)
+{
+	for (uint32_t i = 0; i < f->n_keys; i++)
+		if (f->keys[i].p[0] == '!' || memchr(f->keys[i].p, '=', f->keys[i].n) || column_of(o, f->keys[i]) < 0) return false;
+	return f->n_keys > 1;
+}
+
+/* What kind of table it is, by its columns. */
+static void classify(struct reader *r)
+{
+	struct own *o = own(r);
+	const struct family *families;
+	uint32_t n;
+	o->spec = (struct shape){.columns = o->columns, .n_columns = o->n, .event_id = -1, .host_column = -1, .format = STR("csv")};
+	o->shape = NULL;
+	o->json_column = find(o, "AuditData");
+	if (o->json_column < 0) o->json_column = find(o, "auditData");
+	o->payload_column = find(o, "Payload");
+	o->short_channel = find(o, "Details") >= 0 && find(o, "RuleTitle") >= 0 ? find(o, "Channel") : -1;
+	o->time = -1;
+	for (size_t i = 0; i < COUNT(time_columns) && o->time < 0; i++) o->time = find(o, time_columns[i]);
+	o->is_utc = find(o, "EventRecordId") >= 0; /* EvtxECmd */
+	if (o->table == T_ZEEK) {
+		o->is_utc = true;
+		o->spec.format = STR("zeek");
+		char *p = arena_alloc(&o->names, sizeof o->zeek_path + 8);
+		if (!p) return;
+		struct str format = {p, (size_t)sprintf(p, "zeek-%s", o->zeek_path)};
+		if (taxonomy_format(r->taxonomy, format, &n)) o->spec.format = format;
+		return;
+	}
+	o->table = o->json_column >= 0 ? T_AUDIT_DATA : is_windows(o) ? T_WINDOWS : T_PLAIN;
+	if (o->table != T_PLAIN) return;
+	families = taxonomy_families(r->taxonomy, &n);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!family_fits(o, &families[i])) continue;
+		o->spec.format = families[i].format;
+		for (uint32_t k = families[i].n_time; k-- > 0;)
+			if (column_of(o, families[i].time[k]) >= 0) o->time = column_of(o, families[i].time[k]);
+		for (uint32_t k = 0; k < families[i].n_host && o->spec.host_column < 0; k++) o->spec.host_column = column_of(o, families[i].host[k]);
+		o->is_utc = families[i].time_is_utc;
+		break;
+	}
+	static const char *const hosts[] = {"host", "hostname", "Hostname", "Computer", "ComputerName", "DeviceName"};
+	for (size_t i = 0; i < COUNT(hosts) && o->spec.host_column < 0; i++) o->spec.host_column = find(o, hosts[i]);
+}
+
+/* The cells of the record at hand are the header's names. */
+static void take_header(struct reader *r)
+{
+	struct own *o = own(r);
+	const struct delimited *d = &o->csv;
+	arena_reset(&o->names);
+	o->where = (struct range){d->offset, d->length};
+	o->fields = arena_str(&o->names, text_clean(r, d->text));
+	o->n = 0;
+	for (uint32_t i = 0; i < d->row.n && i < COLUMNS_MAX; i++) {
+		struct str name = arena_str(&o->names, str_trim(delimited_cell(r, d, i)));
+		if (name.p && !name.n) {
+			char *p = arena_alloc(&o->names, 16);
+			name = p ? (struct str){p, (size_t)sprintf(p, "(%u)", i + 1)} : (struct str){NULL, 0};
+		}
+		if (!name.p || !o->fields.p) {
+			o->n = 0;
+			return;
+		}
+		o->columns[o->n++] = (struct column){.name = name};
+	}
+	r->report.header += d->size;
+	classify(r);
+}
+
+/* --- Zeek's directives --- */
+
+/* "#name<tab>value" */
+static struct str directive(struct str line, const char *name)
+{
+	struct str value = str_sub(line, 1, line.n), word = str_cut(&value, '\t');
+	return str_eq(word, str_of(name)) ? value : (struct str){NULL, 0};
+}
+
+static void take_fields(struct reader *r, struct str names)
+{
+	struct own *o = own(r);
+	arena_reset(&o->names);
+	o->fields = arena_str(&o->names, text_clean(r, names));
+	o->where = (struct range){o->csv.offset, o->csv.length};
+	o->n = 0;
+	o->table = T_ZEEK;
+	struct str rest = o->fields;
+	while (rest.p && o->n < COLUMNS_MAX) o->columns[o->n++] = (struct column){.name = str_cut(&rest, '\t'), .covered = true};
+	memset(o->list, 0, sizeof o->list);
+	classify(r);
+}
+
+static void take_directive(struct reader *r)
+{
+	struct own *o = own(r);
+	struct str v, line = o->csv.text;
+	r->report.header += o->csv.size;
+	if ((v = directive(line, "path")).p) snprintf(o->zeek_path, sizeof o->zeek_path, "%.*s", STR_FMT(v));
+	else if ((v = directive(line, "unset_field")).p) snprintf(o->unset, sizeof o->unset, "%.*s", STR_FMT(v));
+	else if ((v = directive(line, "empty_field")).p) snprintf(o->empty, sizeof o->empty, "%.*s", STR_FMT(v));
+	else if ((v = directive(line, "set_separator")).p && v.n) o->set_separator = v.p[0];
+	else if ((v = directive(line, "fields")).p) take_fields(r, v);
+	else if ((v = directive(line, "types")).p) {
+		for (uint32_t i = 0; v.p && i < COLUMNS_MAX; i++) {
+			struct str type = str_cut(&v, '\t');
+			o->list[i] = str_starts(type, STR("set[")) || str_starts(type, STR("vector["));
+		}
+	}
+}
+
+/* --- plain tables and Zeek's --- */
+
+static void zeek_value(struct reader *r, uint32_t i, struct value *ret)
+{
+	const struct own *o = own(r);
+	struct str s = delimited_cell(r, &o->csv, i);
+	*ret = value_str(s);
+	if (str_eq(s, str_of(o->unset))) *ret = (struct value){.kind = VALUE_NULL};
+	else if (str_eq(s, str_of(o->empty))) *ret = value_str(STR(""));
+	else if (o->list[i]) {
+		uint32_t n = 1, k = 0;
+		for (size_t at = 0; at < s.n; at++) n += s.p[at] == o->set_separator;
+		struct value *items = arena_alloc(&r->arena, n * sizeof *items);
+		if (!items) return;
+		while (s.p) items[k++] = value_str(str_cut(&s, o->set_separator));
+		*ret = (struct value){.kind = VALUE_LIST, .n = k, .items = items};
+	}
+}
+
+static void decode(struct event *ev, uint32_t column, struct value *ret)
+{
+	struct reader *r = (struct reader *)ev->impl;
+	if (own(r)->table == T_ZEEK) zeek_value(r, column, ret);
+	else *ret = value_str(delimited_cell(r, &own(r)->csv, column));
+}
+
+static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
+{
+	const struct own *o = own((struct reader *)ev->impl);
+	if (!max || !o->where.length) return 0;
+	ret[0] = o->where;
+	return 1;
+}
+
+static const struct event_ops ops = {decode, contexts, NULL};
+
+static const struct shape *shape_of(struct reader *r)
+{
+	struct own *o = own(r);
+	if (o->shape) return o->shape;
+	struct buf key = {0};
+	o->spec.bindings = text_bindings(r, o->spec.format, &o->spec.n_bindings);
+	buf_lit(&key, "csv");
+	buf_byte(&key, o->csv.dialect.separator);
+	buf_str(&key, o->spec.format);
+	buf_byte(&key, 0);
+	buf_str(&key, o->fields);
+	o->shape = shape_table_find(r->shapes, buf_view(&key));
+	if (!o->shape) o->shape = text_shape(r, buf_view(&key), &o->spec);
+	buf_done(&key);
+	return o->shape;
+}
+
+static struct etime cell_time(struct reader *r, int32_t column)
+{
+	struct own *o = own(r);
+	struct etime t = {0};
+	bool zoned;
+	if (column < 0 || !json_time(delimited_cell(r, &o->csv, (uint32_t)column), false, &t, &zoned)) return (struct etime){0};
+	if (zoned || o->is_utc) return t;
+	o->assumed_zone = true;
+	return text_zoned(r, t);
+}
+
+/* --- records that become other events --- */
+
+static const void *record_bytes(const struct reader *r, const struct delimited *d) { return r->lines.encoding == TEXT_UTF8 ? d->text.p : NULL; }
+
+static bool audit_event(struct reader *r)
+{
+	struct own *o = own(r);
+	const struct delimited *d = &o->csv;
+	struct str text = delimited_cell(r, d, (uint32_t)o->json_column);
+	if (!text.n || text.p[0] != '{' || !json_read_all(&o->json.object.tape, text, NULL)) return false;
+	o->json.object.text = text;
+	return json_events_make(&o->json, d->offset, d->length, d->size, d->line, record_bytes(r, d));
+}
+
+/* EvtxECmd's Payload: {"EventData":{"Data":[{"@Name":"Image","#text":"x"},...]}} or a text, or UserData of any form. */
+static void add_payload(struct reader *r, struct str text)
+{
+	struct own *o = own(r);
+	struct json_tape *t = &o->payload;
+	if (!text.n || text.p[0] != '{' || !json_read_all(t, text, NULL)) return;
+	for (uint32_t i = 1; i < t->n; i++) {
+		if (t->v[i].type != JSON_OBJECT) continue;
+		const struct json_token *name = json_get(t, text, i, STR("@Name")), *value = json_get(t, text, i, STR("#text"));
+		if (!name || !value || value->type == JSON_OBJECT || value->type == JSON_ARRAY) continue;
+		win_add(&o->windows, json_decode(&r->arena, text, name), json_decode(&r->arena, text, value));
+	}
+	/* UserData, and Data without names: every plain member by its key. */
+	for (uint32_t i = 1; o->windows.n == 0 && i + 1 < t->n; i++) {
+		const struct json_token *value = &t->v[i + 1];
+		if (t->v[i].type != JSON_KEY || value->type == JSON_OBJECT || value->type == JSON_ARRAY) continue;
+		struct str key = json_decode(&r->arena, text, &t->v[i]);
+		if (key.p && key.n && key.p[0] != '@') win_add(&o->windows, key, json_decode(&r->arena, text, value));
+	}
+}
+
+static bool windows_event(struct reader *r)
+{
+	struct own *o = own(r);
+	const struct delimited *d = &o->csv;
+	struct win_event *e = &o->windows;
+	win_begin(e);
+	e->utc = o->is_utc;
+	for (size_t i = 0; i < WIN_SYS; i++)
+		if (o->sys[i] >= 0) e->sys[i] = delimited_cell(r, d, (uint32_t)o->sys[i]);
+	/* The event viewer leaves the message's column without a name. */
+	if (!e->sys[WIN_MESSAGE].p && d->row.n > o->n) e->sys[WIN_MESSAGE] = delimited_cell(r, d, o->n);
+	if (e->sys[WIN_CHANNEL].p || e->sys[WIN_PROVIDER].p)
+		e->sys[WIN_CHANNEL] = win_channel(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER] : STR(""), e->sys[WIN_CHANNEL].p ? e->sys[WIN_CHANNEL] : STR(""));
+	for (uint32_t i = 0; i < o->n; i++) {
+		bool sys = (int32_t)i == o->payload_column;
+		for (size_t k = 0; k < WIN_SYS; k++) sys |= o->sys[k] == (int16_t)i;
+		struct str v = sys ? (struct str){"", 0} : delimited_cell(r, d, i);
+		/* An empty cell: the event has no such field. All the same a column, so that shapes stay few. */
+		if (!sys) win_add(e, o->columns[i].name, v.n ? v : (struct str){NULL, 0});
+	}
+	uint32_t before = e->n;
+	if (o->payload_column >= 0) {
+		e->n = 0;
+		add_payload(r, delimited_cell(r, d, (uint32_t)o->payload_column));
+		/* The tool's own digest of the same values is of no use beside them. */
+		if (!e->n) e->n = before;
+	}
+	if (e->sys[WIN_MESSAGE].p && str_find(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER] : STR(""), STR("Sysmon"), 0) != SIZE_MAX) win_add_message(e, e->sys[WIN_MESSAGE]);
+	return win_make(r, &o->state, e, d->offset, d->length, d->size, d->line, record_bytes(r, d));
+}
+
+/* --- the stream --- */
+
+static const char *misfit(const struct own *o)
+{
+	const struct delimited *d = &o->csv;
+	if (!o->n) return "no header before it";
+	if (d->row.n == o->n || (o->table == T_WINDOWS && d->row.n == o->n + 1)) return NULL;
+	if (!d->ended && d->row.n < o->n) return "line cut off";
+	return d->row.n < o->n ? "fewer cells than the header has" : "more cells than the header has";
+}
+
+static bool make_event(struct reader *r)
+{
+	struct own *o = own(r);
+	if (o->table == T_AUDIT_DATA && audit_event(r)) return true;
+	if (o->table == T_WINDOWS) return windows_event(r);
+	delimited_event(r, &o->csv, shape_of(r), &ops, cell_time(r, o->time));
+	return true;
+}
+
+static bool next(struct reader *r)
+{
+	struct own *o = own(r);
+	struct delimited *d = &o->csv;
+	for (enum delimited_got got; (got = delimited_next(r, d)) != DELIMITED_END; arena_reset(&r->arena)) {
+		const char *why;
+		if (got == DELIMITED_COMMENT) take_directive(r);
+		else if (!o->n) take_header(r);
+		/* The header again: files that were joined. */
+		else if (o->table != T_ZEEK && str_eq(d->text, o->fields)) r->report.header += d->size;
+		else if ((why = misfit(o))) delimited_damage(r, d, why);
+		else if (make_event(r)) return true;
+		else delimited_damage(r, d, "too large for the memory of one record");
+	}
+	json_events_note(&o->json);
+	return false;
+}
+
+/* The separator: of those that occur in the first line, the one that occurs most. */
+static char separator_of(struct str line)
+{
+	static const char all[] = {',', '\t', ';', '|'};
+	char best = ',';
+	size_t most = 0;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		size_t n = 0;
+		for (size_t k = 0; k < line.n; k++) n += line.p[k] == all[i];
+		if (n > most) most = n, best = all[i];
+	}
+	return best;
+}
+
+static struct str first_line(struct str text)
+{
+	struct str line = {"", 0};
+	while (text.p && !str_trim(line).n) line = str_cut(&text, '\n');
+	return line;
+}
+
+static bool begin(struct reader *r, struct fault *f)
+{
+	struct own *o = own(r);
+	char head[4096], *scratch;
+	int64_t n = input_pread(r->in, head, sizeof head, 0, f);
+	arena_init(&o->names, 1 << 20);
+	json_events_begin(&o->json, r, 1 << 18);
+	o->payload.max_tokens = 1 << 16;
+	if (n < 0) return false;
+	struct str line = first_line(lines_head((struct str){head, (size_t)n}, &scratch));
+	o->csv.dialect.separator = separator_of(line);
+	o->set_separator = ',';
+	strcpy(o->unset, "-");
+	strcpy(o->empty, "(empty)");
+	if (str_starts(line, STR("#separator"))) {
+		o->csv.dialect.separator = '\t';
+		o->csv.dialect.quote = '\n'; /* Zeek writes no quotes */
+	}
+	free(scratch);
+	return true;
+}
+
+static void end(struct reader *r)
+{
+	struct own *o = own(r);
+	arena_done(&o->names);
+	delimited_done(&o->csv);
+	json_events_end(&o->json);
+	json_tape_done(&o->payload);
+	win_state_done(&o->state);
+}
+
+static void parameters(struct reader *r, struct buf *out)
+{
+	struct own *o = own(r);
+	static const char *const tables[] = {"plain", "zeek", "audit-data", "windows"};
+	buf_printf(out, " table=%s separator=0x%02x", tables[o->table], (unsigned char)o->csv.dialect.separator);
+	if (o->assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
+	if (o->table == T_AUDIT_DATA) json_events_parameters(&o->json, out);
+}
+
+static const struct text_format format = {"csv", sizeof(struct own), begin, next, end, parameters};
+
+/* --- the contract --- */
+
+static bool named(const struct str *cells, uint32_t n, const char *name)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (str_eq(str_trim(cells[i]), str_of(name))) return true;
+	return false;
+}
+
+static int sniff(struct str head, uint64_t size, struct str path)
+{
+	char *scratch;
+	struct str rest = lines_head(head, &scratch), cells[64], second[64];
+	int score = 0;
+	bool zoned;
+	struct etime t;
+	(void)size;
+	(void)path;
+	struct str line = first_line(rest);
+	char separator = separator_of(line);
+	uint32_t n = delimited_look(str_trim(line), separator, cells, COUNT(cells));
+	str_cut(&rest, '\n');
+	struct str data = rest.p ? first_line(rest) : (struct str){"", 0};
+	uint32_t m = delimited_look(str_trim(data), separator, second, COUNT(second));
+	if (str_starts(line, STR("#separator ")) && str_find(str_sub(head, 0, 2000), STR("#fields"), 0) != SIZE_MAX) score = 95;
+	else if (n >= 3 && (named(cells, n, "AuditData") || named(cells, n, "auditData"))) score = 90;
+	else if (n >= 5 && named(cells, n, "EventRecordId") && named(cells, n, "Payload")) score = 95;
+	else if (n >= 5 && named(cells, n, "RuleTitle") && named(cells, n, "Channel")) score = 90;
+	else if (n >= 5 && named(cells, n, "Event ID") && named(cells, n, "Source") && named(cells, n, "Date and Time")) score = 90;
+	else if (n >= 5 && named(cells, n, "ProviderName") && named(cells, n, "TimeCreated")) score = 90;
+	/* Any table with as many cells in its first record, one of them the time that the header names. */
+	for (uint32_t i = 0; !score && n >= 3 && n < COUNT(cells) && i < n && i < m; i++)
+		for (size_t k = 0; k < COUNT(time_columns); k++)
+			if (m >= n && str_eq(str_trim(cells[i]), str_of(time_columns[k])) && json_time(str_trim(second[i]), false, &t, &zoned)) score = 45;
+	free(scratch);
+	return score;
+}
+
+static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+
+const struct reader_ops read_csv_ops = {.format = "csv", .what = "table of log records (CSV, TSV)", .sniff = sniff, .open = open, TEXT_READER_REST};

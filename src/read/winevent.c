@@ -1,0 +1,144 @@
+/* winevent.c: see winevent_internal.h. */
+#include "read/winevent_internal.h"
+#include "read/json_internal.h"
+#include "text/utf.h"
+
+static const char *const sys_names[WIN_SYS] = {
+	"Provider_Name", "Provider_Guid", "Provider_EventSourceName", "EventID", "EventID_Qualifiers", "Version", "Level", "Task", "Opcode", "Keywords",
+	"TimeCreated_SystemTime", "EventRecordID", "Correlation_ActivityID", "Correlation_RelatedActivityID", "Execution_ProcessID", "Execution_ThreadID",
+	"Channel", "Computer", "Security_UserID", "Message"};
+enum { ALIAS_PROVIDER = WIN_SYS, ALIAS_TIME, FIRST_FIELD };
+
+void win_add(struct win_event *e, struct str name, struct str value)
+{
+	if (e->n == WIN_FIELDS_MAX) e->limited = true;
+	else e->fields[e->n++] = (struct win_field){name, value};
+}
+
+void win_add_message(struct win_event *e, struct str message)
+{
+	while (message.p) {
+		struct str line = str_cut(&message, '\n');
+		size_t colon = str_find_byte(line, ':', 0);
+		if (colon == SIZE_MAX || colon == 0 || colon > 64) continue;
+		bool word = true;
+		for (size_t i = 0; i < colon; i++) word &= (line.p[i] | 32) >= 'a' && (line.p[i] | 32) <= 'z';
+		if (word) win_add(e, str_sub(line, 0, colon), str_trim(str_sub(line, colon + 1, line.n)));
+	}
+}
+
+struct str win_channel(struct str provider, struct str short_name)
+{
+	static const char *const shorts[][2] = {
+		{"Sec", "Security"}, {"Sys", "System"}, {"App", "Application"}, {"Sysmon", "Microsoft-Windows-Sysmon/Operational"},
+		{"PwSh", "Microsoft-Windows-PowerShell/Operational"}, {"PwShClassic", "Windows PowerShell"}, {"Defender", "Microsoft-Windows-Windows Defender/Operational"},
+		{"TaskSch", "Microsoft-Windows-TaskScheduler/Operational"}, {"WMI", "Microsoft-Windows-WMI-Activity/Operational"},
+		{"BitsCli", "Microsoft-Windows-Bits-Client/Operational"}, {"Exchange", "MSExchange Management"}};
+	for (size_t i = 0; i < COUNT(shorts); i++)
+		if (str_eq(short_name, str_of(shorts[i][0]))) return str_of(shorts[i][1]);
+	return short_name.n ? short_name : json_channel_of(provider);
+}
+
+static struct str without_blanks(struct arena *a, struct str s)
+{
+	if (!s.n) return STR("Data");
+	if (!memchr(s.p, ' ', s.n)) return s;
+	char *p = arena_alloc(a, s.n);
+	size_t n = 0;
+	for (size_t i = 0; p && i < s.n; i++)
+		if (s.p[i] != ' ') p[n++] = s.p[i];
+	return p ? (struct str){p, n} : s;
+}
+
+static uint32_t event_id(const struct win_event *e)
+{
+	uint64_t id = 0;
+	return str_u64(e->sys[WIN_EVENT_ID], &id) && id <= UINT32_MAX ? (uint32_t)id : 0;
+}
+
+static void constant(struct column *c, struct value v)
+{
+	c->constant = true;
+	c->value = v;
+}
+
+static struct shape *spec_of(struct reader *r, const struct win_event *e, struct str channel)
+{
+	uint32_t n = FIRST_FIELD + e->n;
+	struct shape *s = arena_calloc(&r->arena, 1, sizeof *s);
+	struct column *columns = arena_calloc(&r->arena, n, sizeof *columns);
+	if (!s || !columns) return NULL;
+	for (uint32_t i = 0; i < WIN_SYS; i++) columns[i].name = str_of(sys_names[i]);
+	constant(&columns[WIN_PROVIDER], e->sys[WIN_PROVIDER].p ? value_str(e->sys[WIN_PROVIDER]) : (struct value){.kind = VALUE_ABSENT});
+	constant(&columns[WIN_CHANNEL], channel.n ? value_str(channel) : (struct value){.kind = VALUE_ABSENT});
+	constant(&columns[WIN_EVENT_ID], value_uint(event_id(e)));
+	columns[ALIAS_PROVIDER] = (struct column){.name = STR("ProviderName"), .hidden = true};
+	columns[ALIAS_TIME] = (struct column){.name = STR("SystemTime"), .hidden = true};
+	for (uint32_t i = 0; i < e->n; i++) columns[FIRST_FIELD + i] = (struct column){.name = without_blanks(&r->arena, e->fields[i].name), .label = e->fields[i].name};
+	*s = (struct shape){.n_columns = n, .columns = columns, .format = str_of(r->format->name), .channel = channel, .provider = e->sys[WIN_PROVIDER],
+		.event_id = e->sys[WIN_EVENT_ID].p ? (int64_t)event_id(e) : -1, .host_column = WIN_COMPUTER};
+	if (!s->provider.p) s->provider = (struct str){"", 0};
+	if (r->is_forced) s->bindings = text_bindings(r, s->format, &s->n_bindings);
+	else s->bindings = taxonomy_windows(r->taxonomy, channel, event_id(e), &r->arena, &s->n_bindings);
+	return s;
+}
+
+static void put_key(struct buf *key, struct str s)
+{
+	uint32_t n = (uint32_t)s.n;
+	buf_put(key, &n, sizeof n);
+	buf_str(key, s);
+}
+
+static const struct shape *shape_of(struct reader *r, struct win_state *s, const struct win_event *e)
+{
+	struct str channel = e->sys[WIN_CHANNEL].n ? e->sys[WIN_CHANNEL] : json_channel_of(e->sys[WIN_PROVIDER]);
+	s->key.n = 0;
+	buf_lit(&s->key, "winevent");
+	put_key(&s->key, str_of(r->format->name));
+	put_key(&s->key, channel);
+	put_key(&s->key, e->sys[WIN_PROVIDER]);
+	put_key(&s->key, e->sys[WIN_EVENT_ID]);
+	for (uint32_t i = 0; i < e->n; i++) put_key(&s->key, e->fields[i].name);
+	if (s->shape && str_eq(buf_view(&s->key), buf_view(&s->last))) return s->shape;
+	const struct shape *found = shape_table_find(r->shapes, buf_view(&s->key));
+	struct shape *spec = found ? NULL : spec_of(r, e, channel);
+	if (spec) found = text_shape(r, buf_view(&s->key), spec);
+	s->shape = found == spec ? NULL : found; /* one of its own lives no longer than the event */
+	s->last.n = 0;
+	buf_str(&s->last, buf_view(&s->key));
+	return found;
+}
+
+static void decode(struct event *ev, uint32_t column, struct value *ret)
+{
+	const struct win_event *e = ev->impl;
+	struct str s = column == ALIAS_PROVIDER ? e->sys[WIN_PROVIDER] : column == ALIAS_TIME ? e->sys[WIN_TIME] : column < WIN_SYS ? e->sys[column]
+		: e->fields[column - FIRST_FIELD].value;
+	*ret = s.p ? value_str(s) : (struct value){.kind = VALUE_ABSENT};
+}
+
+static const struct event_ops ops = {decode, NULL, NULL};
+
+bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
+{
+	struct etime t = {0};
+	bool zoned;
+	const struct shape *shape = shape_of(r, s, e);
+	if (!shape) return false;
+	if (e->sys[WIN_TIME].n && json_time(e->sys[WIN_TIME], false, &t, &zoned) && !zoned && !e->utc) t = text_zoned(r, t);
+	text_event(r, shape, &ops, t, offset, length, size, line, bytes);
+	r->event.impl = e;
+	r->event.has_record_id = str_u64(e->sys[WIN_RECORD_ID], &r->event.record_id);
+	if (e->limited) {
+		r->event.flags |= EVENT_LIMITED;
+		r->report.limited++;
+	}
+	return true;
+}
+
+void win_state_done(struct win_state *s)
+{
+	buf_done(&s->key);
+	buf_done(&s->last);
+}

@@ -1,0 +1,43 @@
+/* winevent_internal: a Windows event put together of texts: from XML, and from tables that other tools exported. Its columns and log
+ * sources are those that the EVTX reader gives the same event. */
+#pragma once
+#include "read/text_internal.h"
+
+enum win_sys {
+	WIN_PROVIDER, WIN_PROVIDER_GUID, WIN_SOURCE_NAME, WIN_EVENT_ID, WIN_QUALIFIERS, WIN_VERSION, WIN_LEVEL, WIN_TASK, WIN_OPCODE, WIN_KEYWORDS, WIN_TIME,
+	WIN_RECORD_ID, WIN_ACTIVITY, WIN_RELATED, WIN_PROCESS, WIN_THREAD, WIN_CHANNEL, WIN_COMPUTER, WIN_USER, WIN_MESSAGE, WIN_SYS
+};
+enum { WIN_FIELDS_MAX = 512 };
+/* A value of EventData or UserData. */
+struct win_field {
+	struct str name;   /* as the event has it; empty: an unnamed Data */
+	struct str value;
+};
+/* win_begin for each event. All texts live until the event dies. */
+struct win_event {
+	struct str sys[WIN_SYS];   /* p == NULL: not there */
+	uint32_t n;
+	bool limited;
+	bool utc;                  /* a time without zone is UTC, whatever the options say */
+	struct win_field fields[WIN_FIELDS_MAX];
+};
+static inline void win_begin(struct win_event *e)
+{
+	memset(e->sys, 0, sizeof e->sys);
+	e->n = 0;
+	e->limited = e->utc = false;
+}
+struct win_state {             /* of a reader: the shape met last */
+	const struct shape *shape;
+	struct buf key, last;
+};
+/* Adds a field; what is beyond the limit is cut, and counted with the event. */
+void win_add(struct win_event *e, struct str name, struct str value);
+/* Lines "Name: value" of a message as fields, as Sysmon writes its messages. */
+void win_add_message(struct win_event *e, struct str message);
+/* The event as r->event; size and so on as text_event takes them. The event's own time, absent when it has none that can be read;
+ * a time without zone is as the options say. False: no memory for so large a one. */
+bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes);
+void win_state_done(struct win_state *s);
+/* A channel by its provider, or by what Hayabusa calls it; empty when unknown. */
+struct str win_channel(struct str provider, struct str short_name);
