@@ -16,6 +16,7 @@ struct taxonomy {
 	struct map channels;        /* channel -> index of its first line in `services_of`; several services are chained by lines */
 	struct map formats;         /* format -> index in groups */
 	struct map events;          /* "service\tid" -> index in groups: bindings of that event */
+	struct map sources;         /* channel -> index in groups: bindings beyond windows */
 	struct map services;        /* service -> index in groups: the single plain binding {windows,,service} */
 	VEC(struct group) groups;
 	VEC(struct family) families;
@@ -95,6 +96,12 @@ static void add_format(struct taxonomy *t, const struct taxonomy_line *l)
 	vec_push(&g->bindings, b);
 }
 
+static void add_source(struct taxonomy *t, const struct taxonomy_line *l)
+{
+	struct group *g = group_of(t, &t->sources, l->column[0]);
+	vec_push(&g->bindings, (struct logsource_binding){.ls = {dash(l->column[1]), dash(l->column[2]), dash(l->column[3])}});
+}
+
 /* Appends to an array of `size`-byte entries in the arena; mappings are small, so it is copied whole each time. */
 static const void *append(struct arena *a, const void *old, uint32_t n, const void *entry, size_t size)
 {
@@ -118,7 +125,7 @@ static void apply(struct taxonomy *t, const struct taxonomy_line *l)
 	for (size_t g = 0; g < t->groups.n; g++) {
 		for (size_t i = 0; i < t->groups.v[g].bindings.n; i++) {
 			struct logsource_binding *b = &t->groups.v[g].bindings.v[i];
-			if (alias || !str_eq(b->ls.service, l->column[0]) || !str_eq(b->ls.category, dash(l->column[1]))) continue;
+			if (alias || !str_eq(b->ls.service, dash(l->column[0])) || !str_eq(b->ls.category, dash(l->column[1]))) continue;
 			if (value) {
 				struct value_rename r = {l->column[2], l->column[3], l->column[4]};
 				b->values = append(&t->arena, b->values, b->n_values++, &r, sizeof r);
@@ -169,7 +176,7 @@ static void complete_families(struct taxonomy *t, const struct taxonomy_line *l)
 static bool read_data(struct taxonomy *t, const struct event_data *data, struct fault *f)
 {
 	static const struct { const char *word; uint32_t least; } words[] = {
-		{"channel", 2}, {"event", 3}, {"rename", 4}, {"value", 5}, {"format", 4}, {"alias", 3}, {"family", 2}, {"time", 2}, {"host", 2}};
+		{"channel", 2}, {"event", 3}, {"rename", 4}, {"value", 5}, {"format", 4}, {"alias", 3}, {"family", 2}, {"time", 2}, {"host", 2}, {"source", 4}};
 	struct str rest = {(const char *)data->bytes, data->n};
 	for (uint32_t number = 1; rest.p; number++) {
 		struct taxonomy_line l;
@@ -186,6 +193,7 @@ static bool read_data(struct taxonomy *t, const struct event_data *data, struct 
 		if (w == 1) add_event(t, &l);
 		if (w == 4) add_format(t, &l);
 		if (w == 6) add_family(t, &l);
+		if (w == 9) add_source(t, &l);
 	}
 	return true;
 }
@@ -222,6 +230,7 @@ void taxonomy_free(struct taxonomy *t)
 	vec_free(&t->services_of);
 	map_done(&t->channels);
 	map_done(&t->formats);
+	map_done(&t->sources);
 	map_done(&t->events);
 	map_done(&t->services);
 	arena_done(&t->arena);
@@ -264,7 +273,11 @@ const struct logsource_binding *taxonomy_windows(const struct taxonomy *t, struc
 		for (int g = 0; out && g < 2; g++)
 			for (size_t i = 0; groups[g] && i < groups[g]->bindings.n && n < MAX; i++) out[n++] = groups[g]->bindings.v[i];
 	}
-	*ret_n = !first || n ? (n ? n : 1) : 0;
+	const struct group *others = find(t, &t->sources, channel);
+	if (others && !out) out = arena_alloc(a, MAX * sizeof *out);
+	if (others && out && !n) out[n++] = plain;
+	for (size_t i = 0; others && out && i < others->bindings.n && n < MAX; i++) out[n++] = others->bindings.v[i];
+	*ret_n = n || (!first && !others) ? (n ? n : 1) : 0;
 	return n ? out : &plain;
 }
 
