@@ -245,7 +245,8 @@ static struct str entry_path(struct archive_walk *w, const struct level *l, stru
 {
 	const char *raw = archive_entry_pathname_utf8(e);
 	if (!raw) raw = archive_entry_pathname(e);
-	struct str name = l->raw && archive_format(l->archive) == ARCHIVE_FORMAT_RAW ? raw_name(l->path) : raw && *raw ? str_of(raw) : STR("(no name)");
+	struct str name = l->raw && archive_format(l->archive) == ARCHIVE_FORMAT_RAW ? raw_name(l->path) : raw &&
+		*raw ? str_of(raw) : STR("(no name)");
 	name = utf8_clean(&w->names, str_sub(name, 0, NAME_MAX_BYTES));
 	char *p = name.p ? arena_alloc(&w->names, l->path.n + name.n + 3) : NULL;
 	if (!p) return (struct str){NULL, 0};
@@ -400,7 +401,8 @@ static bool is_container(const struct archive_member *m)
 }
 
 /* A regular, readable entry: its bytes as a member, or the archive it is entered, or why not. ARCHIVE_GOT_END: go on. */
-static enum archive_got take_entry(struct archive_walk *w, struct level *l, struct archive_entry *e, struct str path, struct archive_member *member,
+static enum archive_got take_entry(struct archive_walk *w, struct level *l, struct archive_entry *e, struct str path,
+	struct archive_member *member,
 	struct archive_unread *unread)
 {
 	struct sink s = {.w = w, .fd = -1};
@@ -434,10 +436,12 @@ static enum archive_got take_entry(struct archive_walk *w, struct level *l, stru
 	return give_unread(w, unread, true);
 }
 
-static bool is_encrypted(struct archive_entry *e) { return archive_entry_is_data_encrypted(e) == 1 || archive_entry_is_metadata_encrypted(e) == 1; }
+static bool is_encrypted(struct archive_entry *e) { return archive_entry_is_data_encrypted(e) == 1 ||
+	archive_entry_is_metadata_encrypted(e) == 1; }
 
 /* The entry that libarchive stands at. */
-static enum archive_got look_at(struct archive_walk *w, struct level *l, struct archive_entry *e, struct archive_member *member, struct archive_unread *unread)
+static enum archive_got look_at(struct archive_walk *w, struct level *l, struct archive_entry *e, struct archive_member *member,
+	struct archive_unread *unread)
 {
 	if (w->depth == 1) arena_reset(&w->names);
 	struct str path = entry_path(w, l, e);

@@ -43,13 +43,18 @@ static const struct { const char *name; enum win_sys sys; } sys_columns[] = {
 	{"EventId", WIN_EVENT_ID}, {"EventID", WIN_EVENT_ID}, {"Event ID", WIN_EVENT_ID}, {"Id", WIN_EVENT_ID}, {"EventCode", WIN_EVENT_ID},
 	{"Provider", WIN_PROVIDER}, {"ProviderName", WIN_PROVIDER}, {"Source", WIN_PROVIDER}, {"SourceName", WIN_PROVIDER},
 	{"Channel", WIN_CHANNEL}, {"LogName", WIN_CHANNEL}, {"Log Name", WIN_CHANNEL}, {"ContainerLog", WIN_CHANNEL}, {"Computer", WIN_COMPUTER},
-	{"MachineName", WIN_COMPUTER}, {"ComputerName", WIN_COMPUTER}, {"Hostname", WIN_COMPUTER}, {"EventRecordId", WIN_RECORD_ID}, {"RecordId", WIN_RECORD_ID},
-	{"RecordID", WIN_RECORD_ID}, {"EventRecordID", WIN_RECORD_ID}, {"TimeCreated", WIN_TIME}, {"Timestamp", WIN_TIME}, {"Date and Time", WIN_TIME},
-	{"TimeGenerated", WIN_TIME}, {"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD}, {"UserId", WIN_USER}, {"Level", WIN_LEVEL}, {"Keywords", WIN_KEYWORDS},
+	{"MachineName", WIN_COMPUTER}, {"ComputerName", WIN_COMPUTER}, {"Hostname", WIN_COMPUTER}, {"EventRecordId", WIN_RECORD_ID},
+	{"RecordId", WIN_RECORD_ID},
+	{"RecordID", WIN_RECORD_ID}, {"EventRecordID", WIN_RECORD_ID}, {"TimeCreated", WIN_TIME}, {"Timestamp", WIN_TIME},
+	{"Date and Time", WIN_TIME},
+	{"TimeGenerated", WIN_TIME}, {"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD}, {"UserId", WIN_USER}, {"Level", WIN_LEVEL},
+	{"Keywords", WIN_KEYWORDS},
 	{"Version", WIN_VERSION}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Message", WIN_MESSAGE}};
 
-static const char *const time_columns[] = {"timestamp", "Timestamp", "TimeCreated", "@timestamp", "time", "Time", "datetime", "DateTime", "TimeGenerated",
-	"CreationTime", "CreationDate", "eventTime", "EventTime", "Date and Time", "date", "Date", "ts", "_time", "createdDateTime", "activityDateTime", "published"};
+static const char *const time_columns[] = {"timestamp", "Timestamp", "TimeCreated", "@timestamp", "time", "Time", "datetime", "DateTime",
+	"TimeGenerated",
+	"CreationTime", "CreationDate", "eventTime", "EventTime", "Date and Time", "date", "Date", "ts", "_time", "createdDateTime",
+	"activityDateTime", "published"};
 
 static int32_t column_of(const struct own *o, struct str name)
 {
@@ -249,7 +254,8 @@ static struct etime cell_time(struct reader *r, int32_t column)
 
 /* --- records that become other events --- */
 
-static const void *record_bytes(const struct reader *r, const struct delimited *d) { return r->lines.encoding == TEXT_UTF8 ? d->text.p : NULL; }
+static const void *record_bytes(const struct reader *r, const struct delimited *d) { return r->lines.encoding == TEXT_UTF8 ? d->text.p
+	: NULL; }
 
 static bool audit_event(struct reader *r)
 {
@@ -294,7 +300,8 @@ static bool windows_event(struct reader *r)
 	/* The event viewer leaves the message's column without a name. */
 	if (!e->sys[WIN_MESSAGE].p && d->row.n > o->n) e->sys[WIN_MESSAGE] = delimited_cell(r, d, o->n);
 	if (e->sys[WIN_CHANNEL].p || e->sys[WIN_PROVIDER].p)
-		e->sys[WIN_CHANNEL] = win_channel(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER] : STR(""), e->sys[WIN_CHANNEL].p ? e->sys[WIN_CHANNEL] : STR(""));
+		e->sys[WIN_CHANNEL] = win_channel(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER] : STR(""), e->sys[WIN_CHANNEL].p ? e->sys[WIN_CHANNEL]
+			: STR(""));
 	for (uint32_t i = 0; i < o->n; i++) {
 		bool sys = (int32_t)i == o->payload_column;
 		for (size_t k = 0; k < WIN_SYS; k++) sys |= o->sys[k] == (int16_t)i;
@@ -309,7 +316,8 @@ static bool windows_event(struct reader *r)
 		/* The tool's own digest of the same values is of no use beside them. */
 		if (!e->n) e->n = before;
 	}
-	if (e->sys[WIN_MESSAGE].p && str_find(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER] : STR(""), STR("Sysmon"), 0) != SIZE_MAX) win_add_message(e, e->sys[WIN_MESSAGE]);
+	if (e->sys[WIN_MESSAGE].p && str_find(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER]
+		: STR(""), STR("Sysmon"), 0) != SIZE_MAX) win_add_message(e, e->sys[WIN_MESSAGE]);
 	return win_make(r, &o->state, e, d->offset, d->length, d->size, d->line, record_bytes(r, d));
 }
 
@@ -453,6 +461,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return score;
 }
 
-static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_csv_ops = {.format = "csv", .what = "table of log records (CSV, TSV)", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_csv_ops = {.format = "csv", .what = "table of log records (CSV, TSV)", .sniff = sniff, .open = open,
+	TEXT_READER_REST};

@@ -27,6 +27,7 @@ void delimited_done(struct delimited *d);
 /* Takes the record or line out of the report's other counts: damage. */
 void delimited_damage(struct reader *r, const struct delimited *d, const char *static_reason);
 /* The record as the event r->event. */
-void delimited_event(struct reader *r, const struct delimited *d, const struct shape *shape, const struct event_ops *ops, struct etime time);
+void delimited_event(struct reader *r, const struct delimited *d, const struct shape *shape, const struct event_ops *ops,
+	struct etime time);
 /* For those who only look: the n-th cell of a line (quotes taken off), and how many there are. */
 uint32_t delimited_look(struct str line, char separator, struct str *ret, uint32_t max);

@@ -301,7 +301,8 @@ static void take_directive(struct reader *r)
 	} else if ((v = directive(d->text, "Version")).p) {
 		snprintf(o->version, sizeof o->version, "%.*s", STR_FMT(v));
 	} else if ((v = directive(d->text, "Fields")).p) {
-		if (!set_header(r, v, (struct range){d->offset, d->length})) report_note(&r->report, d->offset, "a #Fields line without names or with too many");
+		if (!set_header(r, v, (struct range){d->offset, d->length})) report_note(&r->report, d->offset,
+			"a #Fields line without names or with too many");
 	}
 }
 
@@ -355,7 +356,8 @@ static bool next(struct reader *r)
 			take_directive(r);
 		} else if (is_header(d->text)) {
 			r->report.header += d->size;
-			if (!set_header(r, d->text, (struct range){d->offset, d->length})) report_note(&r->report, d->offset, "a header without names or with too many");
+			if (!set_header(r, d->text, (struct range){d->offset, d->length})) report_note(&r->report, d->offset,
+				"a header without names or with too many");
 		} else if ((why = misfit(o)) || (why = record_time(r, &t) ? NULL : "no time where the header says")) {
 			delimited_damage(r, d, why);
 		} else if (audit_event(r)) {
@@ -408,7 +410,8 @@ static int sniff(struct str head, uint64_t size, struct str path)
 		if (str_starts(line, STR("#Software: Microsoft Exchange"))) score = 97;
 		else if (str_starts(line, STR("#Fields:")) && str_find_byte(line, ',', 0) != SIZE_MAX) score = 90;
 		else if (i == 0 && is_header(line)) {
-			static const char *const marks[] = {"AnchorMailbox", "EventData", "ExecutingUserSid", "ClientInfo", "SoapAction", "internal-message-id", "session-id",
+			static const char *const marks[] = {"AnchorMailbox", "EventData", "ExecutingUserSid", "ClientInfo", "SoapAction", "internal-message-id",
+				"session-id",
 				"P1FromAddress", "Workload"};
 			for (size_t k = 0; k < COUNT(marks); k++)
 				if (str_find(line, str_of(marks[k]), 0) != SIZE_MAX) score = 93;
@@ -418,6 +421,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return score;
 }
 
-static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_exchange_ops = {.format = "exchange", .what = "Exchange server log (CSV)", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_exchange_ops = {.format = "exchange", .what = "Exchange server log (CSV)", .sniff = sniff, .open = open,
+	TEXT_READER_REST};

@@ -85,7 +85,8 @@ static bool leave_wrapper(struct reader *r)
 		if (w.p[at] != ',') return false;
 		enum json_status status = json_read(&o->events.object.tape, w, blanks(w, at + 1), l->final, &key_end);
 		size_t colon = status == JSON_OK ? blanks(w, key_end) : 0;
-		if (status == JSON_OK && colon < w.n && w.p[colon] == ':') status = json_read(&o->events.object.tape, w, blanks(w, colon + 1), l->final, &value_end);
+		if (status == JSON_OK && colon < w.n && w.p[colon] == ':') status = json_read(&o->events.object.tape, w, blanks(w, colon + 1), l->final,
+			&value_end);
 		else if (status == JSON_OK) status = colon < w.n ? JSON_BAD : JSON_MORE;
 		if (status == JSON_MORE && lines_more(l)) continue;
 		if (status != JSON_OK) return false;
@@ -190,7 +191,8 @@ static bool next(struct reader *r)
 		bool object = o->events.object.tape.v[0].type == JSON_OBJECT;
 		take_slack(r, span.start);
 		uint64_t from = r->lines.offset;
-		report_damage(&r->report, from, lines_take(&r->lines, span.end - span.start), object ? "too large for the memory of one record" : "a JSON value that is no object");
+		report_damage(&r->report, from, lines_take(&r->lines, span.end - span.start), object ? "too large for the memory of one record"
+			: "a JSON value that is no object");
 		arena_reset(&r->arena);
 	}
 	json_events_note(&o->events);
@@ -211,7 +213,8 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	int score = 0;
 	struct str text = lines_head(head, &scratch);
 	(void)path;
-	for (at = 0; at < text.n && (text.p[at] == '[' || text.p[at] == 0x1e || text.p[at] == ' ' || text.p[at] == '\n' || text.p[at] == '\r' || text.p[at] == '\t'); at++) {}
+	for (at = 0; at < text.n && (text.p[at] == '[' || text.p[at] == 0x1e || text.p[at] == ' ' || text.p[at] == '\n' || text.p[at] == '\r' ||
+		text.p[at] == '\t'); at++) {}
 	if (at < text.n && text.p[at] == '{') {
 		enum json_status status = json_read(&tape, text, at, head.n == size, &value_end);
 		/* Cut off by the end of the head, but JSON so far. */
@@ -224,6 +227,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return score;
 }
 
-static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_json_ops = {.format = "json", .what = "JSON events (lines, arrays, wrapped)", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_json_ops = {.format = "json", .what = "JSON events (lines, arrays, wrapped)", .sniff = sniff, .open = open,
+	TEXT_READER_REST};

@@ -120,7 +120,8 @@ static struct shape *spec_of(struct json_events *e, const struct json_layout *l,
 	if (l->channel >= 0 && k->channel.n) set_constant(columns, l->channel_column, value_str(k->channel));
 	if (l->provider >= 0 && k->provider.n) set_constant(columns, l->provider_column, value_str(k->provider));
 	if (e->reader->is_forced || !l->windows) s->bindings = text_bindings(e->reader, s->format, &s->n_bindings);
-	else s->bindings = taxonomy_windows(e->reader->taxonomy, k->channel, (uint32_t)(k->event_id < 0 ? 0 : k->event_id), &e->reader->arena, &s->n_bindings);
+	else s->bindings = taxonomy_windows(e->reader->taxonomy, k->channel, (uint32_t)(k->event_id < 0 ? 0 : k->event_id), &e->reader->arena,
+		&s->n_bindings);
 	return s;
 }
 
@@ -156,7 +157,8 @@ static const struct shape *shape_of(struct json_events *e, struct json_layout *l
 	*ret_family = k.family;
 	for (uint32_t i = 0; i < l->n_shapes; i++) {
 		const struct shape *s = l->shapes[i];
-		if (s->event_id != k.event_id || !str_eq(s->channel, k.channel) || !str_eq(s->provider, k.provider) || !str_eq(s->format, format_of(&k))) continue;
+		if (s->event_id != k.event_id || !str_eq(s->channel, k.channel) || !str_eq(s->provider, k.provider) ||
+			!str_eq(s->format, format_of(&k))) continue;
 		memmove(&l->shapes[1], &l->shapes[0], i * sizeof l->shapes[0]);
 		return l->shapes[0] = s;
 	}
@@ -213,7 +215,8 @@ void json_events_note(struct json_events *e)
 	struct json_clock *c = &e->clock;
 	char text[16];
 	if (!clock_text(c, text)[0]) return;
-	report_note(&e->reader->report, c->first_offset, "clock: the exporter's times are %s h from Sysmon's UtcTime in %llu of %llu events looked at", text,
+	report_note(&e->reader->report, c->first_offset,
+		"clock: the exporter's times are %s h from Sysmon's UtcTime in %llu of %llu events looked at", text,
 		(unsigned long long)c->agree, (unsigned long long)c->looked);
 }
 

@@ -87,7 +87,8 @@ struct json_layout {
 };
 
 /* Makes the layout of the traced object in `a`; NULL when it is full. */
-struct json_layout *json_layout_new(const struct json_trace *t, const struct json_tape *tape, struct str text, const struct taxonomy *taxonomy,
+struct json_layout *json_layout_new(const struct json_trace *t, const struct json_tape *tape, struct str text,
+	const struct taxonomy *taxonomy,
 	struct arena *a);
 /* json_windows.c: whether the paths are those of a Windows event as some tool exports it; then names the columns after Sigma and
  * tells where channel, event id, provider, time and host stand. `room`: columns that fit; columns beyond the leaves are aliases. */

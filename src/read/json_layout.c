@@ -102,10 +102,13 @@ static bool family_fits(const struct json_layout *l, const struct family *f, str
 }
 
 /* Fields that mean the time, or the host, in logs of no known family. */
-static const char *const time_names[] = {"@timestamp", "timestamp", "eventTime", "EventTime", "event_time", "TimeCreated", "CreationTime", "createdDateTime",
-	"time", "ts", "datetime", "date", "utctime", "UtcTime", "published", "calendarTime", "unixTime", "Timestamp", "TimeGenerated", "event.created",
+static const char *const time_names[] = {"@timestamp", "timestamp", "eventTime", "EventTime", "event_time", "TimeCreated", "CreationTime",
+	"createdDateTime",
+	"time", "ts", "datetime", "date", "utctime", "UtcTime", "published", "calendarTime", "unixTime", "Timestamp", "TimeGenerated",
+	"event.created",
 	"created_at", "_time"};
-static const char *const host_names[] = {"host.name", "hostname", "Hostname", "Computer", "host.hostname", "agent.hostname", "agent.name", "host", "computer_name",
+static const char *const host_names[] = {"host.name", "hostname", "Hostname", "Computer", "host.hostname", "agent.hostname", "agent.name",
+	"host", "computer_name",
 	"ComputerName", "DeviceName", "beat.hostname", "hostIdentifier", "node_id"};
 
 static void add_time(const struct json_layout *l, struct json_family *f, struct str path)
@@ -160,11 +163,13 @@ static void name_columns(struct json_layout *l, struct json_column *plan, uint32
 {
 	for (uint32_t i = 0; i < l->n_leaves; i++) {
 		const struct json_leaf *x = &l->leaves[i];
-		if (x->path.p) json_add_column(l, plan, room, (struct column){.name = x->path, .hidden = x->kind == JSON_CONTAINER}, (struct json_column){i, JSON_OF_LEAF});
+		if (x->path.p) json_add_column(l, plan, room, (struct column){.name = x->path, .hidden = x->kind == JSON_CONTAINER},
+			(struct json_column){i, JSON_OF_LEAF});
 	}
 }
 
-struct json_layout *json_layout_new(const struct json_trace *t, const struct json_tape *tape, struct str text, const struct taxonomy *taxonomy,
+struct json_layout *json_layout_new(const struct json_trace *t, const struct json_tape *tape, struct str text,
+	const struct taxonomy *taxonomy,
 	struct arena *a)
 {
 	uint32_t room = t->n * JSON_COLUMNS_PER_LEAF + JSON_EXTRA_COLUMNS;

@@ -180,7 +180,8 @@ static bool us_time(struct str s, struct etime *ret, bool *ret_zoned)
 	if ((am || pm) && hour == 12) hour = 0;
 	if (pm) hour += 12;
 	struct str zone = am || pm ? str_trim(s) : half;
-	int n = snprintf(iso, sizeof iso, "%04u-%02u-%02uT%02u:%02u:%02u%.*s", year, month, day, hour, minute, second, (int)(zone.n < 8 ? zone.n : 8), zone.p ? zone.p : "");
+	int n = snprintf(iso, sizeof iso, "%04u-%02u-%02uT%02u:%02u:%02u%.*s", year, month, day, hour, minute, second,
+		(int)(zone.n < 8 ? zone.n : 8), zone.p ? zone.p : "");
 	return n > 0 && etime_parse((struct str){iso, (size_t)n}, ret, ret_zoned);
 }
 

@@ -12,23 +12,31 @@
 /* Names of flat exports: the field as Sigma has it. */
 static const char *const flat_names[][2] = {
 	{"SourceName", "Provider_Name"}, {"ProviderName", "Provider_Name"}, {"Provider", "Provider_Name"}, {"EventSource", "Provider_Name"},
-	{"ProviderGuid", "Provider_Guid"}, {"Hostname", "Computer"}, {"MachineName", "Computer"}, {"ComputerName", "Computer"}, {"LogName", "Channel"},
-	{"EventCode", "EventID"}, {"Id", "EventID"}, {"RecordNumber", "EventRecordID"}, {"RecordId", "EventRecordID"}, {"RecordID", "EventRecordID"},
+	{"ProviderGuid", "Provider_Guid"}, {"Hostname", "Computer"}, {"MachineName", "Computer"}, {"ComputerName", "Computer"},
+	{"LogName", "Channel"},
+	{"EventCode", "EventID"}, {"Id", "EventID"}, {"RecordNumber", "EventRecordID"}, {"RecordId", "EventRecordID"},
+	{"RecordID", "EventRecordID"},
 	{"ExecutionProcessID", "Execution_ProcessID"}, {"ExecutionThreadID", "Execution_ThreadID"}, {"ActivityID", "Correlation_ActivityID"},
-	{"UserID", "Security_UserID"}, {"OpcodeValue", "Opcode"}, {"TaskValue", "Task"}, {"LevelValue", "Level"}, {"TimeCreated", "TimeCreated_SystemTime"},
+	{"UserID", "Security_UserID"}, {"OpcodeValue", "Opcode"}, {"TaskValue", "Task"}, {"LevelValue", "Level"},
+	{"TimeCreated", "TimeCreated_SystemTime"},
 };
 static const char *const ecs_names[][2] = {
-	{"winlog.channel", "Channel"}, {"winlog.event_id", "EventID"}, {"winlog.provider_name", "Provider_Name"}, {"winlog.provider_guid", "Provider_Guid"},
+	{"winlog.channel", "Channel"}, {"winlog.event_id", "EventID"}, {"winlog.provider_name", "Provider_Name"},
+	{"winlog.provider_guid", "Provider_Guid"},
 	{"winlog.computer_name", "Computer"}, {"winlog.record_id", "EventRecordID"}, {"winlog.process.pid", "Execution_ProcessID"},
-	{"winlog.process.thread.id", "Execution_ThreadID"}, {"winlog.user.identifier", "Security_UserID"}, {"winlog.activity_id", "Correlation_ActivityID"},
+	{"winlog.process.thread.id", "Execution_ThreadID"}, {"winlog.user.identifier", "Security_UserID"},
+	{"winlog.activity_id", "Correlation_ActivityID"},
 	{"message", "Message"}, {"event.code", "EventID"}, /* task, opcode, level and keywords are words here, and keep their names */
 	/* Winlogbeat before 7 */
-	{"log_name", "Channel"}, {"event_id", "EventID"}, {"source_name", "Provider_Name"}, {"computer_name", "Computer"}, {"record_number", "EventRecordID"},
+	{"log_name", "Channel"}, {"event_id", "EventID"}, {"source_name", "Provider_Name"}, {"computer_name", "Computer"},
+	{"record_number", "EventRecordID"},
 	{"process_id", "Execution_ProcessID"}, {"thread_id", "Execution_ThreadID"},
 };
 static const char *const wazuh_names[][2] = {
-	{"channel", "Channel"}, {"eventID", "EventID"}, {"providerName", "Provider_Name"}, {"providerGuid", "Provider_Guid"}, {"computer", "Computer"},
-	{"eventRecordID", "EventRecordID"}, {"processID", "Execution_ProcessID"}, {"threadID", "Execution_ThreadID"}, {"level", "Level"}, {"task", "Task"},
+	{"channel", "Channel"}, {"eventID", "EventID"}, {"providerName", "Provider_Name"}, {"providerGuid", "Provider_Guid"},
+	{"computer", "Computer"},
+	{"eventRecordID", "EventRecordID"}, {"processID", "Execution_ProcessID"}, {"threadID", "Execution_ThreadID"}, {"level", "Level"},
+	{"task", "Task"},
 	{"opcode", "Opcode"}, {"keywords", "Keywords"}, {"version", "Version"}, {"systemTime", "TimeCreated_SystemTime"}, {"message", "Message"},
 };
 /* The channel that a provider writes to, where an export does not say it. */
@@ -75,7 +83,8 @@ static enum style style_of(const struct json_layout *l, struct str *ret_prefix)
 	if (has(l, "data.win.system.eventID")) return *ret_prefix = STR("data.win."), STYLE_WAZUH;
 	if (has(l, "win.system.eventID")) return *ret_prefix = STR("win."), STYLE_WAZUH;
 	bool id = has(l, "EventID") || has(l, "EventCode");
-	if (id && (has(l, "Channel") || has(l, "SourceName") || has(l, "LogName") || has(l, "Provider_Name") || has(l, "ProviderName"))) return STYLE_FLAT;
+	if (id && (has(l, "Channel") || has(l, "SourceName") || has(l, "LogName") || has(l, "Provider_Name") ||
+		has(l, "ProviderName"))) return STYLE_FLAT;
 	if (has(l, "Id") && has(l, "LogName") && has(l, "ProviderName")) return STYLE_FLAT;
 	/* Sysmon's fields with nothing around them. */
 	if (id && (has(l, "UtcTime") || has(l, "ProcessGuid") || has(l, "SourceProcessGUID") || has(l, "SourceProcessGuid"))) return STYLE_FLAT;
@@ -208,7 +217,8 @@ static void alias(struct json_layout *l, struct json_column *plan, uint32_t room
 
 static void windows_time(struct json_layout *l)
 {
-	static const char *const names[] = {"TimeCreated_SystemTime", "@timestamp", "EventTime", "TimeGenerated", "UtcTime", "timestamp", "EventReceivedTime", "_time"};
+	static const char *const names[] = {"TimeCreated_SystemTime", "@timestamp", "EventTime", "TimeGenerated", "UtcTime", "timestamp",
+		"EventReceivedTime", "_time"};
 	for (size_t i = 0, n = 0; i < COUNT(names) && n + 1 < JSON_TIMES; i++)
 		for (uint32_t k = 0; k < l->n_columns; k++) {
 			if (l->columns[k].hidden || !str_eq(l->columns[k].name, str_of(names[i]))) continue;
@@ -229,7 +239,8 @@ static void exchange_columns(struct json_layout *l, struct json_column *plan, ui
 	}
 	for (size_t i = 0; i < COUNT(names); i++) {
 		if ((i == 0 && (message || !data)) || (i == 3 && !data)) continue;
-		l->n_exchange += json_add_column(l, plan, room, (struct column){.name = str_of(names[i])}, (struct json_column){0, (uint8_t)(JSON_JOINED_MESSAGE + i)});
+		l->n_exchange += json_add_column(l, plan, room, (struct column){.name = str_of(names[i])},
+			(struct json_column){0, (uint8_t)(JSON_JOINED_MESSAGE + i)});
 	}
 }
 
@@ -248,7 +259,8 @@ bool json_windows(struct json_layout *l, struct json_column *plan, uint32_t room
 		struct column c = {.name = without_blanks(name, a), .label = name, .hidden = hidden};
 		if (!hidden) note_role(l, c.name, i);
 		json_add_column(l, plan, room, c, (struct json_column){i, JSON_OF_LEAF});
-		if (!str_eq(c.name, x->path)) json_add_column(l, plan, room, (struct column){.name = x->path, .hidden = true}, (struct json_column){i, JSON_OF_LEAF});
+		if (!str_eq(c.name, x->path)) json_add_column(l, plan, room, (struct column){.name = x->path, .hidden = true},
+			(struct json_column){i, JSON_OF_LEAF});
 	}
 	if (l->channel < 0 && l->provider < 0 && l->utc_time >= 0) l->channel_text = STR("Microsoft-Windows-Sysmon/Operational");
 	l->n_families = 1;

@@ -9,7 +9,8 @@
 #include "read/web_internal.h"
 
 enum ncsa_column {
-	N_CLIENT, N_IDENT, N_USER, N_TIME, N_METHOD, N_STEM, N_QUERY, N_URI, N_VERSION, N_STATUS, N_BYTES, N_REFERER, N_AGENT, N_VHOST, N_EXTRA, N_REQUEST,
+	N_CLIENT, N_IDENT, N_USER, N_TIME, N_METHOD, N_STEM, N_QUERY, N_URI, N_VERSION, N_STATUS, N_BYTES, N_REFERER, N_AGENT, N_VHOST, N_EXTRA,
+	N_REQUEST,
 	N_URI_QUERY, N_C_URI, N_C_QUERY, N_EXTENSION, N_C_AGENT, N_COLUMNS
 };
 #define SHOWN(text) {.name = {text, sizeof text - 1}}
@@ -17,11 +18,14 @@ enum ncsa_column {
 #define COVERED(text) {.name = {text, sizeof text - 1}, .covered = true}
 #define HIDDEN(text) {.name = {text, sizeof text - 1}, .hidden = true}
 static const struct column columns[N_COLUMNS] = {
-	[N_CLIENT] = COVERED("c-ip"), [N_IDENT] = COVERED("ident"), [N_USER] = SHOWN("cs-username"), [N_TIME] = COVERED("time"), [N_METHOD] = COVERED("cs-method"),
-	[N_STEM] = COVERED("cs-uri-stem"), [N_QUERY] = {.name = {"uri-query", 9}, .label = {"cs-uri-query", 12}, .covered = true}, [N_URI] = SHOWN("cs-uri"),
+	[N_CLIENT] = COVERED("c-ip"), [N_IDENT] = COVERED("ident"), [N_USER] = SHOWN("cs-username"), [N_TIME] = COVERED("time"),
+	[N_METHOD] = COVERED("cs-method"),
+	[N_STEM] = COVERED("cs-uri-stem"), [N_QUERY] = {.name = {"uri-query", 9}, .label = {"cs-uri-query", 12}, .covered = true},
+	[N_URI] = SHOWN("cs-uri"),
 	[N_VERSION] = COVERED("cs-version"), [N_STATUS] = COVERED("sc-status"), [N_BYTES] = COVERED("sc-bytes"), [N_REFERER] = SHOWN("cs-referer"),
 	[N_AGENT] = SHOWN("cs-user-agent"), [N_VHOST] = SHOWN("cs-host"), [N_EXTRA] = COVERED("extra"), [N_REQUEST] = SHOWN("request"),
-	[N_URI_QUERY] = HIDDEN("cs-uri-query"), [N_C_URI] = HIDDEN("c-uri"), [N_C_QUERY] = HIDDEN("c-uri-query"), [N_EXTENSION] = HIDDEN("c-uri-extension"),
+	[N_URI_QUERY] = HIDDEN("cs-uri-query"), [N_C_URI] = HIDDEN("c-uri"), [N_C_QUERY] = HIDDEN("c-uri-query"),
+	[N_EXTENSION] = HIDDEN("c-uri-extension"),
 	[N_C_AGENT] = HIDDEN("c-useragent"),
 };
 
@@ -86,7 +90,8 @@ static bool ncsa_time(struct str s, struct etime *ret)
 	c.year = (int)(century * 100 + year);
 	if (!etime_from_civil(&c, 0, 0, ret)) return false;
 	if (s.n == 20) return true;
-	if (s.n != 26 || (s.p[21] != '+' && s.p[21] != '-') || !two_digits(s.p + 22, &zone_hours) || !two_digits(s.p + 24, &zone_minutes)) return false;
+	if (s.n != 26 || (s.p[21] != '+' && s.p[21] != '-') || !two_digits(s.p + 22, &zone_hours) ||
+		!two_digits(s.p + 24, &zone_minutes)) return false;
 	int64_t zone = zone_hours * 3600 + zone_minutes * 60;
 	ret->sec -= s.p[21] == '-' ? -zone : zone;
 	return true;
@@ -198,7 +203,8 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct reader *r = (struct reader *)ev->impl;
 	const struct access *a = &own(r)->access;
-	struct str uri = a->uri.p ? unescaped(r, a->uri) : a->uri, agent = a->agent.p && (column == N_AGENT || column == N_C_AGENT) ? unescaped(r, a->agent) : (struct str){NULL, 0};
+	struct str uri = a->uri.p ? unescaped(r, a->uri) : a->uri, agent = a->agent.p &&
+		(column == N_AGENT || column == N_C_AGENT) ? unescaped(r, a->agent) : (struct str){NULL, 0};
 	switch ((enum ncsa_column)column) {
 	case N_CLIENT: put(ret, text_clean(r, a->client), false); return;
 	case N_IDENT: put(ret, text_clean(r, a->ident), true); return;
@@ -282,6 +288,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return good > bad ? 80 : good && good * 4 > bad ? 40 : 0;
 }
 
-static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_ncsa_ops = {.format = "ncsa", .what = "web server access log (common, combined)", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_ncsa_ops = {.format = "ncsa", .what = "web server access log (common, combined)", .sniff = sniff, .open = open,
+	TEXT_READER_REST};

@@ -22,14 +22,17 @@ const struct reader_ops *const *read_formats(size_t *ret_n)
 /* What is no log: beginnings that files of other kinds have. */
 static const struct { const char *bytes; uint8_t n, at; bool container; const char *what; } others[] = {
 	{"PK\3\4", 4, 0, true, "zip archive"}, {"PK\5\6", 4, 0, true, "empty zip archive"}, {"7z\xbc\xaf\x27\x1c", 6, 0, true, "7z archive"},
-	{"\x1f\x8b", 2, 0, true, "gzip"}, {"BZh", 3, 0, true, "bzip2"}, {"\xfd" "7zXZ\0", 6, 0, true, "xz"}, {"\x28\xb5\x2f\xfd", 4, 0, true, "zstd"},
+	{"\x1f\x8b", 2, 0, true, "gzip"}, {"BZh", 3, 0, true, "bzip2"}, {"\xfd" "7zXZ\0", 6, 0, true, "xz"},
+	{"\x28\xb5\x2f\xfd", 4, 0, true, "zstd"},
 	{"ustar", 5, 0xff, true, "tar archive"}, /* at 257 */
 	{"Rar!\x1a\x07", 6, 0, false, "rar archive (not read)"}, {"MSCF", 4, 0, false, "cabinet archive (not read)"},
 	{"\x7f" "ELF", 4, 0, false, "ELF program"}, {"MZ", 2, 0, false, "Windows program"}, {"\x89PNG\r\n", 6, 0, false, "PNG picture"},
 	{"\xff\xd8\xff", 3, 0, false, "JPEG picture"}, {"GIF8", 4, 0, false, "GIF picture"}, {"%PDF-", 5, 0, false, "PDF document"},
-	{"SQLite format 3", 15, 0, false, "SQLite database"}, {"regf", 4, 0, false, "Windows registry hive"}, {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8, 0, false, "OLE document"},
+	{"SQLite format 3", 15, 0, false, "SQLite database"}, {"regf", 4, 0, false, "Windows registry hive"},
+	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8, 0, false, "OLE document"},
 	{"PMDL", 4, 0, false, "memory dump"}, {"PAGEDU", 6, 0, false, "Windows memory dump"}, {"\xd4\xc3\xb2\xa1", 4, 0, false, "packet capture"},
-	{"\x0a\x0d\x0d\x0a", 4, 0, false, "packet capture (pcapng)"}, {"SCCA", 4, 4, false, "Windows prefetch file"}, {"#!", 2, 0, false, "script"},
+	{"\x0a\x0d\x0d\x0a", 4, 0, false, "packet capture (pcapng)"}, {"SCCA", 4, 4, false, "Windows prefetch file"},
+	{"#!", 2, 0, false, "script"},
 };
 
 static void offer(struct read_guess *g, const struct reader_ops *ops, int score)
@@ -52,7 +55,8 @@ static void try_table(struct read_guess *g, const struct reader_ops *ops, struct
 	else if (str_eq(as, str_of(ops->format))) offer(g, ops, 100);
 }
 
-struct read_guess read_identify(struct str head, uint64_t size, struct str path, struct str as, const struct reader_ops *const *const *tables)
+struct read_guess read_identify(struct str head, uint64_t size, struct str path, struct str as,
+	const struct reader_ops *const *const *tables)
 {
 	struct read_guess g = {.what = "no known log format"};
 	for (size_t i = 0; tables && tables[i]; i++)

@@ -19,4 +19,5 @@ struct read_guess {
 };
 /* By the first bytes (up to 64 KiB), the size and, where content alone does not decide, the path. `tables`: more formats from other rooms
  * (evtx), each list ending with NULL; the list of lists too; NULL: none. `as` not empty: that format, whatever the bytes. */
-struct read_guess read_identify(struct str head, uint64_t size, struct str path, struct str as, const struct reader_ops *const *const *tables);
+struct read_guess read_identify(struct str head, uint64_t size, struct str path, struct str as,
+	const struct reader_ops *const *const *tables);

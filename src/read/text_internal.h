@@ -54,7 +54,8 @@ void text_free(struct reader *r);
 struct event *text_event(struct reader *r, const struct shape *shape, const struct event_ops *ops, struct etime time, uint64_t offset,
 	uint64_t length, uint64_t size, uint32_t line, const void *bytes);
 /* The same for a line. */
-struct event *text_line_event(struct reader *r, const struct shape *shape, const struct event_ops *ops, struct etime time, const struct line *line);
+struct event *text_line_event(struct reader *r, const struct shape *shape, const struct event_ops *ops, struct etime time,
+	const struct line *line);
 /* The bindings of a format: what --logsource says, else what the data says. */
 const struct logsource_binding *text_bindings(const struct reader *r, struct str format, uint32_t *ret_n);
 /* Files the shape, or gives it as it is when the table is full: then it lives as long as *spec. */

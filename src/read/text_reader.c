@@ -121,7 +121,8 @@ struct event *text_event(struct reader *r, const struct shape *shape, const stru
 	return &r->event;
 }
 
-struct event *text_line_event(struct reader *r, const struct shape *shape, const struct event_ops *ops, struct etime time, const struct line *line)
+struct event *text_line_event(struct reader *r, const struct shape *shape, const struct event_ops *ops, struct etime time,
+	const struct line *line)
 {
 	const void *bytes = r->lines.encoding == TEXT_UTF8 ? line->text.p : NULL;
 	text_event(r, shape, ops, time, line->offset, line->length, line->size, line->number, bytes);

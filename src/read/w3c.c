@@ -46,9 +46,11 @@ static struct own *own(struct reader *r) { return r->own; }
 
 /* Field names as Sigma has them; others: cs(X) is cs-x in small letters, the rest as it is. */
 static const char *const names[][2] = {
-	{"cs(User-Agent)", "cs-user-agent"}, {"cs(Referer)", "cs-referer"}, {"cs(Cookie)", "cs-cookie"}, {"cs(Host)", "cs-host"}, {"cs-uri-query", "uri-query"},
+	{"cs(User-Agent)", "cs-user-agent"}, {"cs(Referer)", "cs-referer"}, {"cs(Cookie)", "cs-cookie"}, {"cs(Host)", "cs-host"},
+	{"cs-uri-query", "uri-query"},
 	{"csUser-Agent", "cs-user-agent"}, {"csReferer", "cs-referer"}, {"csCookie", "cs-cookie"}, {"rs(Content-Type)", "cs-content-type"},
-	{"sc(Content-Type)", "cs-content-type"}, {"cs-uri-path", "cs-uri-stem"}, {"src-ip", "src_ip"}, {"dst-ip", "dst_ip"}, {"src-port", "src_port"},
+	{"sc(Content-Type)", "cs-content-type"}, {"cs-uri-path", "cs-uri-stem"}, {"src-ip", "src_ip"}, {"dst-ip", "dst_ip"},
+	{"src-port", "src_port"},
 	{"dst-port", "dst_port"}, {"x-host-header", "cs-host"},
 };
 
@@ -106,7 +108,8 @@ static void note_field(struct header *h, struct str name, int8_t i)
 {
 	static const struct { const char *name; size_t at; } roles[] = {
 		{"date", offsetof(struct header, date)}, {"time", offsetof(struct header, time)}, {"cs-uri-stem", offsetof(struct header, stem)},
-		{"uri-query", offsetof(struct header, query)}, {"cs-uri", offsetof(struct header, uri)}, {"cs-user-agent", offsetof(struct header, agent)},
+		{"uri-query", offsetof(struct header, query)}, {"cs-uri", offsetof(struct header, uri)},
+		{"cs-user-agent", offsetof(struct header, agent)},
 		{"s-computername", offsetof(struct header, host)}};
 	for (size_t k = 0; k < COUNT(roles); k++) {
 		int8_t *role = (int8_t *)h + roles[k].at;
@@ -187,7 +190,8 @@ static void take_directive(struct reader *r, const struct line *line)
 	} else if ((v = directive(line->text, "Fields")).p) {
 		/* The same fields again, after a restart: the same header, cited at its first place. */
 		if (o->has_header && str_eq(o->header.fields, v) && o->header.where.length) return;
-		if (!set_header(r, v, (struct range){line->offset, line->length})) report_note(&r->report, line->offset, "a #Fields line without names or with too many");
+		if (!set_header(r, v, (struct range){line->offset, line->length})) report_note(&r->report, line->offset,
+			"a #Fields line without names or with too many");
 	}
 }
 
@@ -297,7 +301,8 @@ static bool assume_header(struct reader *r, struct str line)
 		struct str method = str_sub(line, o->cells[i == 2 ? 7 : 3].at, o->cells[i == 2 ? 7 : 3].n);
 		bool word = method.n > 0;
 		for (size_t k = 0; k < method.n; k++) word &= (method.p[k] >= 'A' && method.p[k] <= 'Z') || method.p[k] == '_' || method.p[k] == '-';
-		if (!word || o->cells[0].n != 10 || !etime_parse(str_sub(line, 0, 19), &t, NULL) || !set_header(r, str_of(usual[i]), (struct range){0, 0})) continue;
+		if (!word || o->cells[0].n != 10 || !etime_parse(str_sub(line, 0, 19), &t, NULL) ||
+			!set_header(r, str_of(usual[i]), (struct range){0, 0})) continue;
 		if (i == 2) strcpy(o->software, "Microsoft HTTP API");
 		o->assumed_header = true;
 		report_note(&r->report, 0, "no #Fields line: the usual fields were assumed");
@@ -388,12 +393,14 @@ static int sniff(struct str head, uint64_t size, struct str path)
 		struct str line = str_cut(&rest, '\n');
 		uint32_t n = split(line, ' ', cells);
 		bool dated = cells[0].n == 10 && etime_parse(str_sub(line, 0, 19), &t, NULL);
-		if (dated && (n == 14 || n == 15) && cells[4].n && line.p[cells[4].at] == '/' && cells[3].n && line.p[cells[3].at] >= 'A' && line.p[cells[3].at] <= 'Z') score = 75;
+		if (dated && (n == 14 || n == 15) && cells[4].n && line.p[cells[4].at] == '/' && cells[3].n && line.p[cells[3].at] >= 'A' &&
+			line.p[cells[3].at] <= 'Z') score = 75;
 	}
 	free(scratch);
 	return score;
 }
 
-static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_w3c_ops = {.format = "w3c", .what = "W3C extended log (IIS, HTTP errors, firewall, proxy)", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_w3c_ops = {.format = "w3c", .what = "W3C extended log (IIS, HTTP errors, firewall, proxy)",
+	.sniff = sniff, .open = open, TEXT_READER_REST};

@@ -38,7 +38,8 @@ static bool clock_of(struct str s, struct civil *c, uint32_t *nsec, uint8_t *dig
 	uint64_t v[3];
 	*nsec = 0;
 	*digits = 0;
-	if (hour.n != 2 || minute.n != 2 || second.n != 2 || !str_u64(hour, &v[0]) || !str_u64(minute, &v[1]) || !str_u64(second, &v[2])) return false;
+	if (hour.n != 2 || minute.n != 2 || second.n != 2 || !str_u64(hour, &v[0]) || !str_u64(minute, &v[1]) ||
+		!str_u64(second, &v[2])) return false;
 	c->hour = (unsigned)v[0];
 	c->minute = (unsigned)v[1];
 	c->second = (unsigned)v[2];
@@ -58,7 +59,8 @@ static bool apache_time(struct str s, struct etime *ret)
 	struct str month = str_cut(&s, ' ');
 	while (s.n && s.p[0] == ' ') s = str_sub(s, 1, s.n);
 	struct str d = str_cut(&s, ' '), time = str_cut(&s, ' ');
-	if (!(c.month = month_of(month)) || !str_u64(d, &day) || day > 31 || !clock_of(time, &c, &nsec, &digits) || !str_u64(s, &year) || year > 9999) return false;
+	if (!(c.month = month_of(month)) || !str_u64(d, &day) || day > 31 || !clock_of(time, &c, &nsec, &digits) || !str_u64(s, &year) ||
+		year > 9999) return false;
 	c.day = (unsigned)day;
 	c.year = (int)year;
 	return etime_from_civil(&c, nsec, digits, ret);
@@ -203,6 +205,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return good > bad ? 80 : good && good * 4 > bad ? 40 : 0;
 }
 
-static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_web_error_ops = {.format = "web-error", .what = "web server error log (Apache, nginx)", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_web_error_ops = {.format = "web-error", .what = "web server error log (Apache, nginx)",
+	.sniff = sniff, .open = open, TEXT_READER_REST};

@@ -4,8 +4,10 @@
 #include "text/utf.h"
 
 static const char *const sys_names[WIN_SYS] = {
-	"Provider_Name", "Provider_Guid", "Provider_EventSourceName", "EventID", "EventID_Qualifiers", "Version", "Level", "Task", "Opcode", "Keywords",
-	"TimeCreated_SystemTime", "EventRecordID", "Correlation_ActivityID", "Correlation_RelatedActivityID", "Execution_ProcessID", "Execution_ThreadID",
+	"Provider_Name", "Provider_Guid", "Provider_EventSourceName", "EventID", "EventID_Qualifiers", "Version", "Level", "Task", "Opcode",
+	"Keywords",
+	"TimeCreated_SystemTime", "EventRecordID", "Correlation_ActivityID", "Correlation_RelatedActivityID", "Execution_ProcessID",
+	"Execution_ThreadID",
 	"Channel", "Computer", "Security_UserID", "Message"};
 enum { ALIAS_PROVIDER = WIN_SYS, ALIAS_TIME, FIRST_FIELD };
 
@@ -31,7 +33,8 @@ struct str win_channel(struct str provider, struct str short_name)
 {
 	static const char *const shorts[][2] = {
 		{"Sec", "Security"}, {"Sys", "System"}, {"App", "Application"}, {"Sysmon", "Microsoft-Windows-Sysmon/Operational"},
-		{"PwSh", "Microsoft-Windows-PowerShell/Operational"}, {"PwShClassic", "Windows PowerShell"}, {"Defender", "Microsoft-Windows-Windows Defender/Operational"},
+		{"PwSh", "Microsoft-Windows-PowerShell/Operational"}, {"PwShClassic", "Windows PowerShell"},
+		{"Defender", "Microsoft-Windows-Windows Defender/Operational"},
 		{"TaskSch", "Microsoft-Windows-TaskScheduler/Operational"}, {"WMI", "Microsoft-Windows-WMI-Activity/Operational"},
 		{"BitsCli", "Microsoft-Windows-Bits-Client/Operational"}, {"Exchange", "MSExchange Management"}};
 	for (size_t i = 0; i < COUNT(shorts); i++)
@@ -74,7 +77,8 @@ static struct shape *spec_of(struct reader *r, const struct win_event *e, struct
 	constant(&columns[WIN_EVENT_ID], value_uint(event_id(e)));
 	columns[ALIAS_PROVIDER] = (struct column){.name = STR("ProviderName"), .hidden = true};
 	columns[ALIAS_TIME] = (struct column){.name = STR("SystemTime"), .hidden = true};
-	for (uint32_t i = 0; i < e->n; i++) columns[FIRST_FIELD + i] = (struct column){.name = without_blanks(&r->arena, e->fields[i].name), .label = e->fields[i].name};
+	for (uint32_t i = 0; i < e->n; i++) columns[FIRST_FIELD + i] = (struct column){.name = without_blanks(&r->arena, e->fields[i].name),
+		.label = e->fields[i].name};
 	*s = (struct shape){.n_columns = n, .columns = columns, .format = str_of(r->format->name), .channel = channel, .provider = e->sys[WIN_PROVIDER],
 		.event_id = e->sys[WIN_EVENT_ID].p ? (int64_t)event_id(e) : -1, .host_column = WIN_COMPUTER};
 	if (!s->provider.p) s->provider = (struct str){"", 0};
@@ -113,14 +117,16 @@ static const struct shape *shape_of(struct reader *r, struct win_state *s, const
 static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	const struct win_event *e = ev->impl;
-	struct str s = column == ALIAS_PROVIDER ? e->sys[WIN_PROVIDER] : column == ALIAS_TIME ? e->sys[WIN_TIME] : column < WIN_SYS ? e->sys[column]
+	struct str s = column == ALIAS_PROVIDER ? e->sys[WIN_PROVIDER] : column == ALIAS_TIME ? e->sys[WIN_TIME] : column < WIN_SYS
+		? e->sys[column]
 		: e->fields[column - FIRST_FIELD].value;
 	*ret = s.p ? value_str(s) : (struct value){.kind = VALUE_ABSENT};
 }
 
 static const struct event_ops ops = {decode, NULL, NULL};
 
-bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
+bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size,
+	uint32_t line, const void *bytes)
 {
 	struct etime t = {0};
 	bool zoned;

@@ -4,7 +4,8 @@
 #include "read/text_internal.h"
 
 enum win_sys {
-	WIN_PROVIDER, WIN_PROVIDER_GUID, WIN_SOURCE_NAME, WIN_EVENT_ID, WIN_QUALIFIERS, WIN_VERSION, WIN_LEVEL, WIN_TASK, WIN_OPCODE, WIN_KEYWORDS, WIN_TIME,
+	WIN_PROVIDER, WIN_PROVIDER_GUID, WIN_SOURCE_NAME, WIN_EVENT_ID, WIN_QUALIFIERS, WIN_VERSION, WIN_LEVEL, WIN_TASK, WIN_OPCODE, WIN_KEYWORDS,
+		WIN_TIME,
 	WIN_RECORD_ID, WIN_ACTIVITY, WIN_RELATED, WIN_PROCESS, WIN_THREAD, WIN_CHANNEL, WIN_COMPUTER, WIN_USER, WIN_MESSAGE, WIN_SYS
 };
 enum { WIN_FIELDS_MAX = 512 };
@@ -37,7 +38,8 @@ void win_add(struct win_event *e, struct str name, struct str value);
 void win_add_message(struct win_event *e, struct str message);
 /* The event as r->event; size and so on as text_event takes them. The event's own time, absent when it has none that can be read;
  * a time without zone is as the options say. False: no memory for so large a one. */
-bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes);
+bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size,
+	uint32_t line, const void *bytes);
 void win_state_done(struct win_state *s);
 /* A channel by its provider, or by what Hayabusa calls it; empty when unknown. */
 struct str win_channel(struct str provider, struct str short_name);

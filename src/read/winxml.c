@@ -58,7 +58,8 @@ static void system_element(struct xml *x, struct arena *a, struct win_event *e)
 		{"Correlation", "RelatedActivityID", WIN_RELATED}, {"Execution", "ProcessID", WIN_PROCESS}, {"Execution", "ThreadID", WIN_THREAD},
 		{"Security", "UserID", WIN_USER}};
 	static const struct { const char *element; enum win_sys sys; } texts[] = {
-		{"EventID", WIN_EVENT_ID}, {"Version", WIN_VERSION}, {"Level", WIN_LEVEL}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Keywords", WIN_KEYWORDS},
+		{"EventID", WIN_EVENT_ID}, {"Version", WIN_VERSION}, {"Level", WIN_LEVEL}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE},
+		{"Keywords", WIN_KEYWORDS},
 		{"EventRecordID", WIN_RECORD_ID}, {"Channel", WIN_CHANNEL}, {"Computer", WIN_COMPUTER}};
 	struct str name = xml_local(x->name);
 	bool children;
@@ -227,6 +228,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return score;
 }
 
-static struct reader *open(struct input *in, const struct reader_options *options, struct fault *f) { return text_open(&format, in, options, f); }
+static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_winxml_ops = {.format = "winxml", .what = "Windows events as XML", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_winxml_ops = {.format = "winxml", .what = "Windows events as XML", .sniff = sniff, .open = open,
+	TEXT_READER_REST};
