@@ -84,8 +84,9 @@ static bool copy_columns(struct arena *a, struct shape *s)
 		c->label = c->label.n ? arena_str(a, c->label) : c->name;
 		if (!c->name.p || !c->label.p) return false;
 		if (c->constant && !copy_value(a, &c->value)) return false;
-		/* A constant's text is made now: the shape is immutable afterwards. */
+		/* A constant's text is made now, a list's items' too: the shape is immutable afterwards. */
 		if (c->constant) value_text(&c->value, a);
+		for (uint32_t k = 0; c->constant && c->value.kind == VALUE_LIST && k < c->value.n; k++) value_text(&c->value.items[k], a);
 	}
 	shape_link(columns, s->n_columns);
 	s->columns = columns;

@@ -383,6 +383,7 @@ static void make_shape(struct random_world *w, struct shape *s, uint32_t id)
 		if (!c[i].constant) continue;
 		c[i].value = any_value(w, name, &w->arena);
 		value_text(&c[i].value, &w->arena);
+		for (uint32_t k = 0; c[i].value.kind == VALUE_LIST && k < c[i].value.n; k++) value_text(&c[i].value.items[k], &w->arena);
 	}
 	shape_link(c, n);
 	*s = (struct shape){.id = id, .n_columns = n, .columns = c, .n_bindings = random_below(w, 5), .bindings = b, .event_id = -1, .host_column = -1, .format = STR("test")};
