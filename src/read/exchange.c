@@ -16,7 +16,7 @@
 
 enum { COLUMNS_MAX = 256, DERIVED_MAX = 32 };
 
-enum how { H_CELL, H_REST, H_LIST, H_URI, H_FIRST, H_KEY };
+enum how { H_CELL, H_REST, H_LIST, H_URI, H_QUERY, H_FIRST, H_KEY };
 /* A column of an event: of which cell, and how it is made. */
 struct plan { uint8_t how; uint16_t cell; struct str key; };
 
@@ -93,6 +93,8 @@ static void add_derived(struct own *o)
 	int32_t stem = column_of(o, "UrlStem");
 	o->query = column_of(o, "UrlQuery");
 	if (str_eq(str_of(o->kind->format), STR("httpproxy")) && stem >= 0) {
+		add(o, STR("cs-uri-query"), H_QUERY, o->query, none);
+		add(o, STR("c-uri-query"), H_QUERY, o->query, none);
 		add(o, STR("cs-uri-query"), H_URI, stem, none);
 		add(o, STR("cs-uri"), H_URI, stem, none);
 		add(o, STR("c-uri"), H_URI, stem, none);
@@ -260,6 +262,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	case H_CELL: case H_REST: break;
 	case H_LIST: list_value(s, ';', ev->arena, ret); return;
 	case H_URI: s = web_uri(ev->arena, s, o->query >= 0 ? delimited_cell(r, &o->csv, (uint32_t)o->query) : (struct str){"", 0}); break;
+	case H_QUERY: s = s.n && s.p[0] == '?' ? str_sub(s, 1, s.n) : s; break;
 	case H_FIRST: s = str_cut(&s, ' '); break;
 	case H_KEY: s = key_value(s, p->key, ev->arena); break;
 	}

@@ -20,7 +20,7 @@ enum ncsa_column {
 static const struct column columns[N_COLUMNS] = {
 	[N_CLIENT] = COVERED("c-ip"), [N_IDENT] = COVERED("ident"), [N_USER] = SHOWN("cs-username"), [N_TIME] = COVERED("time"),
 	[N_METHOD] = COVERED("cs-method"),
-	[N_STEM] = COVERED("cs-uri-stem"), [N_QUERY] = {.name = {"uri-query", 9}, .label = {"cs-uri-query", 12}, .covered = true},
+	[N_STEM] = COVERED("cs-uri-stem"), [N_QUERY] = COVERED("cs-uri-query"),
 	[N_URI] = SHOWN("cs-uri"),
 	[N_VERSION] = COVERED("cs-version"), [N_STATUS] = COVERED("sc-status"), [N_BYTES] = COVERED("sc-bytes"), [N_REFERER] = SHOWN("cs-referer"),
 	[N_AGENT] = SHOWN("cs-user-agent"), [N_VHOST] = SHOWN("cs-host"), [N_EXTRA] = COVERED("extra"), [N_REQUEST] = SHOWN("request"),

@@ -47,7 +47,6 @@ static struct own *own(struct reader *r) { return r->own; }
 /* Field names as Sigma has them; others: cs(X) is cs-x in small letters, the rest as it is. */
 static const char *const names[][2] = {
 	{"cs(User-Agent)", "cs-user-agent"}, {"cs(Referer)", "cs-referer"}, {"cs(Cookie)", "cs-cookie"}, {"cs(Host)", "cs-host"},
-	{"cs-uri-query", "uri-query"},
 	{"csUser-Agent", "cs-user-agent"}, {"csReferer", "cs-referer"}, {"csCookie", "cs-cookie"}, {"rs(Content-Type)", "cs-content-type"},
 	{"sc(Content-Type)", "cs-content-type"}, {"cs-uri-path", "cs-uri-stem"}, {"src-ip", "src_ip"}, {"dst-ip", "dst_ip"},
 	{"src-port", "src_port"},
@@ -108,7 +107,7 @@ static void note_field(struct header *h, struct str name, int8_t i)
 {
 	static const struct { const char *name; size_t at; } roles[] = {
 		{"date", offsetof(struct header, date)}, {"time", offsetof(struct header, time)}, {"cs-uri-stem", offsetof(struct header, stem)},
-		{"uri-query", offsetof(struct header, query)}, {"cs-uri", offsetof(struct header, uri)},
+		{"cs-uri-query", offsetof(struct header, query)}, {"cs-uri", offsetof(struct header, uri)},
 		{"cs-user-agent", offsetof(struct header, agent)},
 		{"s-computername", offsetof(struct header, host)}};
 	for (size_t k = 0; k < COUNT(roles); k++) {

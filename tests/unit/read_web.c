@@ -11,7 +11,7 @@ TEST(iis_lines_have_sigma_names)
 	CHECK_STR(run.out.p, "{\"date\":\"2019-09-03\",\"time\":\"10:13:36\",\"s-ip\":\"10.0.2.15\",\"cs-method\":\"POST\",\"cs-uri-stem\":\"/a/x.aspx\",\"cs-uri-query\":\"q=1\","
 		"\"s-port\":\"443\",\"cs-username\":null,\"c-ip\":\"fe80::1%3\",\"cs(User-Agent)\":\"Mozilla/5.0+(X)\",\"cs(Referer)\":null,\"sc-status\":\"200\","
 		"\"time-taken\":\"7\",\"cs-uri\":\"/a/x.aspx?q=1\"}\n");
-	CHECK(read_has(&run, "cs-uri-query=\"/a/x.aspx?q=1\"") && read_has(&run, "c-uri=\"/a/x.aspx?q=1\"") && read_has(&run, "c-uri-extension=\"aspx\""));
+	CHECK(read_has(&run, "cs-uri-query=\"/a/x.aspx?q=1\"") && read_has(&run, "cs-uri-query=\"q=1\"") && read_has(&run, "c-uri=\"/a/x.aspx?q=1\"") && read_has(&run, "c-uri-extension=\"aspx\""));
 	CHECK(read_has(&run, "cs-user-agent=\"Mozilla/5.0 (X)\"") && read_has(&run, "cs-user-agent=\"Mozilla/5.0+(X)\"") && read_has(&run, "cs-referer=null"));
 	CHECK(run.report.damaged == 0 && run.report.n_records == 1 && run.report.first.sec == 1567505616);
 	const struct shape *s = shape_table_at(run.shapes, 0);
