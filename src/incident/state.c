@@ -200,7 +200,8 @@ static uint32_t source_of(const struct incidents *s, const struct finding *f)
 	return at < s->sources.n ? s->sources.v[at].id : at;
 }
 
-/* A correlation: its group tells host and address, as far as the rule groups by them. */
+/* A correlation joins a story and never begins one: honest events can come in its order by chance. Its group tells host and
+ * address, as far as the rule groups by them. */
 void incidents_finding(struct incidents *s, const struct finding *f)
 {
 	struct trace t = {.kind = TRACE_MARK, .log = LOG_OTHER, .level = (uint8_t)f->level, .time = f->time, .reason = f->rule ? f->rule->title : f->title};
@@ -221,7 +222,6 @@ void incidents_finding(struct incidents *s, const struct finding *f)
 		if (str_eq(f->group[i].name, STR("Computer")) && !host.n) host = f->group[i].value;
 		if (str_eq(f->group[i].name, STR("c-ip")) || str_eq(f->group[i].name, STR("IpAddress"))) t.ip = f->group[i].value;
 	}
-	if (!str_eq(t.campaign, STR("any")) && f->level >= LEVEL_HIGH) t.flags |= TRACE_OPENS;
 	t.server = server_short(host, server);
 	if (f->first.present) t.time = f->first;
 	uint32_t source = source_of(s, f);

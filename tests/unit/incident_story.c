@@ -348,7 +348,7 @@ TEST(foreign_payloads_are_ignored)
 	incident_plan_free(plan);
 }
 
-TEST(correlations_join_by_host)
+TEST(correlations_join_by_host_and_begin_nothing)
 {
 	struct fault f = FAULT_INIT;
 	struct incident_plan *plan = incident_plan_new(&f);
@@ -362,8 +362,23 @@ TEST(correlations_join_by_host)
 	incidents_finding(s, &finding);
 	n_gots = 0;
 	incidents_finish(s, take, NULL);
+	CHECK(n_gots == 0);
+	incidents_free(s);
+	/* beside a session of the same minute it is the next stage */
+	s = incidents_new(plan, 1 << 20);
+	struct fake f2;
+	fake_init(&f2);
+	struct analyser *an = analyser_new(plan, 1 << 20);
+	struct event *ev = fake_event(&f2, STR(PROXY("06:59:13", "/ecp/proxyLogon.ecp?#", "241")));
+	const struct clue *c = analyser_event(an, ev, 0, STR("x"), NULL, 0);
+	NEED(c);
+	incidents_feed(s, &(struct clue_record){.time = ev->time, .payload = c->payload, .evidence = &e, .n_evidence = 1});
+	incidents_finding(s, &finding);
+	incidents_finish(s, take, NULL);
 	NEED(n_gots == 1);
 	CHECK_STR(gots[0].title, "ProxyLogon on mx01: a file was written on the server");
+	analyser_free(an);
+	fake_done(&f2);
 	incidents_free(s);
 	incident_plan_free(plan);
 }
