@@ -101,7 +101,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	case OPT_AS:
 		s->as = str_of(argument);
 		return formats_known(s->as) || (app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words()), false);
-	case OPT_ANY: s->any_logsource = s->rules.lenient = true; return true;
+	case OPT_ANY: s->any_logsource = s->rules.fragments = true; return true;
 	case OPT_EVENT: return (str_u64(str_of(argument), &s->event) && s->event) || (app_usage(s->self, "--event takes a number from 1"), false);
 	}
 	return false;

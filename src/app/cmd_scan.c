@@ -131,7 +131,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		return true;
 	case OPT_STATS: s->stats = argument; return true;
 	case OPT_PLACEHOLDERS: s->rules.placeholders = argument; return true;
-	case OPT_ANY: s->plan.any_logsource = s->rules.lenient = true; return true;
+	case OPT_ANY: s->plan.any_logsource = s->rules.fragments = true; return true;
 	case OPT_CARVE: s->reader.carve = true; return true;
 	case OPT_QUIET: s->quiet = true; return true;
 	case OPT_BASELINE: s->baseline = argument; return true;

@@ -11,7 +11,7 @@ static void add_default(struct rule_set *s)
 struct rule_set *rules_load(const struct rules_wanted *w, struct fault *f)
 {
 	struct rule_set *s = rule_set_new();
-	if (w->lenient) rule_set_lenient(s);
+	if (w->fragments) rule_set_fragments(s);
 	bool ok = !w->placeholders || rule_set_placeholders(s, w->placeholders, f);
 	if (!w->paths.n) add_default(s);
 	for (size_t i = 0; ok && i < w->paths.n; i++) {

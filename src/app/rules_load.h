@@ -6,7 +6,7 @@
 struct rules_wanted {
 	VEC(const char *) paths;   /* none: Exhibit's own; the word "default" adds them */
 	const char *placeholders;  /* NULL = none */
-	bool lenient;              /* incomplete rules too: rule_set_lenient */
+	bool fragments;            /* see rule_set_fragments */
 };
 /* A finished set, or NULL and *f when a path cannot be read. */
 struct rule_set *rules_load(const struct rules_wanted *w, struct fault *f);

@@ -89,10 +89,10 @@ static bool keep_items(struct doc *d, struct rule *r)
 	return true;
 }
 
-/* A rule with one search identifier and no condition means that one; only where incomplete rules are welcome. */
+/* A fragment with one search identifier and no condition means that one. */
 static bool missing_condition(struct doc *d, const struct yaml_node *detection, struct rule *r)
 {
-	if (!d->set->lenient || d->n_searches != 1) return doc_refuse(d, detection, "condition", "the condition is missing");
+	if (!d->fragment || d->n_searches != 1) return doc_refuse(d, detection, "condition", "the condition is missing");
 	r->condition = r->searches[0].tree;
 	r->condition_text = r->searches[0].name;
 	return true;

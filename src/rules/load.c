@@ -65,6 +65,7 @@ static struct rule *rule_new(struct doc *d)
 static bool add_detection(struct doc *d, const struct yaml_node *root, struct rule *r)
 {
 	const struct yaml_node *detection = yaml_get(root, STR("detection"));
+	d->fragment = d->set->fragments && !yaml_get(root, STR("title")) && !yaml_get(root, STR("logsource"));
 	if (!read_metadata(d, root, true, r)) return false;
 	if (!detection) return doc_refuse(d, root, "detection", "detection is missing");
 	if (!read_logsource(d, root, &r->info.logsource) || !read_detection(d, detection, r)) return false;
@@ -247,7 +248,7 @@ struct rule_set *rule_set_new(void)
 	return s;
 }
 
-void rule_set_lenient(struct rule_set *s) { s->lenient = true; }
+void rule_set_fragments(struct rule_set *s) { s->fragments = true; }
 
 void rule_set_free(struct rule_set *s)
 {

@@ -54,7 +54,7 @@ static bool read_level(struct doc *d, const struct yaml_node *root, struct rule 
 	const struct yaml_node *level = yaml_get(root, STR("level"));
 	r->info.level = LEVEL_MEDIUM;
 	if (!level) {
-		if (!d->set->lenient) doc_warn(d, root, "no level; it is taken as medium");
+		if (!d->fragment) doc_warn(d, root, "no level; it is taken as medium");
 		return true;
 	}
 	if (level->kind == YAML_SCALAR && level_parse(level->text, &r->info.level)) return true;
@@ -72,7 +72,7 @@ static bool read_title(struct doc *d, const struct yaml_node *root, struct rule 
 		r->info.title = doc_keep(d, title->text);
 		return r->info.title.p != NULL;
 	}
-	if (!d->set->lenient || title) return doc_refuse(d, title ? title : root, "metadata", "the title is missing");
+	if (!d->fragment) return doc_refuse(d, title ? title : root, "metadata", "the title is missing");
 	r->info.title = doc_keep(d, text_at(root, "id").n ? text_at(root, "id") : STR("(no title)"));
 	return r->info.title.p != NULL;
 }
@@ -98,7 +98,7 @@ bool read_metadata(struct doc *d, const struct yaml_node *root, bool levelled, s
 	r->status = keep_at(d, root, "status");
 	r->description = keep_at(d, root, "description");
 	r->author = keep_at(d, root, "author");
-	if (r->info.id.n && !is_uuid(r->info.id) && !d->set->lenient) doc_warn(d, yaml_get(root, STR("id")), "the id is no UUID");
+	if (r->info.id.n && !is_uuid(r->info.id)) doc_warn(d, yaml_get(root, STR("id")), "the id is no UUID");
 	if (!r->info.id.n) r->info.id = r->name.n ? r->name : r->info.title;
 	check_status(d, root, r);
 	if (taxonomy && taxonomy->kind == YAML_SCALAR && !str_eq(taxonomy->text, STR("sigma")))
@@ -127,7 +127,7 @@ bool read_logsource(struct doc *d, const struct yaml_node *root, struct logsourc
 	static const char *const keys[] = {"category", "product", "service", "definition", NULL};
 	const struct yaml_node *node = yaml_get(root, STR("logsource"));
 	*ret = (struct logsource){STR(""), STR(""), STR("")};
-	if (!node && d->set->lenient) return true;
+	if (!node && d->fragment) return true;
 	if (!node) return doc_refuse(d, root, "logsource", "logsource is missing: product, category or service");
 	if (node->kind != YAML_MAP) return doc_refuse(d, node, "logsource", "logsource must be a map with product, category or service");
 	for (uint32_t i = 0; i < node->n; i++) {
@@ -142,6 +142,6 @@ bool read_logsource(struct doc *d, const struct yaml_node *root, struct logsourc
 		}
 		if (!ok) return false;
 	}
-	if (ret->product.n || ret->category.n || ret->service.n || d->set->lenient) return true;
+	if (ret->product.n || ret->category.n || ret->service.n) return true;
 	return doc_refuse(d, node, "logsource", "logsource must state at least one of product, category and service");
 }

@@ -19,9 +19,10 @@ struct rules_warning { struct str file; uint32_t line, column; struct str text, 
 struct rule_set;
 struct rule_set *rule_set_new(void);
 void rule_set_free(struct rule_set *s);
-/* Also takes rules without title, without log source, and without a condition when they have one search identifier: for rules
- * that are tried on events by hand (--any-logsource), and the test cases of other engines. Before rules are added. */
-void rule_set_lenient(struct rule_set *s);
+/* Also takes fragments: documents with neither title nor log source, whose condition may be missing when they have one search
+ * identifier. For rules that are tried on events by hand (--any-logsource), and test cases of other engines. What has a title or
+ * a log source is held to the rules as ever. Before rules are added. */
+void rule_set_fragments(struct rule_set *s);
 /* Values for placeholders (`%name%` under `expand`): YAML map name -> value or list. Before rules are added. */
 bool rule_set_placeholders(struct rule_set *s, const char *path, struct fault *f);
 /* Adds a file or a folder. False and *f only when the path itself cannot be read; bad rules are in rule_set_refused. */

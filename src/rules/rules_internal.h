@@ -41,7 +41,7 @@ struct rule_set {
 	struct map refused_names;        /* ids and names of refused rules, to say so where they are referred to */
 	struct map names, ambiguous;     /* id or name -> index of the first rule that has it; those that several have */
 	uint32_t files;
-	bool lenient, finished;
+	bool fragments, finished;
 };
 
 /* One document being read. */
@@ -56,6 +56,7 @@ struct doc {
 	const uint32_t *sizes;           /*   the nodes in their trees, */
 	uint32_t n_searches;             /*   their number */
 	bool in_filter;
+	bool fragment;                   /* see rule_set_fragments */
 	uint32_t warned;                 /* warnings so far */
 	VEC(struct rule_item) items;     /* freed by doc_end */
 };

@@ -132,16 +132,16 @@ TEST(own_text)
 	rule_set_free(s);
 }
 
-/* Incomplete rules, where they are welcome. */
-TEST(lenient)
+/* Fragments, where they are welcome; what has a title or a log source is held to the rules as ever. */
+TEST(fragments)
 {
 	struct rule_set *s = rule_set_new();
 	struct buf b = {0};
-	rule_set_lenient(s);
-	rule_set_add_text(s, STR("detection: {selection: {f: 1}}\n---\ndetection: {a: {f: 1}, b: {f: 2}}\n"), STR("t"));
+	rule_set_fragments(s);
+	rule_set_add_text(s, STR("detection: {selection: {f: 1}}\n---\ndetection: {a: {f: 1}, b: {f: 2}}\n---\ntitle: t\ndetection: {a: {f: 1}, condition: a}\n---\n" BODY), STR("t"));
 	rule_set_finish(s);
 	show_set(&b, s);
-	CHECK_STR(b.p, "f=1; !condition:3:12 the condition is missing");
+	CHECK_STR(b.p, "f=1; !condition:3:12 the condition is missing; !logsource:5:1 logsource is missing: product, category or service; !metadata:8:1 the title is missing");
 	buf_done(&b);
 	rule_set_free(s);
 }
