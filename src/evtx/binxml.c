@@ -379,9 +379,40 @@ static bool fragment_header(struct parse *p)
 	return true;
 }
 
+typedef VEC(uint16_t) slot_list;
+
+static void collect_refs(const struct xnode *e, slot_list *list)
+{
+	for (uint32_t i = 0; i < e->n_attrs; i++)
+		for (uint32_t k = 0; k < e->attrs[i].n_parts; k++)
+			if (e->attrs[i].parts[k]->kind == X_SLOT) vec_push(list, e->attrs[i].parts[k]->slot);
+	for (uint32_t i = 0; i < e->n_children; i++) {
+		if (e->children[i]->kind == X_SLOT) vec_push(list, e->children[i]->slot);
+		else if (e->children[i]->kind == X_ELEMENT) collect_refs(e->children[i], list); /* as deep as element() went: EVTX_DEPTH */
+	}
+}
+
+static int by_slot(const void *a, const void *b) { return *(const uint16_t *)a - *(const uint16_t *)b; }
+
+/* How often the slot that is shown most is shown. */
+static uint32_t max_refs(const struct xnode *root)
+{
+	slot_list list = {0};
+	uint32_t most = 0, run = 0;
+	collect_refs(root, &list);
+	if (list.n) qsort(list.v, list.n, sizeof *list.v, by_slot);
+	for (size_t i = 0; i < list.n; i++) {
+		run = i && list.v[i] == list.v[i - 1] ? run + 1 : 1;
+		if (run > most) most = run;
+	}
+	vec_free(&list);
+	return most;
+}
+
 static struct fragment *read_fragment(struct parse *p, unsigned depth)
 {
 	uint8_t token;
+	uint32_t from = p->at;
 	struct fragment *f = arena_calloc(p->arena, 1, sizeof *f);
 	if (!f) {
 		fail(p->c, "out of the memory set aside for one block");
@@ -394,7 +425,16 @@ static struct fragment *read_fragment(struct parse *p, unsigned depth)
 	}
 	if (!element(p, token, depth, &f->root)) return NULL;
 	fragment_understand(f, p->arena);
+	f->bytes = p->at - from;
+	f->max_refs = max_refs(f->root);
 	return f;
+}
+
+/* Values and definitions may be shown many times by few bytes: what a record shows in all is bounded. */
+static bool expand(struct evtx_chunk *c, const struct instance *in, uint32_t value_bytes)
+{
+	c->expanded += in->fragment->bytes + (uint64_t)in->fragment->max_refs * value_bytes;
+	return c->expanded <= EVTX_EXPANDED_MAX || fail(c, "shows its values again and again");
 }
 
 static struct fragment *lost(struct evtx_chunk *c, const char *static_why)
@@ -469,7 +509,7 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 	token = c->p[p.at] & ~TOKEN_MORE;
 	if (token == TOKEN_OPEN) {
 		*ret = (struct instance){.fragment = read_fragment(&p, depth)};
-		return ret->fragment != NULL;
+		return ret->fragment && expand(c, ret, 0);
 	}
 	if (token != TOKEN_TEMPLATE) return fail(c, "neither a template nor an element");
 	p.at++;
@@ -481,14 +521,16 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 		p.at += 24 + size;
 	}
 	ret->fragment = binxml_template(c, def, id);
-	if (ret->fragment || !c->lost || !c->find_template) return ret->fragment && read_slots(&p, ret);
+	if (ret->fragment || !c->lost || !c->find_template) return ret->fragment && read_slots(&p, ret) && expand(c, ret, ret->n_slots ? end - at : 0);
 	/* Lost here: from elsewhere, or by the usual layout. */
 	c->lost = false;
 	c->why = NULL;
 	ret->fragment = c->find_template(c->find_arg, id);
+	/* A stale record that was moved: its definition stands here, but not at the offset it names. */
+	if (def != p.at && p.end - p.at >= 24 && le32_at(c->p + p.at + 4) == id && (size = le32_at(c->p + p.at + 20)) <= p.end - p.at - 24) p.at += 24 + size;
 	if (!read_slots(&p, ret)) return false;
 	if (!ret->fragment) ret->fragment = lost_fragment(c, ret->n_slots, depth == 0);
-	return ret->fragment || fail(c, "out of the memory set aside for one block");
+	return ret->fragment ? expand(c, ret, end - at) : fail(c, "out of the memory set aside for one block");
 }
 
 static void join_parts(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct buf *out)
@@ -496,6 +538,10 @@ static void join_parts(struct evtx_chunk *c, const struct instance *in, const st
 	for (uint32_t i = 0; i < n; i++) {
 		if (parts[i]->kind == X_TEXT) buf_str(out, parts[i]->text);
 		if (parts[i]->kind != X_SLOT || parts[i]->slot >= in->n_slots) continue;
+		if (in->slots[parts[i]->slot].type == EVTX_XML) {
+			evtx_xml_slot(c, &in->slots[parts[i]->slot], out);
+			continue;
+		}
 		struct value v;
 		slot_value(&in->slots[parts[i]->slot], c->arena, &c->format, &v);
 		buf_str(out, value_text(&v, c->arena));
@@ -508,7 +554,7 @@ void parts_value(struct evtx_chunk *c, const struct instance *in, const struct x
 		*ret = value_str(parts[0]->text);
 		return;
 	}
-	if (n == 1 && parts[0]->kind == X_SLOT) {
+	if (n == 1 && parts[0]->kind == X_SLOT && !(parts[0]->slot < in->n_slots && in->slots[parts[0]->slot].type == EVTX_XML)) {
 		if (parts[0]->slot < in->n_slots) slot_value(&in->slots[parts[0]->slot], c->arena, &c->format, ret);
 		else *ret = value_str((struct str){"", 0});
 		return;

@@ -8,6 +8,7 @@ enum {
 	EVTX_FILE_HEADER = 4096, EVTX_CHUNK = 65536, EVTX_CHUNK_HEADER = 512, EVTX_RECORD_HEAD = 24, EVTX_RECORD_MIN = 32,
 	EVTX_PAD = 64,          /* readable bytes behind a chunk buffer */
 	EVTX_DEPTH = 32,        /* nested elements and values */
+	EVTX_EXPANDED_MAX = 1 << 20, /* bytes of definitions and values that one record may show, those shown twice counted twice */
 	EVTX_NODES_MAX = 100000, EVTX_SLOTS_MAX = 16384, EVTX_TEMPLATES_MAX = 65536
 };
 
@@ -62,6 +63,8 @@ struct fragment {
 	const struct xnode *root;    /* an element */
 	uint8_t guid[16];            /* of the template; zero for element streams */
 	bool is_template;
+	uint32_t bytes;              /* of its tokens */
+	uint32_t max_refs;           /* how often the value that is shown most is shown */
 	const struct leaf *sys[SYS_COUNT]; /* NULL: absent. Only where the root is Event/System */
 	const struct xnode *content; /* EventData's or UserData's element in the root, or the slot that holds it; NULL */
 	bool has_system;
@@ -99,6 +102,7 @@ struct evtx_chunk {
 	uint32_t generation;         /* of the chunk: entries of `seen` of other chunks do not count */
 	struct { uint32_t def, id, generation; struct fragment *fragment; } seen[256]; /* templates met in this chunk, by offset */
 	uint32_t nodes;              /* made for the current record; bounded */
+	uint64_t expanded;           /* bytes shown of it so far; bounded */
 	struct evtx_format_cache format;
 	const char *why;             /* reason of the last failure, static */
 	bool lost;                   /* the last failure: a template that is not where it should be */
@@ -139,6 +143,8 @@ bool slot_empty(const struct slot *s);
 void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out);
 /* xml.c: the whole event as XML, as Windows shows it. */
 void evtx_xml(struct evtx_chunk *c, const struct instance *root, struct buf *out);
+/* The fragment in a slot as XML; nothing when it cannot be read. */
+void evtx_xml_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out);
 /* One element of it as a value. */
 void evtx_json_element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out);
 /* plan.c: the same bytes by a plan compiled once for the pair of templates; falls back to the walk where there is none. `content`

@@ -27,10 +27,26 @@ static bool parts_empty(const struct instance *in, const struct xnode *const *pa
 	return true;
 }
 
-/* A value in JSON; lists are shown by their caller. */
-static void write_value(struct writer *w, const struct instance *in, const struct xnode *const *parts, uint32_t n)
+/* The fragment in a slot as an object: {"Root":...}. False when there is none to read. */
+static bool write_nested(struct writer *w, const struct slot *s, unsigned depth)
+{
+	struct instance nested;
+	uint32_t at = (uint32_t)(s->p - w->c->p);
+	if (s->type != EVTX_XML || !s->n || depth >= EVTX_DEPTH || !binxml_instance(w->c, at, at + s->n, depth + 1, &nested)) return false;
+	buf_byte(w->out, '{');
+	json_str(w->out, nested.fragment->root->text);
+	buf_byte(w->out, ':');
+	write_element(w, &nested, nested.fragment->root, depth + 1);
+	buf_byte(w->out, '}');
+	return true;
+}
+
+/* A value in JSON; a slot that is XML itself is an object. Lists are shown by their caller. */
+static void write_value(struct writer *w, const struct instance *in, const struct xnode *const *parts, uint32_t n, unsigned depth)
 {
 	struct value v;
+	const struct slot *s = n == 1 ? slot_of(in, parts[0]) : NULL;
+	if (s && write_nested(w, s, depth)) return;
 	parts_value(w->c, in, parts, n, &v);
 	value_json(&v, w->out);
 }
@@ -43,21 +59,21 @@ static void key(struct writer *w, bool *any, struct str name)
 	buf_byte(w->out, ':');
 }
 
-static bool write_attributes(struct writer *w, const struct instance *in, const struct xnode *e, bool *any)
+static bool write_attributes(struct writer *w, const struct instance *in, const struct xnode *e, unsigned depth, bool *any)
 {
 	bool inner = false;
 	for (uint32_t i = 0; i < e->n_attrs; i++) {
 		if (parts_empty(in, e->attrs[i].parts, e->attrs[i].n_parts)) continue;
 		if (!inner) key(w, any, STR("#attributes"));
 		key(w, &inner, e->attrs[i].name);
-		write_value(w, in, e->attrs[i].parts, e->attrs[i].n_parts);
+		write_value(w, in, e->attrs[i].parts, e->attrs[i].n_parts, depth);
 	}
 	if (inner) buf_byte(w->out, '}');
 	return inner;
 }
 
 /* A child element with the instance its parts belong to. */
-struct child { const struct instance *in; const struct xnode *e; };
+struct child { const struct instance *in; const struct xnode *e; struct str name; bool is_data; }; /* name: of Data in a flat element */
 typedef VEC(struct child) child_list;
 
 /* Child elements in order; nested fragments take the place of their slot. Instances live in the batch. */
@@ -66,11 +82,11 @@ static void children_of(struct writer *w, const struct instance *in, const struc
 	for (uint32_t i = 0; i < e->n_children; i++) {
 		const struct xnode *x = e->children[i];
 		const struct slot *s = slot_of(in, x);
-		if (x->kind == X_ELEMENT) vec_push(list, (struct child){in, x});
+		if (x->kind == X_ELEMENT) vec_push(list, (struct child){.in = in, .e = x});
 		if (!s || s->type != EVTX_XML || !s->n) continue;
 		struct instance *nested = arena_alloc(w->c->arena, sizeof *nested);
 		uint32_t at = (uint32_t)(s->p - w->c->p);
-		if (nested && binxml_instance(w->c, at, at + s->n, depth + 1, nested)) vec_push(list, (struct child){nested, nested->fragment->root});
+		if (nested && binxml_instance(w->c, at, at + s->n, depth + 1, nested)) vec_push(list, (struct child){.in = nested, .e = nested->fragment->root});
 	}
 }
 
@@ -86,40 +102,47 @@ static struct str data_name(struct writer *w, const struct child *c)
 }
 
 /* The text of an element that has no elements: a list makes a JSON array. Empty gives "". */
-static void write_text_or_empty(struct writer *w, const struct child *c)
+static void write_text_or_empty(struct writer *w, const struct child *c, unsigned depth)
 {
 	if (parts_empty(c->in, c->e->children, c->e->n_children)) buf_lit(w->out, "\"\"");
-	else write_value(w, c->in, c->e->children, c->e->n_children);
+	else write_value(w, c->in, c->e->children, c->e->n_children, depth);
+}
+
+/* The items of one Data, with commas: a list's each by itself. */
+static void write_items(struct writer *w, const struct child *c, unsigned depth, uint32_t *n)
+{
+	struct value v = {.n = 1};
+	const struct slot *s = c->e->n_children == 1 ? slot_of(c->in, c->e->children[0]) : NULL;
+	if (s && s->type & EVTX_ARRAY) parts_value(w->c, c->in, c->e->children, 1, &v);
+	for (uint32_t i = 0; i < (v.kind == VALUE_LIST ? v.n : 1); i++) {
+		if ((*n)++) buf_byte(w->out, ',');
+		if (v.kind == VALUE_LIST) value_json(&v.items[i], w->out);
+		else write_text_or_empty(w, c, depth);
+	}
 }
 
 /* EventData without names: all Data under one key. */
-static void write_unnamed(struct writer *w, const child_list *list, bool *any)
+static void write_unnamed(struct writer *w, const child_list *list, unsigned depth, bool *any)
 {
-	VEC(struct value) items = {0};
-	uint32_t data = 0;
+	uint32_t data = 0, n = 0;
+	size_t at = 0;
 	for (size_t i = 0; i < list->n; i++) {
 		const struct child *c = &list->v[i];
-		struct value v;
-		if (!str_eq(c->e->text, STR("Data"))) continue;
-		data++;
-		if (parts_empty(c->in, c->e->children, c->e->n_children)) continue;
-		parts_value(w->c, c->in, c->e->children, c->e->n_children, &v);
-		for (uint32_t k = 0; v.kind == VALUE_LIST && k < v.n; k++) vec_push(&items, v.items[k]);
-		if (v.kind != VALUE_LIST) vec_push(&items, v);
+		if (!c->is_data) continue;
+		if (!data++) key(w, any, STR("Data")), at = w->out->n, buf_lit(w->out, "{\"#text\":[");
+		if (!parts_empty(c->in, c->e->children, c->e->n_children)) write_items(w, c, depth, &n);
 	}
-	if (data) key(w, any, STR("Data"));
-	if (data && !items.n) buf_lit(w->out, "null");
-	if (items.n) {
-		buf_lit(w->out, "{\"#text\":");
-		if (items.n > 1) buf_byte(w->out, '[');
-		for (size_t i = 0; i < items.n; i++) {
-			if (i) buf_byte(w->out, ',');
-			value_json(&items.v[i], w->out);
-		}
-		if (items.n > 1) buf_byte(w->out, ']');
-		buf_byte(w->out, '}');
+	if (!data) return;
+	if (n > 1) {
+		buf_lit(w->out, "]}");
+	} else if (n == 1) {
+		size_t open = at + strlen("{\"#text\":");
+		memmove(w->out->p + open, w->out->p + open + 1, w->out->n - open - 1); /* one item is no array */
+		w->out->p[w->out->n - 1] = '}';
+	} else {
+		w->out->n = at;
+		buf_lit(w->out, "null");
 	}
-	vec_free(&items);
 }
 
 /* Key of the i-th child, with _N behind it when the name occurred before. */
@@ -136,25 +159,63 @@ static void write_key(struct writer *w, const child_list *list, size_t i, bool *
 	buf_lit(w->out, "\":");
 }
 
-static void write_children(struct writer *w, const struct xnode *e, const child_list *list, unsigned depth, bool *any)
+/* Data of one name: its value, or those of all that have the name, at the place of the first. */
+static void write_named(struct writer *w, const child_list *list, size_t first, struct str name, unsigned depth, bool *any)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		if (!list->v[i].is_data || !str_eq(list->v[i].name, name)) continue;
+		if (i < first) return; /* written there */
+		n++;
+	}
+	key(w, any, name);
+	if (n == 1) {
+		write_text_or_empty(w, &list->v[first], depth);
+		return;
+	}
+	buf_byte(w->out, '[');
+	for (size_t i = first; i < list->n; i++) {
+		if (!list->v[i].is_data || !str_eq(list->v[i].name, name)) continue;
+		if (i > first) buf_byte(w->out, ',');
+		write_text_or_empty(w, &list->v[i], depth);
+	}
+	buf_byte(w->out, ']');
+}
+
+static void write_children(struct writer *w, const struct xnode *e, child_list *list, unsigned depth, bool *any)
 {
 	bool flat = str_eq(e->text, STR("EventData")) || str_eq(e->text, STR("UserData")), named = false, unnamed_done = false;
-	for (size_t i = 0; flat && i < list->n; i++) named |= str_eq(list->v[i].e->text, STR("Data")) && data_name(w, &list->v[i]).n;
+	for (size_t i = 0; flat && i < list->n; i++) {
+		list->v[i].is_data = str_eq(list->v[i].e->text, STR("Data"));
+		if (list->v[i].is_data) list->v[i].name = data_name(w, &list->v[i]);
+		named |= list->v[i].name.n > 0;
+	}
 	for (size_t i = 0; i < list->n; i++) {
 		const struct child *c = &list->v[i];
-		if (!flat || !str_eq(c->e->text, STR("Data"))) {
+		if (!c->is_data) {
 			write_key(w, list, i, any);
 			write_element(w, c->in, c->e, depth + 1);
 		} else if (named) {
-			struct str name = data_name(w, c);
-			if (!name.n) continue;
-			key(w, any, name);
-			write_text_or_empty(w, c);
+			if (c->name.n) write_named(w, list, i, c->name, depth, any);
 		} else if (!unnamed_done) {
-			write_unnamed(w, list, any);
+			write_unnamed(w, list, depth, any);
 			unnamed_done = true;
 		}
 	}
+}
+
+/* Text that stands between elements, joined, before them. */
+static void write_mixed(struct writer *w, const struct instance *in, const struct xnode *e, bool *any)
+{
+	const struct xnode **parts = arena_alloc(w->c->arena, e->n_children * sizeof *parts);
+	uint32_t n = 0;
+	for (uint32_t i = 0; parts && i < e->n_children; i++) {
+		const struct slot *s = slot_of(in, e->children[i]);
+		if (e->children[i]->kind == X_TEXT || (s && s->type != EVTX_XML)) parts[n++] = e->children[i];
+	}
+	if (!n || parts_empty(in, parts, n)) return;
+	key(w, any, STR("#text"));
+	write_value(w, in, parts, n, EVTX_DEPTH);
 }
 
 static void write_element(struct writer *w, const struct instance *in, const struct xnode *e, unsigned depth)
@@ -166,12 +227,13 @@ static void write_element(struct writer *w, const struct instance *in, const str
 		return;
 	}
 	children_of(w, in, e, depth, &list);
-	bool attributes = write_attributes(w, in, e, &any);
+	bool attributes = write_attributes(w, in, e, depth, &any);
 	if (list.n) {
+		if (list.n < e->n_children) write_mixed(w, in, e, &any);
 		write_children(w, e, &list, depth, &any);
 	} else if (!parts_empty(in, e->children, e->n_children)) {
 		if (attributes) key(w, &any, STR("#text"));
-		write_value(w, in, e->children, e->n_children);
+		write_value(w, in, e->children, e->n_children, depth);
 	} else if (!attributes) {
 		buf_lit(w->out, "null");
 	}
@@ -183,6 +245,7 @@ static void write_element(struct writer *w, const struct instance *in, const str
 void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out)
 {
 	struct writer w = {c, out};
+	c->expanded = c->nodes = 0;
 	buf_byte(out, '{');
 	json_str(out, root->fragment->root->text);
 	buf_byte(out, ':');

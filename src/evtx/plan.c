@@ -126,7 +126,17 @@ static struct str literal_name(const struct xnode *data, bool *ret_ok)
 	return (struct str){"", 0};
 }
 
-/* Whether every Data of a flat element has a literal name and at most one part: the rest goes by the walker. */
+static bool repeated(const struct compile *c, const struct xnode *e, uint32_t i, struct str name)
+{
+	bool ok;
+	for (uint32_t k = 0; k < i; k++) {
+		const struct xnode *x = child_element(c, e->children[k]);
+		if (x && str_eq(x->text, STR("Data")) && str_eq(literal_name(x, &ok), name)) return true;
+	}
+	return false;
+}
+
+/* Whether every Data of a flat element has a literal name of its own and at most one part: the rest goes by the walker. */
 static bool flat_is_plain(const struct compile *c, const struct xnode *e)
 {
 	bool named = false, any = false, ok;
@@ -134,7 +144,9 @@ static bool flat_is_plain(const struct compile *c, const struct xnode *e)
 		const struct xnode *x = child_element(c, e->children[i]);
 		if (!x || !str_eq(x->text, STR("Data"))) continue;
 		any = true;
-		named |= literal_name(x, &ok).n > 0;
+		struct str name = literal_name(x, &ok);
+		named |= name.n > 0;
+		if (name.n && repeated(c, e, i, name)) return false;
 		if (!ok || x->n_children > 1 || (x->n_children && x->children[0]->kind == X_ELEMENT)) return false;
 	}
 	return named || !any;

@@ -83,13 +83,17 @@ static uint32_t record_size(const uint8_t *p, uint32_t left)
 
 /* --- accounting --- */
 
-static void note_checksums(struct source_report *r, const uint8_t *p, uint32_t n, uint64_t offset)
+/* Checks a chunk's checksums. True when they are there and hold: then its header says truly where its records end. */
+static bool checksums_hold(struct source_report *r, const uint8_t *p, uint32_t n, uint64_t offset)
 {
 	uint32_t flags = le32_at(p + 120), free = le32_at(p + 48);
-	if (flags & 4 || n < EVTX_CHUNK) return;
-	if (crc32_of(crc32_of(0, p, 120), p + 128, 384) != le32_at(p + 124)) report_note(r, offset, "wrong checksum of the chunk header");
+	bool header, records = false;
+	if (flags & 4 || n < EVTX_CHUNK) return false;
+	header = crc32_of(crc32_of(0, p, 120), p + 128, 384) == le32_at(p + 124);
+	if (!header) report_note(r, offset, "wrong checksum of the chunk header");
 	if (free < EVTX_CHUNK_HEADER || free > EVTX_CHUNK) report_note(r, offset, "free-space offset out of bounds");
-	else if (crc32_of(0, p + 512, free - 512) != le32_at(p + 52)) report_note(r, offset, "wrong checksum of the records");
+	else if (!(records = crc32_of(0, p + 512, free - 512) == le32_at(p + 52))) report_note(r, offset, "wrong checksum of the records");
+	return header && records;
 }
 
 /* The first whole record at or after `at`, or `end`. Damage may have moved what follows, so every byte may begin one. */
@@ -138,7 +142,7 @@ static void walk_chunk(struct reader_cursor *c)
 	struct source_report *r = &c->local;
 	const uint8_t *p = c->chunk.p;
 	uint32_t n = c->chunk.n, at = 0;
-	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), cut = has_header && n < EVTX_CHUNK;
+	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), cut = has_header && n < EVTX_CHUNK, sure = false;
 	c->n_places = c->next_place = 0;
 	c->recovered = !has_header;
 	if (all_zero(p, n)) {
@@ -147,13 +151,17 @@ static void walk_chunk(struct reader_cursor *c)
 	}
 	if (has_header) {
 		r->header += EVTX_CHUNK_HEADER;
-		note_checksums(r, p, n, c->offset);
+		sure = checksums_hold(r, p, n, c->offset);
 		at = EVTX_CHUNK_HEADER;
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n && n <= EVTX_CHUNK ? free : n;
 	uint32_t gap = at; /* where bytes that belong to no record began */
+	uint64_t last_id = 0;
 	for (;;) {
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
+		/* Whole records may follow at once behind the end that a sound header names: newer ones, when the ids go on, as in a log that was
+		 * not closed; else they are stale. */
+		if (size && sure && at >= limit && le64_at(p + at + 8) != last_id + 1) size = 0;
 		if (!size) {
 			/* Behind the end of the records lies free space, as the chunk's header says. */
 			uint32_t next = at < limit ? find_record(p, at + 1, limit) : limit;
@@ -166,6 +174,7 @@ static void walk_chunk(struct reader_cursor *c)
 			c->recovered = true;
 		}
 		add_place(c, at, size, false);
+		last_id = le64_at(p + at + 8);
 		at += size;
 		gap = at;
 	}
@@ -383,6 +392,7 @@ static void exchange_value(struct event *ev, uint32_t which, struct value *ret)
 static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	c->chunk.expanded = c->chunk.nodes = 0;
 	if (column < SYS_COUNT) sys_value(c, (enum sys_field)column, ret);
 	else if (column == ALIAS_TIME) sys_value(c, SYS_TIME, ret);
 	else if (column - FIRST_LEAF < c->n_leaves) {
@@ -431,6 +441,7 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 	const uint8_t *p = c->chunk.p + place->at;
 	bool has;
 	c->chunk.nodes = 0;
+	c->chunk.expanded = 0;
 	c->chunk.n_contexts = 0;
 	c->chunk.why = NULL;
 	c->chunk.lost = false;
@@ -780,8 +791,7 @@ static struct event *cursor_next(struct reader_cursor *c)
 				ok = make_event(c, place, true, &why);
 				c->chunk.find_template = NULL;
 			}
-			/* A stale record of which nothing can be read is free space. */
-			if (place->carved && (!ok || why)) {
+			if (place->carved && !ok) {
 				c->local.slack += place->size;
 				continue;
 			}

@@ -143,4 +143,13 @@ static void element(struct evtx_chunk *c, const struct instance *in, const struc
 	end_tag(e, out);
 }
 
-void evtx_xml(struct evtx_chunk *c, const struct instance *root, struct buf *out) { element(c, root, root->fragment->root, 0, out); }
+void evtx_xml(struct evtx_chunk *c, const struct instance *root, struct buf *out)
+{
+	c->expanded = c->nodes = 0;
+	element(c, root, root->fragment->root, 0, out);
+}
+
+void evtx_xml_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out)
+{
+	put_nested(c, s, 1, out);
+}

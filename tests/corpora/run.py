@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The program against rules and logs that others published: SigmaHQ's rules and regression events, EVTX-ATTACK-SAMPLES, the recorded ProxyLogon.
 usage: run.py PROGRAM SOURCE_ROOT      TAP; every test is skipped when the corpora are not there ($EXHIBIT_CORPORA, or ../shared/corpora)."""
-import collections, glob, hashlib, json, os, random, re, shutil, subprocess, sys, tempfile
+import collections, glob, hashlib, json, os, random, re, shutil, struct, subprocess, sys, tempfile
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 C = os.environ.get("EXHIBIT_CORPORA") or os.path.join(ROOT, "..", "shared", "corpora")
@@ -113,6 +113,37 @@ def attack_samples_are_accounted_for_and_citations_are_true(scratch):
             cut = b[e["offset"]:e["offset"] + e["length"]]
             need(hashlib.sha256(b).hexdigest() == e["source_sha256"] and hashlib.sha256(cut).hexdigest() == e["sha256"], f"{e['source']} at {e['offset']}: hash")
             need(e["role"] == "context" or not e["source"].endswith(".evtx") or cut[:4] == b"**\0\0", f"{e['source']} at {e['offset']}: no record")
+
+
+def signatures(b):
+    """(id, time) of the whole records of a log by their signatures and sizes: before, and behind, the end of records that their chunk's header names."""
+    live, stale = [], []
+    for at in range(4096, len(b), 65536):
+        c = b[at:at + 65536]
+        free = struct.unpack_from("<I", c, 48)[0] if c[:8] == b"ElfChnk\0" and len(c) > 52 else len(c)
+        i = c.find(b"**\0\0")
+        while i >= 0:
+            step = 1
+            if i + 32 <= len(c):
+                size = struct.unpack_from("<I", c, i + 4)[0]
+                if 32 <= size <= len(c) - i and struct.unpack_from("<I", c, i + size - 4)[0] == size:
+                    (live if i < free else stale).append(struct.unpack_from("<QQ", c, i + 8))
+                    step = size
+            i = c.find(b"**\0\0", i + step)
+    return live, stale
+
+
+@test
+def record_counts_are_those_of_the_signatures(scratch):
+    files = sorted(glob.glob(os.path.join(C, "evtx", "**", "*.evtx"), recursive=True))
+    total = 0
+    for f in files:
+        live, stale = signatures(open(f, "rb").read())
+        for options, want in [([], len(live)), (["--carve"], len(live) + len(set(stale) - set(live)))]:
+            n = subprocess.run([PROGRAM, "events", *options, f], capture_output=True).stdout.count(b"\n")
+            need(n == want, f"{f} {options}: {n}, not {want}")
+        total += len(live)
+    need(len(files) >= 277 and total >= 8255, f"{len(files)} files, {total} records")
 
 
 @test

@@ -1,5 +1,6 @@
 /* mutate.c: a fuzz target over random mutations of given files, without a fuzzer: bit flips, zeroed and moved sectors, cuts, shifts and
- * splices. usage: PROGRAM COUNT SEED FILE...   Output is TAP. What must hold is what the target verifies. */
+ * splices. usage: PROGRAM COUNT SEED FILE...   Output is TAP. What must hold is what the target verifies. With $EXHIBIT_LAST the input of each
+ * run is first written to that file. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,15 @@ static size_t mutate(uint8_t *out, size_t n, const struct file *other)
 	}
 }
 
+static void keep(const uint8_t *p, size_t n)
+{
+	const char *path = getenv("EXHIBIT_LAST");
+	FILE *out = path ? fopen(path, "wb") : NULL;
+	if (!out) return;
+	fwrite(p, 1, n, out);
+	fclose(out);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 100;
@@ -71,6 +81,7 @@ int main(int argc, char **argv)
 		uint8_t *exact = malloc(n ? n : 1);
 		memcpy(exact, copy, n);
 		free(copy);
+		keep(exact, n);
 		LLVMFuzzerTestOneInput(exact, n);
 		free(exact);
 	}

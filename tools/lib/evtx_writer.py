@@ -22,6 +22,8 @@ An event is a dict:
                   "v20"  (default with source): provider, source name and channel stand in the template
                   "classic" (default without guid): as v20, without Version, Opcode, Correlation, Execution
                   "literal": no template at all, every value is text: what event collectors forward
+                  TYPE xml: a value that is XML itself: VALUE is [NAME, {ATTRIBUTE: TEXT}, CHILD...], a CHILD is text or another such list;
+                  TYPE xmltemplate: the same by a template of its own, its texts as values
     nested        how the content stands in its value: "fragment" (default), "bare" (template instance without
                   fragment header), "element" (an element stream without template)
 
@@ -50,7 +52,7 @@ TYPES = {
     'null': 0x00, 'string': 0x01, 'ansi': 0x02, 'int8': 0x03, 'uint8': 0x04, 'int16': 0x05, 'uint16': 0x06,
     'int32': 0x07, 'uint32': 0x08, 'int64': 0x09, 'uint64': 0x0a, 'float': 0x0b, 'double': 0x0c, 'bool': 0x0d,
     'binary': 0x0e, 'guid': 0x0f, 'size32': 0x10, 'size64': 0x10, 'filetime': 0x11, 'systemtime': 0x12, 'sid': 0x13,
-    'hex32': 0x14, 'hex64': 0x15, 'binxml': 0x21, 'strings': 0x81,
+    'hex32': 0x14, 'hex64': 0x15, 'binxml': 0x21, 'xml': 0x21, 'xmltemplate': 0x21, 'strings': 0x81,
 }
 PACK = {'int8': '<b', 'uint8': '<B', 'int16': '<h', 'uint16': '<H', 'int32': '<i', 'uint32': '<I', 'int64': '<q',
         'uint64': '<Q', 'float': '<f', 'double': '<d', 'size32': '<I', 'size64': '<Q', 'hex32': '<I', 'hex64': '<Q'}
@@ -581,9 +583,34 @@ class EvtxWriter:
             return
         if nested == 'fragment':
             chunk.fragment_header()
-        chunk.instance(tree, [(kind, value_bytes(kind, value)) for kind, value in values])
+        chunk.instance(tree, [('binxml', lambda kind=kind, value=value: self._xml(chunk, kind, value)) if kind in ('xml', 'xmltemplate') else
+                              (kind, value_bytes(kind, value)) for kind, value in values])
         if nested == 'fragment':
             chunk.u8(0x00)
+
+    def _xml(self, chunk, kind, value):
+        """A value that is XML: an element stream, or a template with its texts as values."""
+        values = []
+
+        def tree(item):
+            name, attributes, *children = item
+            out = []
+            for child in children:
+                if isinstance(child, (list, tuple)):
+                    out.append(tree(child))
+                elif kind == 'xml':
+                    out.append(child)
+                else:
+                    values.append(('string', value_bytes('string', child)))
+                    out.append(slot(len(values) - 1, 'string'))
+            return element(name, *out, attributes=list(attributes.items()))
+        made = tree(value)
+        chunk.fragment_header()
+        if kind == 'xml':
+            chunk.element(made, False)
+        else:
+            chunk.instance(made, values)
+        chunk.u8(0x00)
 
     def _literal(self, chunk, event, values, content):
         """The whole record as an element stream, every value as text."""
