@@ -394,19 +394,19 @@ static void collect_refs(const struct xnode *e, slot_list *list)
 
 static int by_slot(const void *a, const void *b) { return *(const uint16_t *)a - *(const uint16_t *)b; }
 
-/* How often the slot that is shown most is shown. */
-static uint32_t max_refs(const struct xnode *root)
+/* How often values are shown. */
+static void count_refs(struct fragment *f)
 {
 	slot_list list = {0};
-	uint32_t most = 0, run = 0;
-	collect_refs(root, &list);
+	uint32_t run = 0;
+	collect_refs(f->root, &list);
 	if (list.n) qsort(list.v, list.n, sizeof *list.v, by_slot);
 	for (size_t i = 0; i < list.n; i++) {
 		run = i && list.v[i] == list.v[i - 1] ? run + 1 : 1;
-		if (run > most) most = run;
+		if (run > f->max_refs) f->max_refs = run;
+		f->content_refs += f->content && f->content->kind == X_SLOT && f->content->slot == list.v[i];
 	}
 	vec_free(&list);
-	return most;
 }
 
 static struct fragment *read_fragment(struct parse *p, unsigned depth)
@@ -426,7 +426,7 @@ static struct fragment *read_fragment(struct parse *p, unsigned depth)
 	if (!element(p, token, depth, &f->root)) return NULL;
 	fragment_understand(f, p->arena);
 	f->bytes = p->at - from;
-	f->max_refs = max_refs(f->root);
+	count_refs(f);
 	return f;
 }
 
@@ -444,37 +444,45 @@ static struct fragment *lost(struct evtx_chunk *c, const char *static_why)
 	return NULL;
 }
 
+static void chunk_note(struct evtx_chunk *c, uint32_t def, uint32_t id, uint32_t size, struct fragment *f)
+{
+	uint32_t at = def * 0x9e3779b1u >> 22;
+	if (c->n_seen >= COUNT(c->seen)) return; /* the rest is looked up by its GUID each time */
+	while (c->where[at]) at = (at + 1) & (EVTX_WHERE - 1);
+	c->seen[c->n_seen].def = def;
+	c->seen[c->n_seen].id = id;
+	c->seen[c->n_seen].size = size;
+	c->seen[c->n_seen].fragment = f;
+	c->where[at] = (uint8_t)++c->n_seen;
+}
+
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id)
 {
+	struct fragment *f = chunk_seen(c, def, id);
+	if (f) return f;
 	if (def > c->n || c->n - def < 24) return lost(c, "template outside the chunk");
 	const uint8_t *guid = c->p + def + 4;
-	uint32_t size = le32_at(c->p + def + 20), place = def >> 3 & (COUNT(c->seen) - 1);
-	if (c->seen[place].def == def && c->seen[place].id == id && c->seen[place].generation == c->generation) {
-		if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
-		return c->seen[place].fragment;
-	}
+	uint32_t size = le32_at(c->p + def + 20);
 	if (le32_at(guid) != id) return lost(c, "template lost: something else stands in its place");
 	if (size > c->n - def - 24) return lost(c, "template runs out of the chunk");
 	if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
 	struct str key = {(const char *)guid, 16};
 	uint32_t *at = map_get(&c->store->by_guid, key);
 	if (at) {
-		struct fragment *known = c->store->fragments.v[*at];
-		c->seen[place].def = def;
-		c->seen[place].id = id;
-		c->seen[place].generation = c->generation;
-		c->seen[place].fragment = known;
-		return known;
+		f = c->store->fragments.v[*at];
+		chunk_note(c, def, id, size, f);
+		return f;
 	}
 	if (c->store->fragments.n >= EVTX_TEMPLATES_MAX) return fail(c, "too many templates"), NULL;
 	struct parse p = {c, &c->store->arena, def + 24, def + 24 + size, true};
-	struct fragment *f = read_fragment(&p, 0);
+	f = read_fragment(&p, 0);
 	if (!f) return lost(c, "template cannot be read");
 	f->is_template = true;
 	vec_push(&c->fresh, (struct fresh_template){id, def});
 	memcpy(f->guid, guid, 16);
 	map_put(&c->store->by_guid, key, (uint32_t)c->store->fragments.n, NULL);
 	vec_push(&c->store->fragments, f);
+	chunk_note(c, def, id, size, f);
 	return f;
 }
 

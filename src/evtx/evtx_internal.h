@@ -7,6 +7,7 @@
 enum {
 	EVTX_FILE_HEADER = 4096, EVTX_CHUNK = 65536, EVTX_CHUNK_HEADER = 512, EVTX_RECORD_HEAD = 24, EVTX_RECORD_MIN = 32,
 	EVTX_PAD = 64,          /* readable bytes behind a chunk buffer */
+	EVTX_WHERE = 1024,      /* a power of two: buckets for the templates of a chunk */
 	EVTX_DEPTH = 32,        /* nested elements and values */
 	EVTX_EXPANDED_MAX = 1 << 20, /* bytes of definitions and values that one record may show, those shown twice counted twice */
 	EVTX_NODES_MAX = 100000, EVTX_SLOTS_MAX = 16384, EVTX_TEMPLATES_MAX = 65536
@@ -65,6 +66,7 @@ struct fragment {
 	bool is_template;
 	uint32_t bytes;              /* of its tokens */
 	uint32_t max_refs;           /* how often the value that is shown most is shown */
+	uint32_t content_refs;       /* how often the content's slot is */
 	const struct leaf *sys[SYS_COUNT]; /* NULL: absent. Only where the root is Event/System */
 	const struct xnode *content; /* EventData's or UserData's element in the root, or the slot that holds it; NULL */
 	bool has_system;
@@ -79,6 +81,7 @@ struct fragment {
 	const struct json_plan *plans[4];       /* of this content below the roots met: plan.c */
 	const struct fragment *plan_roots[4];
 	uint32_t n_plans;
+	struct lane_table *lane;                /* of this root: lane.c */
 };
 
 /* A fragment with its values. */
@@ -93,14 +96,23 @@ struct fresh_template { uint32_t id, def; };
 
 struct template_store;           /* GUID -> fragment, per cursor */
 
+/* Texts that records repeat: SIDs by their bytes, the time by its second. */
+struct lane_cache {
+	uint64_t second;             /* FILETIME seconds; 0 = none yet */
+	char second_text[32];        /* "YYYY-MM-DDTHH:MM:SS. with the quote */
+	struct { uint8_t n, text_n; uint8_t sid[72]; char text[EVTX_TEXT_MAX]; } sids[16];
+};
+
 /* A cursor's working state while it reads one chunk. */
 struct evtx_chunk {
 	const uint8_t *p;            /* EVTX_CHUNK bytes (or less at the end of a file) and EVTX_PAD readable behind */
 	uint32_t n;
 	struct template_store *store;
 	struct arena *arena;         /* the batch */
-	uint32_t generation;         /* of the chunk: entries of `seen` of other chunks do not count */
-	struct { uint32_t def, id, generation; struct fragment *fragment; } seen[256]; /* templates met in this chunk, by offset */
+	/* Templates met in this chunk, by the offset of their definition: where[hash] is an index in seen, plus one. */
+	struct { uint32_t def, id, size; struct fragment *fragment; } seen[128];
+	uint8_t where[EVTX_WHERE];
+	uint32_t n_seen;
 	uint32_t nodes;              /* made for the current record; bounded */
 	uint64_t expanded;           /* bytes shown of it so far; bounded */
 	struct evtx_format_cache format;
@@ -114,7 +126,27 @@ struct evtx_chunk {
 	VEC(struct fresh_template) fresh; /* templates read for the first time by this cursor, in this chunk */
 	struct range contexts[16];   /* template definitions the current record uses, chunk-relative */
 	uint32_t n_contexts;
+	struct lane_cache lane;
 };
+
+/* Forgets what was met in the chunk before. */
+static inline void chunk_forget(struct evtx_chunk *c)
+{
+	memset(c->where, 0, sizeof c->where);
+	c->n_seen = 0;
+}
+/* The template met in this chunk at that offset under that id, or NULL. Also notes it as a context of the record. */
+static inline struct fragment *chunk_seen(struct evtx_chunk *c, uint32_t def, uint32_t id)
+{
+	uint32_t at = def * 0x9e3779b1u >> 22;
+	for (uint8_t i; (i = c->where[at]); at = (at + 1) & (EVTX_WHERE - 1)) {
+		if (c->seen[i - 1].def != def) continue;
+		if (c->seen[i - 1].id != id) return NULL;
+		if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)c->seen[i - 1].size};
+		return c->seen[i - 1].fragment;
+	}
+	return NULL;
+}
 
 struct template_store *template_store_new(void);
 void template_store_free(struct template_store *s);

@@ -2,38 +2,8 @@
  * once: keys, commas, literal text, numbering of repeated names. What is left is a list of short operations over the slots.
  * Whatever a plan cannot say (content whose form depends on its values) is an operation that walks the tree, so the bytes are
  * those of json.c always; tests hold one against the other. */
-#include "evtx/evtx_internal.h"
+#include "evtx/plan_internal.h"
 #include "text/json_write.h"
-
-enum jop_kind {
-	JOP_LITERAL,  /* bytes */
-	JOP_DATA,     /* slot's value, "" when empty */
-	JOP_TEXT,     /* slot's value, null when empty */
-	JOP_ELEMENT,  /* attributes from slots, and text */
-	JOP_WALK      /* element by the tree walker */
-};
-
-struct jattr {
-	struct str key;      /* "Name": escaped, with quotes and colon */
-	struct str literal;  /* value as JSON; p NULL: from the slot */
-	uint16_t slot;
-};
-struct jop {
-	uint8_t kind;
-	bool content;        /* slots are the content's */
-	bool has_text;       /* JOP_ELEMENT: a text slot or literal */
-	uint16_t slot;
-	uint32_t n_attrs;
-	struct str literal;  /* JOP_LITERAL; JOP_ELEMENT: literal text as JSON, p NULL: from the slot */
-	const struct jattr *attrs;
-	const struct xnode *element; /* JOP_WALK */
-};
-struct json_plan {
-	const struct jop *ops;
-	uint32_t n;
-	size_t literals;     /* bytes of all literals */
-	uint16_t nested;     /* the root's slot that holds the content, UINT16_MAX = none */
-};
 
 struct compile {
 	struct arena *arena;
@@ -263,7 +233,7 @@ static const struct json_plan *compile(struct arena *arena, const struct fragmen
 
 /* --- running --- */
 
-static void put_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out)
+void plan_put_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out)
 {
 	char *p = out->p + out->n;
 	switch (s->type) {
@@ -309,7 +279,7 @@ static inline void put_literal(struct buf *out, struct str s)
 	out->n += s.n;
 }
 
-static void put_element(struct evtx_chunk *c, const struct jop *o, const struct instance *in, struct buf *out)
+void plan_put_element(struct evtx_chunk *c, const struct jop *o, const struct instance *in, struct buf *out)
 {
 	bool any = false;
 	const struct slot *text = o->has_text && !o->literal.p && o->slot < in->n_slots && !slot_empty(&in->slots[o->slot]) ? &in->slots[o->slot] : NULL;
@@ -322,14 +292,14 @@ static void put_element(struct evtx_chunk *c, const struct jop *o, const struct 
 		else buf_lit(out, "{\"#attributes\":{");
 		any = true;
 		buf_str(out, a->key);
-		if (s) put_slot(c, s, out);
+		if (s) plan_put_slot(c, s, out);
 		else buf_str(out, a->literal);
 	}
 	if (any) buf_byte(out, '}');
 	if (o->literal.p || text) {
 		if (any) buf_lit(out, ",\"#text\":");
 		buf_reserve(out, o->literal.n + EVTX_TEXT_MAX);
-		if (text) put_slot(c, text, out);
+		if (text) plan_put_slot(c, text, out);
 		else buf_str(out, o->literal);
 	} else if (!any) {
 		buf_lit(out, "null");
@@ -355,10 +325,10 @@ static void run(struct evtx_chunk *c, const struct json_plan *p, const struct in
 			if (!s || slot_empty(s)) buf_str(out, o->kind == JOP_DATA ? STR("\"\"") : STR("null"));
 			else {
 				buf_reserve(out, EVTX_TEXT_MAX);
-				put_slot(c, s, out);
+				plan_put_slot(c, s, out);
 			}
 			break;
-		case JOP_ELEMENT: put_element(c, o, in, out); break;
+		case JOP_ELEMENT: plan_put_element(c, o, in, out); break;
 		case JOP_WALK: evtx_json_element(c, in, o->element, out); break;
 		}
 	}
@@ -372,22 +342,26 @@ static bool has_nested(const struct instance *in, uint16_t except)
 	return false;
 }
 
+const struct json_plan *plan_of(struct evtx_chunk *c, const struct fragment *root, struct fragment *content)
+{
+	const struct json_plan *p = NULL;
+	if (!content->is_template || !root->is_template || root->content_refs > 1) return NULL;
+	for (uint32_t i = 0; i < content->n_plans && !p; i++)
+		if (content->plan_roots[i] == root) p = content->plans[i];
+	if (!p && content->n_plans < COUNT(content->plans)) {
+		p = compile(template_store_arena(c->store), root, content);
+		if (p) content->plan_roots[content->n_plans] = root, content->plans[content->n_plans++] = p;
+	}
+	return p;
+}
+
 void evtx_json_fast(struct evtx_chunk *c, const struct instance *root, const struct instance *content, struct buf *out)
 {
-	struct fragment *f = content->fragment;
-	const struct json_plan *p = NULL;
-	if (!f->is_template || !root->fragment->is_template) goto slow;
-	for (uint32_t i = 0; i < f->n_plans && !p; i++)
-		if (f->plan_roots[i] == root->fragment) p = f->plans[i];
-	if (!p && f->n_plans < COUNT(f->plans)) {
-		p = compile(template_store_arena(c->store), root->fragment, f);
-		if (p) f->plan_roots[f->n_plans] = root->fragment, f->plans[f->n_plans++] = p;
-	}
-	if (!p || has_nested(root, p->nested) || (f != root->fragment && has_nested(content, UINT16_MAX))) goto slow;
+	const struct fragment *f = content->fragment;
+	const struct json_plan *p = plan_of(c, root->fragment, content->fragment);
+	bool fits = p && !has_nested(root, p->nested) && (f == root->fragment || !has_nested(content, UINT16_MAX));
 	/* The slot of the content must hold it: otherwise the plan's shape is wrong. */
-	if (f == root->fragment && p->nested != UINT16_MAX && p->nested < root->n_slots && root->slots[p->nested].type == EVTX_XML && root->slots[p->nested].n) goto slow;
-	run(c, p, root, content, out);
-	return;
-slow:
-	evtx_json(c, root, out);
+	if (fits && f == root->fragment && p->nested < root->n_slots && root->slots[p->nested].type == EVTX_XML && root->slots[p->nested].n) fits = false;
+	if (fits) run(c, p, root, content, out);
+	else evtx_json(c, root, out);
 }

@@ -606,7 +606,7 @@ static bool next_chunk(struct reader_cursor *c)
 	pthread_mutex_unlock(&r->lock);
 	c->chunk.n = n > 0 ? (uint32_t)n : 0;
 	c->chunk.offset = c->offset;
-	c->chunk.generation++;
+	chunk_forget(&c->chunk);
 	if (n > 0) walk_chunk(c);
 	return n > 0;
 }
@@ -686,7 +686,7 @@ static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct
 	chunk->p = block;
 	chunk->n = (uint32_t)n;
 	chunk->offset = offset;
-	chunk->generation++;
+	chunk_forget(chunk);
 	return true;
 }
 
