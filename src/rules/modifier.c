@@ -203,8 +203,18 @@ static const struct { const char *name; modify *apply; /* NULL: acts on the item
 	{"day", mod_day}, {"week", mod_week}, {"month", mod_month}, {"year", mod_year},
 };
 
+/* What other engines and people call them, too far from ours for nearest_word. */
+static const struct { const char *word, *ours; } other_words[] = {
+	{"equalsfield", "fieldref"}, {"endswithfield", "fieldref|endswith"}, {"startswithfield", "fieldref|startswith"}, {"containsfield", "fieldref|contains"},
+	{"regex", "re"}, {"regexp", "re"}, {"match", "re"}, {"not", "neq"}, {"ne", "neq"}, {"and", "all"}, {"ip", "cidr"}, {"subnet", "cidr"}, {"network", "cidr"},
+	{"casesensitive", "cased"}, {"case_sensitive", "cased"}, {"greater", "gt"}, {"less", "lt"}, {"min", "gte"}, {"max", "lte"}, {"placeholder", "expand"},
+	{"utf16lebase64", "wide|base64"}, {"present", "exists"},
+};
+
 static bool unknown(struct item *it)
 {
+	for (size_t i = 0; i < COUNT(other_words); i++)
+		if (str_eq_nocase(it->modifier, str_of(other_words[i].word))) return modifier_wrong(it, "does not exist; in Sigma it is '%s'", other_words[i].ours);
 	const char *names[COUNT(table) + 1];
 	for (size_t i = 0; i < COUNT(table); i++) names[i] = table[i].name;
 	names[COUNT(table)] = NULL;

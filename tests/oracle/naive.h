@@ -16,6 +16,8 @@ struct naive_set *naive_set_new(const char *data);
 void naive_set_free(struct naive_set *s);
 /* A YAML map of placeholders to a value or a list. Before rules are added. */
 bool naive_set_placeholders(struct naive_set *s, struct str text);
+/* See rule_set_fragments. Before rules are added. */
+void naive_set_fragments(struct naive_set *s);
 /* The documents of one file. What it cannot take is left out (naive_refused counts it). */
 void naive_set_add(struct naive_set *s, struct str text);
 /* Filters are joined to their rules. After it, rules and fields are fixed. */

@@ -70,6 +70,7 @@ struct naive_set {
 	const struct yaml_node *place_values;
 	VEC(struct data_line) lines;
 	uint32_t refused;
+	bool fragments;
 	bool failed;                        /* of the document being read */
 };
 

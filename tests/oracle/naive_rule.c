@@ -481,10 +481,17 @@ static struct tree *test_of(struct naive_set *s, int32_t field, bool cased, cons
 	return t;
 }
 
+static bool has_modifier(struct str modifiers, struct str m)
+{
+	while (modifiers.p)
+		if (str_eq(str_cut(&modifiers, '|'), m)) return true;
+	return false;
+}
+
 static struct tree *alternatives(struct naive_set *s, int32_t field, struct str modifiers, const struct yaml_node *node)
 {
 	struct vals now = {0};
-	bool expands = str_find((struct str){modifiers.p, modifiers.n}, STR("expand"), 0) != SIZE_MAX, cased = false;
+	bool expands = has_modifier(modifiers, STR("expand")), cased = false;
 	vec_push(&now, value_of(s, node, expands));
 	while (modifiers.p) {
 		struct str m = str_cut(&modifiers, '|');
@@ -498,13 +505,6 @@ static struct tree *alternatives(struct naive_set *s, int32_t field, struct str 
 	for (size_t i = 0; i < now.n && !s->failed; i++) vec_push(any, test_of(s, field, cased, &now.v[i]));
 	vec_free(&now);
 	return any;
-}
-
-static bool has_modifier(struct str modifiers, struct str m)
-{
-	while (modifiers.p)
-		if (str_eq(str_cut(&modifiers, '|'), m)) return true;
-	return false;
 }
 
 static struct tree *item(struct naive_set *s, struct str key, const struct yaml_node *value)
@@ -630,7 +630,7 @@ static struct tree *detection(struct naive_set *s, const struct yaml_node *map)
 {
 	const struct yaml_node *condition = yaml_get(map, STR("condition"));
 	struct searches all = {0};
-	if (!map || map->kind != YAML_MAP || !condition) return fail(s);
+	if (!map || map->kind != YAML_MAP || (!condition && !s->fragments)) return fail(s);
 	for (uint32_t i = 0; i < map->n && !s->failed; i++) {
 		struct str name = map->pairs[i].key->text;
 		if (str_eq(name, STR("condition")) || str_eq(name, STR("timeframe")) || str_eq(name, STR("rules"))) continue;
@@ -638,8 +638,10 @@ static struct tree *detection(struct naive_set *s, const struct yaml_node *map)
 		vec_push(&all, (typeof(*all.v)){name, t});
 	}
 	struct tree *any = tree_new(s, TREE_OR);
-	if (condition->kind == YAML_SCALAR) vec_push(any, condition_of(s, condition->text, &all));
-	for (uint32_t i = 0; condition->kind == YAML_SEQ && i < condition->n && !s->failed; i++)
+	if (!condition && all.n == 1) vec_push(any, all.v[0].tree);
+	else if (!condition) s->failed = true;
+	else if (condition->kind == YAML_SCALAR) vec_push(any, condition_of(s, condition->text, &all));
+	for (uint32_t i = 0; condition && condition->kind == YAML_SEQ && i < condition->n && !s->failed; i++)
 		vec_push(any, condition_of(s, condition->items[i]->text, &all));
 	vec_free(&all);
 	return any;
@@ -653,9 +655,11 @@ static struct str text_at(const struct yaml_node *map, const char *key)
 	return n && n->kind == YAML_SCALAR ? n->text : (struct str){"", 0};
 }
 
-static struct source source_of(const struct yaml_node *root)
+/* One of the three at least (LS-1). */
+static struct source source_of(struct naive_set *s, const struct yaml_node *root)
 {
 	const struct yaml_node *l = yaml_get(root, STR("logsource"));
+	if (!text_at(l, "product").n && !text_at(l, "category").n && !text_at(l, "service").n) s->failed = s->failed || !s->fragments;
 	return (struct source){text_at(l, "product"), text_at(l, "category"), text_at(l, "service")};
 }
 
@@ -678,7 +682,7 @@ static const struct yaml_node *merged(struct naive_set *s, const struct yaml_nod
 
 static void add_rule(struct naive_set *s, const struct yaml_node *root)
 {
-	struct naive_rule r = {text_at(root, "id"), text_at(root, "name"), text_at(root, "title"), source_of(root), NULL};
+	struct naive_rule r = {text_at(root, "id"), text_at(root, "name"), text_at(root, "title"), source_of(s, root), NULL};
 	r.tree = detection(s, yaml_get(root, STR("detection")));
 	if (!r.id.n) r.id = r.title;
 	if (!s->failed) vec_push(&s->rules, r);
@@ -687,8 +691,9 @@ static void add_rule(struct naive_set *s, const struct yaml_node *root)
 static void add_filter(struct naive_set *s, const struct yaml_node *root)
 {
 	const struct yaml_node *section = yaml_get(root, STR("filter")), *rules = yaml_get(section, STR("rules"));
-	struct naive_filter f = {.source = source_of(root), .tree = detection(s, section)};
-	if (!rules) s->failed = true;
+	struct naive_filter f = {.source = source_of(s, root), .tree = detection(s, section)};
+	const struct yaml_node *condition = yaml_get(section, STR("condition"));
+	if (!rules || !condition || condition->kind != YAML_SCALAR) s->failed = true;
 	if (s->failed) return;
 	f.all_rules = rules->kind == YAML_SEQ ? !rules->n : str_eq(rules->text, STR("any"));
 	for (uint32_t i = 0; i < (rules->kind == YAML_SEQ ? rules->n : 1); i++) vec_push(&f.rules, rules->kind == YAML_SEQ ? rules->items[i]->text : rules->text);
@@ -721,6 +726,8 @@ void naive_set_add(struct naive_set *s, struct str text)
 	}
 	yaml_reader_free(reader);
 }
+
+void naive_set_fragments(struct naive_set *s) { s->fragments = true; }
 
 bool naive_set_placeholders(struct naive_set *s, struct str text)
 {

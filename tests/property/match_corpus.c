@@ -3,12 +3,11 @@
  * match_corpus [--stride N | --all]: 1 in N events meets every rule (7 without arguments; --all: each). With every literal engine.
  *   build/tests/test_match_corpus --all */
 #include "base/base.h"
-#include "evtx/evtx.h"
 #include "match/match.h"
 #include "read/archive.h"
-#include "read/read.h"
 #include "tests/check.h"
 #include "tests/oracle/naive.h"
+#include "tests/oracle/read_all.h"
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -120,45 +119,19 @@ static void one_event(struct world *w, struct event *ev, const char *path)
 	naive_event_free(e);
 }
 
-static const struct reader_ops *format_of(struct input *in)
+struct one_source { struct world *w; const char *path; };
+
+static bool each_event(void *arg, struct event *ev)
 {
-	static char head[64 << 10];
-	size_t n;
-	const struct reader_ops *const *others = read_formats(&n), *best = NULL;
-	int64_t got = input_pread(in, head, sizeof head, 0, NULL);
-	int score = 0;
-	for (size_t i = 0; got > 0 && i <= n; i++) {
-		const struct reader_ops *ops = i < n ? others[i] : &evtx_reader_ops;
-		int s = ops->sniff((struct str){head, (size_t)got}, in->size, in->path);
-		if (s > score) score = s, best = ops;
-	}
-	return best;
+	struct one_source *s = arg;
+	one_event(s->w, ev, s->path);
+	return check_failures < SHOWN;
 }
 
 static void one_source(struct world *w, struct input *in, const char *path)
 {
-	struct reader_options options = {0};
-	struct fault f = FAULT_INIT;
-	const struct reader_ops *ops = format_of(in);
-	struct reader *r = ops ? ops->open(in, &options, &f) : NULL;
-	if (!r) {
-		w->unread++;
-		return;
-	}
-	/* The last cursor also gets what the first deferred. */
-	for (int pass = 0; pass < 2; pass++) {
-		struct reader_cursor *c = ops->cursor_new(r, w->shapes);
-		for (struct event *ev; c && (ev = ops->next(c)) && check_failures < SHOWN;) one_event(w, ev, path);
-		if (c) ops->cursor_free(c);
-	}
-	struct arena strings;
-	arena_init(&strings, 1 << 26);
-	struct source_report report = {.arena = &strings};
-	ops->finish(r, &report);
-	ops->free(r);
-	report_done(&report);
-	arena_done(&strings);
-	w->sources++;
+	if (read_all(in, w->shapes, each_event, &(struct one_source){w, path})) w->sources++;
+	else w->unread++;
 }
 
 static void one_file(struct world *w, const char *path)
