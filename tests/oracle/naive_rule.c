@@ -405,14 +405,29 @@ static void apply(struct naive_set *s, struct str m, struct val v, bool *cased, 
 
 /* --- items -------------------------------------------------------------------------------------------------------- */
 
+/* What bytes say as UTF-8; wildcards stay where they are. */
+static struct points characters_of(struct naive_set *s, struct points u)
+{
+	struct points out = {0};
+	struct buf b = {0};
+	for (size_t i = 0; i <= u.n; i++) {
+		if (i < u.n && u.v[i] < PLACE) {
+			buf_byte(&b, (char)u.v[i]);
+			continue;
+		}
+		struct points run = points_of(buf_view(&b));
+		for (size_t k = 0; k < run.n; k++) put(&out, run.v[k]);
+		free(run.v);
+		b.n = 0;
+		if (i < u.n) put(&out, u.v[i]);
+	}
+	buf_done(&b);
+	return keep(s, out);
+}
+
 static void text_test(struct naive_set *s, struct test *t, struct points u, bool bytes)
 {
-	if (bytes) {
-		struct buf b = {0};
-		for (size_t i = 0; i < u.n; i++) buf_byte(&b, (char)u.v[i]);
-		u = keep(s, points_of(buf_view(&b)));
-		buf_done(&b);
-	}
+	if (bytes) u = characters_of(s, u);
 	if (t->field >= 0 && !u.n) {
 		t->kind = T_EMPTY;
 		return;
