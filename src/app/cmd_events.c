@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "app/formats.h"
 #include "event/event.h"
+#include "read/archive.h"
 #include "scan/scan.h"
 #include <errno.h>
 #include <pthread.h>
@@ -43,6 +44,8 @@ struct settings {
 	unsigned jobs;
 	bool output_failed;
 	bool xml;
+	const char *argument; /* the path given, as against those below it */
+	int status;           /* enum exit_status so far */
 };
 
 static bool write_out(struct buf *b)
@@ -186,35 +189,93 @@ static bool tell(const char *path, const struct source_report *r)
 	return r->damaged == 0 && r->limited == 0;
 }
 
-static int read_source(struct settings *s, const char *path)
+static void worse(struct settings *s, int status)
+{
+	if (status > s->status) s->status = status;
+}
+
+/* What the events of one source are: all of them, in order, then what of it was not read. Gives the input back. */
+static void read_input(struct settings *s, struct input *in, bool named)
 {
 	struct fault f = FAULT_INIT;
-	struct input in;
 	struct arena strings;
 	size_t n;
-	if (!input_open(&in, path, str_of(path), &f)) return app_fault(&f), EXIT_INCOMPLETE;
-	input_unhashed(&in);
+	char path[4096];
+	snprintf(path, sizeof path, "%.*s", STR_FMT(in->path));
 	const struct reader_ops *const *formats = formats_all(&n);
-	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, &in, &f);
-	struct reader *r = ops ? ops->open(&in, &s->reader, &f) : NULL;
+	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, in, &f);
+	struct reader *r = ops ? ops->open(in, &s->reader, &f) : NULL;
 	if (!r) {
 		app_error("%s: %s", path, f.kind ? f.text : "no known log format");
-		input_close(&in);
-		return EXIT_INCOMPLETE;
+		if (named || f.kind) worse(s, EXIT_INCOMPLETE);
+		return;
 	}
 	struct source_report report = {.arena = &strings};
 	arena_init(&strings, 64 << 20);
-	bool several = s->jobs > 1 && ops->max_cursors > 1 && in.size > 1 << 20;
+	bool several = s->jobs > 1 && ops->max_cursors > 1 && in->size > 1 << 20;
 	bool ok = several ? read_parallel(s, ops, r) && read_straight(s, ops, r) : read_straight(s, ops, r);
 	s->output_failed |= !ok;
 	ops->finish(r, &report);
 	report_sort(&report);
-	int status = tell(path, &report) ? EXIT_DONE : EXIT_INCOMPLETE;
+	if (!tell(path, &report)) worse(s, EXIT_INCOMPLETE);
 	report_done(&report);
 	ops->free(r);
-	input_close(&in);
 	arena_done(&strings);
-	return status;
+}
+
+static void not_read(void *arg, const char *path, const char *reason, bool is_log)
+{
+	app_error("%s: %s", path, reason);
+	if (is_log) worse(arg, EXIT_INCOMPLETE);
+}
+
+/* The members of a container, one after the other. */
+static void read_members(struct settings *s, struct input *container)
+{
+	struct fault f = FAULT_INIT;
+	const char *temp = getenv("TMPDIR");
+	struct archive_limits limits = {.temp_dir = temp && *temp ? temp : "/tmp"};
+	struct archive_walk *w = archive_walk_new(container, &limits, &f);
+	if (!w) {
+		app_fault(&f);
+		worse(s, EXIT_INCOMPLETE);
+		return;
+	}
+	struct archive_member m;
+	struct archive_unread unread;
+	for (enum archive_got got; !s->output_failed && (got = archive_walk_next(w, &m, &unread)) != ARCHIVE_GOT_END;) {
+		if (got == ARCHIVE_GOT_UNREAD) {
+			app_error("%.*s: %s", STR_FMT(unread.path), unread.reason.p ? unread.reason.p : "cannot be read");
+			if (unread.is_log) worse(s, EXIT_INCOMPLETE);
+			continue;
+		}
+		input_unhashed(&m.input);
+		read_input(s, &m.input, false);
+		archive_member_done(&m);
+	}
+	archive_walk_free(w);
+}
+
+static void read_file(void *arg, const char *path, uint64_t size)
+{
+	struct settings *s = arg;
+	struct fault f = FAULT_INIT;
+	struct input in;
+	char head[512];
+	(void)size;
+	if (s->output_failed) return;
+	if (!input_open(&in, path, str_of(path), &f)) {
+		app_fault(&f);
+		worse(s, EXIT_INCOMPLETE);
+		return;
+	}
+	int64_t n = s->reader.format.n ? 0 : input_pread(&in, head, sizeof head, 0, NULL);
+	if (n > 0 && archive_kind((struct str){head, (size_t)n})) read_members(s, &in);
+	else {
+		input_unhashed(&in);
+		read_input(s, &in, !strcmp(path, s->argument));
+	}
+	input_close(&in);
 }
 
 static bool take_option(struct settings *s, int which, const char *argument)
@@ -257,13 +318,14 @@ static int run(const struct command *self, int argc, char **argv)
 		if (which == OPTION_POSITIONAL) vec_push(&paths, argument);
 		else if (which == OPTION_BAD || !take_option(&s, which, argument)) status = EXIT_USAGE;
 	}
-	if (status == EXIT_DONE && !paths.n) status = app_usage(self, "which logs? Name files");
+	if (status == EXIT_DONE && !paths.n) status = app_usage(self, "which logs? Name files or folders");
 	struct taxonomy *taxonomy = status == EXIT_DONE ? taxonomy_new(&f) : NULL;
 	s.taxonomy = taxonomy;
 	for (size_t i = 0; taxonomy && i < paths.n && !s.output_failed; i++) {
-		int one = read_source(&s, paths.v[i]);
-		if (one > status) status = one;
+		s.argument = paths.v[i];
+		scan_walk_path(s.argument, &(struct path_sink){&s, read_file, not_read});
 	}
+	if (s.status > status) status = s.status;
 	if (s.output_failed) {
 		if (errno != EPIPE) app_error("cannot write to standard output: %s", strerror(errno));
 		status = EXIT_FAILED;
@@ -275,15 +337,17 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_events = {
 	.name = "events",
-	.synopsis = "[OPTION]... FILE...",
+	.synopsis = "[OPTION]... PATH...",
 	.summary = "write all events of logs as JSON Lines",
 	.group = "Look",
 	.options = rows,
 	.run = run,
 	.help = "Windows events come out in the shape that the common EVTX tools agree on; other formats as flat objects.\n"
+		"A folder stands for every log below it, an archive for every log in it, one after the other in the order of names.\n"
 		"What could not be read is said on standard error, with offset, length and reason.\n\n"
 		"examples:\n"
 		"  exhibit events Security.evtx > security.jsonl\n"
+		"  exhibit events evidence.zip > all.jsonl\n"
 		"  exhibit events --since 2021-03-01T00:00:00Z -j 4 *.evtx | jq .Event.System.EventID\n\n"
 		"exit status: 0 done; 2 usage; 3 a log was not read in full; 4 failure",
 };

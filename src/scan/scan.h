@@ -43,11 +43,20 @@ struct scan_config {
  * FAULT_NONE), an empty source (FAULT_NOT_FOUND) or a read error (FAULT_IO). Any thread. */
 const struct reader_ops *scan_format_of(const struct reader_ops *const *formats, size_t n, struct str as, struct input *in, struct fault *f);
 
+/* A file, or a folder with everything below it, in byte order of names; links to folders below it are not followed. What cannot be listed or
+ * opened, and what is no file, goes to `unread` with its reason; is_log: it may have been a log that should have been read. */
+struct path_sink {
+	void *arg;
+	void (*file)(void *arg, const char *path, uint64_t size);
+	void (*unread)(void *arg, const char *path, const char *reason, bool is_log);
+};
+void scan_walk_path(const char *path, const struct path_sink *to);
+
 struct scan;
 /* Borrows everything in *config for its life. NULL and *f when the correlations pass a limit. */
 struct scan *scan_new(const struct scan_config *config, struct fault *f);
 void scan_free(struct scan *s);
-/* A file, or a folder with everything below it, in byte order of names. What cannot be listed is noted as unread. */
+/* Everything scan_walk_path finds there; what it cannot read is noted as unread. */
 void scan_add_path(struct scan *s, const char *path);
 
 /* One thread's share. Steps of different workers may run at the same time. */

@@ -1,4 +1,4 @@
-/* walk.c: paths to files, in byte order of names, links to folders not followed. See scan_add_path. */
+/* walk.c: paths to files, in byte order of names, links to folders not followed. See scan_walk_path. */
 #include "scan/scan_internal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -7,41 +7,29 @@
 
 enum { MAX_DEPTH = 64 };
 
-static void note(struct scan *s, const char *path, const char *reason, bool is_log)
-{
-	scan_note_unread(s, (uint64_t)s->items.n << 24, str_of(path), reason, is_log);
-}
-
-static void note_errno(struct scan *s, const char *path, const char *what)
+static void note_errno(const struct path_sink *to, const char *path, const char *what)
 {
 	char reason[200];
 	snprintf(reason, sizeof reason, "%s: %s", what, strerror(errno));
-	note(s, path, reason, true);
+	to->unread(to->arg, path, reason, true);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
 static int not_dots(const struct dirent *e) { return strcmp(e->d_name, ".") && strcmp(e->d_name, ".."); }
 
-static void add_file(struct scan *s, const char *path, uint64_t size)
-{
-	vec_push(&s->items, (struct scan_item){xstrdup(path), size});
-	s->bytes_total += size;
-	s->sources_total++;
-}
+static void walk(const struct path_sink *to, const char *path, unsigned depth);
 
-static void walk(struct scan *s, const char *path, unsigned depth);
-
-static void walk_folder(struct scan *s, const char *path, unsigned depth)
+static void walk_folder(const struct path_sink *to, const char *path, unsigned depth)
 {
 	struct dirent **names;
 	if (depth > MAX_DEPTH) {
-		note(s, path, "folders nested too deep (limit 64)", true);
+		to->unread(to->arg, path, "folders nested too deep (limit 64)", true);
 		return;
 	}
 	int n = scandir(path, &names, not_dots, by_name);
 	if (n < 0) {
-		note_errno(s, path, "cannot list the folder");
+		note_errno(to, path, "cannot list the folder");
 		return;
 	}
 	size_t length = strlen(path);
@@ -49,26 +37,42 @@ static void walk_folder(struct scan *s, const char *path, unsigned depth)
 	for (int i = 0; i < n; i++) {
 		char *child = xmalloc(length + strlen(names[i]->d_name) + 2);
 		sprintf(child, "%.*s%s%s", (int)length, path, length == 1 && path[0] == '/' ? "" : "/", names[i]->d_name);
-		walk(s, child, depth + 1);
+		walk(to, child, depth + 1);
 		free(child);
 		free(names[i]);
 	}
 	free(names);
 }
 
-static void walk(struct scan *s, const char *path, unsigned depth)
+static void walk(const struct path_sink *to, const char *path, unsigned depth)
 {
 	struct stat st, link;
 	if (lstat(path, &link) < 0) {
-		note_errno(s, path, "cannot open");
+		note_errno(to, path, "cannot open");
 		return;
 	}
 	bool is_link = S_ISLNK(link.st_mode);
-	if (stat(path, &st) < 0) note_errno(s, path, is_link ? "the link leads nowhere" : "cannot open");
-	else if (S_ISDIR(st.st_mode) && is_link && depth) note(s, path, "link to a folder, not followed", false);
-	else if (S_ISDIR(st.st_mode)) walk_folder(s, path, depth);
-	else if (S_ISREG(st.st_mode)) add_file(s, path, (uint64_t)st.st_size);
-	else note(s, path, "not a regular file", false);
+	if (stat(path, &st) < 0) note_errno(to, path, is_link ? "the link leads nowhere" : "cannot open");
+	else if (S_ISDIR(st.st_mode) && is_link && depth) to->unread(to->arg, path, "link to a folder, not followed", false);
+	else if (S_ISDIR(st.st_mode)) walk_folder(to, path, depth);
+	else if (S_ISREG(st.st_mode)) to->file(to->arg, path, (uint64_t)st.st_size);
+	else to->unread(to->arg, path, "not a regular file", false);
 }
 
-void scan_add_path(struct scan *s, const char *path) { walk(s, path, 0); }
+void scan_walk_path(const char *path, const struct path_sink *to) { walk(to, path, 0); }
+
+static void add_file(void *arg, const char *path, uint64_t size)
+{
+	struct scan *s = arg;
+	vec_push(&s->items, (struct scan_item){xstrdup(path), size});
+	s->bytes_total += size;
+	s->sources_total++;
+}
+
+static void note_path(void *arg, const char *path, const char *reason, bool is_log)
+{
+	struct scan *s = arg;
+	scan_note_unread(s, (uint64_t)s->items.n << 24, str_of(path), reason, is_log);
+}
+
+void scan_add_path(struct scan *s, const char *path) { scan_walk_path(path, &(struct path_sink){s, add_file, note_path}); }
