@@ -91,6 +91,7 @@ struct reader_cursor;
 struct reader_ops {
 	const char *format;         /* "evtx"; also the word in --as, --stats and log-source data */
 	const char *what;           /* one line for people: "Windows event log (EVTX)" */
+	const char *mark;           /* what in its bytes tells it from others, for people: "begins with ElfFile"; may be NULL */
 	uint32_t max_cursors;       /* how many may run at once on one source; 1 for most */
 	/* How surely the first bytes are this format: 0 = no .. 100 = certain. `head` is up to 64 KiB, `size` the source's. */
 	int (*sniff)(struct str head, uint64_t size, struct str path);

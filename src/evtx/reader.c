@@ -842,6 +842,6 @@ static void finish(struct reader *r, struct source_report *ret)
 }
 
 const struct reader_ops evtx_reader_ops = {
-	.format = "evtx", .what = "Windows event log (EVTX)", .max_cursors = 64, .sniff = sniff, .open = reader_open, .cursor_new = cursor_new,
+	.format = "evtx", .what = "Windows event log (EVTX)", .mark = "file header ElfFile, chunks ElfChnk", .max_cursors = 64, .sniff = sniff, .open = reader_open, .cursor_new = cursor_new,
 	.next = cursor_next, .cursor_free = cursor_free, .finish = finish, .free = reader_free,
 };

@@ -463,5 +463,6 @@ static int sniff(struct str head, uint64_t size, struct str path)
 
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_csv_ops = {.format = "csv", .what = "table of log records (CSV, TSV)", .sniff = sniff, .open = open,
+const struct reader_ops read_csv_ops = {.format = "csv", .what = "table of log records (CSV, TSV)",
+	.mark = "a header line whose column names are those of logs", .sniff = sniff, .open = open,
 	TEXT_READER_REST};

@@ -426,5 +426,6 @@ static int sniff(struct str head, uint64_t size, struct str path)
 
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_exchange_ops = {.format = "exchange", .what = "Exchange server log (CSV)", .sniff = sniff, .open = open,
+const struct reader_ops read_exchange_ops = {.format = "exchange", .what = "Exchange server log (CSV)",
+	.mark = "#Software: Microsoft Exchange Server, or a header line with columns of Exchange", .sniff = sniff, .open = open,
 	TEXT_READER_REST};

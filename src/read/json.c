@@ -229,5 +229,6 @@ static int sniff(struct str head, uint64_t size, struct str path)
 
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_json_ops = {.format = "json", .what = "JSON events (lines, arrays, wrapped)", .sniff = sniff, .open = open,
+const struct reader_ops read_json_ops = {.format = "json", .what = "JSON events (lines, arrays, wrapped)",
+	.mark = "JSON objects, one a line, in an array or wrapped", .sniff = sniff, .open = open,
 	TEXT_READER_REST};

@@ -290,5 +290,6 @@ static int sniff(struct str head, uint64_t size, struct str path)
 
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_ncsa_ops = {.format = "ncsa", .what = "web server access log (common, combined)", .sniff = sniff, .open = open,
+const struct reader_ops read_ncsa_ops = {.format = "ncsa", .what = "web server access log (common, combined)",
+	.mark = "lines of address, user, [time], \"request\", status", .sniff = sniff, .open = open,
 	TEXT_READER_REST};

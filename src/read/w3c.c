@@ -402,4 +402,5 @@ static int sniff(struct str head, uint64_t size, struct str path)
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
 const struct reader_ops read_w3c_ops = {.format = "w3c", .what = "W3C extended log (IIS, HTTP errors, firewall, proxy)",
+	.mark = "#Fields: line with names of columns",
 	.sniff = sniff, .open = open, TEXT_READER_REST};

@@ -208,4 +208,5 @@ static int sniff(struct str head, uint64_t size, struct str path)
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
 const struct reader_ops read_web_error_ops = {.format = "web-error", .what = "web server error log (Apache, nginx)",
+	.mark = "lines that begin with a time and [level] as Apache and nginx write them",
 	.sniff = sniff, .open = open, TEXT_READER_REST};

@@ -230,5 +230,6 @@ static int sniff(struct str head, uint64_t size, struct str path)
 
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_winxml_ops = {.format = "winxml", .what = "Windows events as XML", .sniff = sniff, .open = open,
+const struct reader_ops read_winxml_ops = {.format = "winxml", .what = "Windows events as XML",
+	.mark = "<Event> elements of the Windows event schema", .sniff = sniff, .open = open,
 	TEXT_READER_REST};

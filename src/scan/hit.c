@@ -171,6 +171,7 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	}
 	const struct shape *shape = ev->shape;
 	coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
+	if (w->scan->config.log_sources) source_kinds(w->scan, w->source, ev);
 	if (!w->matcher) return;
 	const struct hit *hits;
 	uint32_t n = matcher_run(w->matcher, ev, &hits);

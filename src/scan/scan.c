@@ -56,6 +56,7 @@ static void source_free(struct open_source *o)
 {
 	report_done(&o->result.report);
 	arena_done(&o->strings);
+	free(o->result.log_sources);
 	free(o);
 }
 
@@ -419,6 +420,7 @@ bool scan_settle(struct scan *s, struct fault *f)
 	s->final = xcalloc(n, sizeof *s->final);
 	s->provisional = xcalloc(n, sizeof *s->provisional);
 	for (size_t i = 0; i < n; i++) {
+		source_kinds_sort(&sorted[i]->result);
 		s->sources[i] = sorted[i]->result;
 		s->final[sorted[i]->id] = (uint32_t)i;
 		s->provisional[i] = sorted[i]->id;

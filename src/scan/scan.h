@@ -35,6 +35,7 @@ struct scan_config {
 	const char *temp_dir;                    /* for spilled hits */
 	size_t state_memory;                     /* of correlations, bytes; 0 = 256 MiB */
 	const struct incident_plan *incidents;   /* NULL: no incidents and no native analysers */
+	bool log_sources;                        /* scan_source.log_sources is wanted */
 	bool every;                              /* correlations: a finding at each event at which the condition holds */
 	const struct scan_keeper *keeper;        /* NULL: no case is kept */
 };
@@ -84,6 +85,8 @@ struct scan_source {
 	bool broken;             /* a read error ended it early; `reason` says which */
 	struct str reason;
 	bool hashed;             /* info.sha256 holds */
+	struct logsource *log_sources; /* that its events are of, in order of product, service, category; only with scan_config.log_sources */
+	uint32_t n_log_sources;
 	void *tap;               /* the keeper's; the driver's to free */
 };
 struct scan_unread {

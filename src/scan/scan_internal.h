@@ -85,6 +85,9 @@ struct scan_worker {
 
 /* Adds to the list of what was not read. Any thread. */
 void scan_note_unread(struct scan *s, uint64_t order, struct str path, const char *reason, bool is_log);
+/* kinds.c: the event's log sources become the source's; all of them in order. */
+void source_kinds(struct scan *s, struct open_source *o, struct event *ev);
+void source_kinds_sort(struct scan_source *r);
 /* Spills every hit of the event. */
 void worker_event(struct scan_worker *w, struct event *ev);
 /* merge.c: makes the correlator; false and *f when the rules pass a limit. */
