@@ -174,7 +174,7 @@ static const struct node *primary(struct lexer *l)
 	uint64_t number;
 	if (is(l, "(")) return in_brackets(l);
 	if (!l->token.n) return bad(l, "it ends where a search identifier is expected");
-	if (is(l, "|")) return bad(l, "aggregations with '|' are deprecated; write a correlation rule");
+	if (is(l, "|")) return bad(l, "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
 	if ((is(l, "1") || is(l, "any")) && followed_by_of(l)) return selector(l, false);
 	if (is(l, "all") && followed_by_of(l)) return selector(l, true);
 	if (str_u64(l->token, &number) && followed_by_of(l)) return bad(l, "only '1 of', 'any of' and 'all of' exist, not '%.*s of'", STR_FMT(l->token));
@@ -228,7 +228,7 @@ const struct node *condition_tree(struct doc *d, const struct yaml_node *at, uin
 	if (!l.token.n) return bad(&l, "it is empty");
 	const struct node *tree = either(&l);
 	if (!tree) return NULL;
-	if (is(&l, "|")) return bad(&l, "aggregations with '|' are deprecated; write a correlation rule");
+	if (is(&l, "|")) return bad(&l, "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
 	if (l.token.n) return bad(&l, "'and' or 'or' is expected, not '%.*s'", STR_FMT(l.token));
 	*nodes = l.nodes;
 	return tree;

@@ -23,6 +23,7 @@ const struct lint_check lint_checks[] = {
 	{"date", "a date that is none"},
 	{"related", "related rules without id or with an unknown relation"},
 	{"key-unknown", "a key that looks misspelt"},
+	{"title-long", "a title of more than 256 characters"},
 	{"description-missing", "no description"},
 	{"false-positives-missing", "high or critical, and no word on false positives"},
 	{"logsource-unknown", "no log of this product, category or service is known"},
@@ -31,6 +32,10 @@ const struct lint_check lint_checks[] = {
 	{"never-matches", "no event can have this"},
 	{"negative", "it matches everything that is not excluded"},
 	{"literal-star", "a star that is no wildcard"},
+	{"value-twice", "a value that stands twice in its list"},
+	{"path-form", "a path as this system does not write it"},
+	{"windash-idle", "windash without a dash"},
+	{"regex-idle", ".* at an end of a regular expression"},
 	{"search-unused", "a search identifier that the condition does not use"},
 	{"regex-backtracking", "a regular expression that no linear engine can run"},
 	{"regex-slow", "a regular expression without any fixed text"},
@@ -64,6 +69,22 @@ static struct str line_of(const struct rule *r, uint32_t line)
 	if (line < r->line) return (struct str){"", 0};
 	for (uint32_t skip = line - r->line; skip && rest.p; skip--) str_cut(&rest, '\n');
 	return rest.p ? str_cut(&rest, '\n') : (struct str){"", 0};
+}
+
+uint32_t lint_key(const struct rule *r, struct str key, uint32_t *ret_column)
+{
+	struct str rest = r->text;
+	for (uint32_t line = r->line; rest.p; line++) {
+		struct str whole = str_cut(&rest, '\n'), text = whole;
+		while (text.n && text.p[0] == ' ') text = str_sub(text, 1, text.n);
+		if (!str_starts(text, key) || text.n == key.n || text.p[key.n] != ':') continue;
+		*ret_column = (uint32_t)(whole.n - text.n) + 1;
+		return line;
+	}
+	/* In braces the key is not at the beginning of a line: then its section will do. */
+	if (str_eq(key, STR("product")) || str_eq(key, STR("category")) || str_eq(key, STR("service"))) return lint_key(r, STR("logsource"), ret_column);
+	*ret_column = 1;
+	return r->line;
 }
 
 void lint_say(struct lint *l, const struct rule *r, uint32_t line, uint32_t column, enum lint_level level, const char *check, const char *format, ...)
@@ -116,6 +137,7 @@ void lint_rules(struct lint *out, const struct rule_set *s, const struct taxonom
 		lint_logsource(&l, r);
 		lint_fields(&l, r);
 		lint_tree(&l, r);
+		lint_values(&l, r);
 	}
 	lint_fields_done(&l);
 	map_done(&l.ids);

@@ -131,14 +131,52 @@ static void check_ids(struct linting *l, const struct rule *r, const struct node
 	lint_say(l->out, r, n->leaf->line, n->leaf->column, LINT_WARNING, "event-id", "no event of category %.*s has the id %lld", STR_FMT(r->info.logsource.category), (long long)n->leaf->integer);
 }
 
+/* The nearest of what the taxonomy's lines of this kind have in a column, or NULL. Lives as long as the taxonomy. */
+static struct str nearest_source(const struct taxonomy *t, const char *kind, uint32_t column, struct str wanted)
+{
+	struct taxonomy_line line;
+	char best[100];
+	struct str result = {NULL, 0};
+	for (uint32_t i = 0; taxonomy_line_at(t, i, &line); i++) {
+		struct str word = line.n > column ? line.column[column] : (struct str){"", 0};
+		const char *const one[] = {best, NULL};
+		if (!str_eq(line.word, str_of(kind)) || word.n >= sizeof best || !word.n) continue;
+		memcpy(best, word.p, word.n);
+		best[word.n] = 0;
+		if (nearest_word(wanted, one)) result = word;
+	}
+	return result;
+}
+
+static void say_unknown(struct linting *l, const struct rule *r, const char *what, struct str word, struct str near)
+{
+	uint32_t column, line = lint_key(r, str_of(what), &column);
+	if (near.p) lint_say(l->out, r, line, column, LINT_WARNING, "logsource-unknown", "no log of the %s '%.*s' is known; did you mean '%.*s'?", what, STR_FMT(str_sub(word, 0, 100)), STR_FMT(near));
+	else lint_say(l->out, r, line, column, LINT_WARNING, "logsource-unknown", "no Windows log of the %s '%.*s' is known", what, STR_FMT(str_sub(word, 0, 100)));
+}
+
+/* A product that looks like a known one. Others may be logs that Exhibit has not met. */
+static void check_product(struct linting *l, const struct rule *r)
+{
+	struct str product = r->info.logsource.product;
+	struct taxonomy_line line;
+	if (!product.n || str_eq(product, STR("windows"))) return;
+	for (uint32_t i = 0; taxonomy_line_at(l->taxonomy, i, &line); i++)
+		if (line.n > 1 && (str_eq(line.word, STR("format")) || str_eq(line.word, STR("source"))) && str_eq(line.column[1], product)) return;
+	static const char *const windows[] = {"windows", NULL};
+	struct str near = nearest_word(product, windows) ? STR("windows") : nearest_source(l->taxonomy, "format", 1, product);
+	if (near.p) say_unknown(l, r, "product", product, near);
+}
+
 void lint_logsource(struct linting *l, const struct rule *r)
 {
 	const struct logsource *ls = &r->info.logsource;
 	struct source_facts f = {0};
+	if (l->taxonomy) check_product(l, r);
 	if (!l->taxonomy || !str_eq(ls->product, STR("windows"))) return;
 	gather(l->taxonomy, ls, &f);
-	if (ls->category.n && !f.category && !checked(l, ls)) lint_say(l->out, r, r->line, 1, LINT_WARNING, "logsource-unknown", "no Windows log of the category '%.*s' is known", STR_FMT(ls->category));
-	if (ls->service.n && !f.service) lint_say(l->out, r, r->line, 1, LINT_WARNING, "logsource-unknown", "no Windows log of the service '%.*s' is known", STR_FMT(ls->service));
+	if (ls->category.n && !f.category && !checked(l, ls)) say_unknown(l, r, "category", ls->category, nearest_source(l->taxonomy, "event", 2, ls->category));
+	if (ls->service.n && !f.service) say_unknown(l, r, "service", ls->service, nearest_source(l->taxonomy, "channel", 1, ls->service));
 	for (uint32_t i = 0; f.ids.n && i < r->n_searches; i++)
 		if (!str_starts(r->searches[i].name, STR("filter"))) check_ids(l, r, r->searches[i].tree, &f);
 	vec_free(&f.ids);

@@ -16,12 +16,18 @@ struct linting {
 
 void lint_say(struct lint *l, const struct rule *r, uint32_t line, uint32_t column, enum lint_level level, const char *check, const char *format, ...)
 	__attribute__((format(printf, 7, 8)));
+/* The line of the rule's file, and the column, where this key stands; without one, its section, or where the rule begins. */
+uint32_t lint_key(const struct rule *r, struct str key, uint32_t *ret_column);
+/* lint_values.c */
+void lint_values(struct linting *l, const struct rule *r);
 /* lint_fields.c */
 void lint_fields_load(struct linting *l);
 void lint_fields_done(struct linting *l);
 void lint_fields(struct linting *l, const struct rule *r);
 void lint_logsource(struct linting *l, const struct rule *r);
 /* lint_tree.c */
+/* One holds exactly when the other does. */
+bool lint_same_leaf(const struct leaf *a, const struct leaf *b);
 void lint_tree(struct linting *l, const struct rule *r);
 /* lint_metadata.c */
 void lint_metadata(struct linting *l, const struct rule *r);

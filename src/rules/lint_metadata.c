@@ -1,6 +1,7 @@
 /* lint_metadata.c: checks of what a rule says about itself, by reading its text once more. */
 #include "rules/lint_internal.h"
 #include "rules/rules_internal.h"
+#include "text/utf.h"
 #include <stdio.h>
 
 /* A rule's document, read for its keys; positions are those of the file. */
@@ -87,6 +88,13 @@ static void check_date(struct linting *l, const struct document *d, const char *
 	if (date && !(date->kind == YAML_SCALAR && is_date(date->text))) say(l, d, date, LINT_NOTE, "date", "a date is YYYY-MM-DD");
 }
 
+static void check_order(struct linting *l, const struct document *d)
+{
+	struct str date = text_at(d->root, "date"), modified = text_at(d->root, "modified");
+	if (is_date(date) && is_date(modified) && str_cmp(modified, date) < 0)
+		say(l, d, yaml_get(d->root, STR("modified")), LINT_NOTE, "date", "modified before it was written");
+}
+
 static void check_related(struct linting *l, const struct document *d)
 {
 	static const char *const words[] = {"derived", "obsolete", "merged", "renamed", "similar"};
@@ -118,6 +126,8 @@ static void check_keys(struct linting *l, const struct document *d)
 static void check_words(struct linting *l, const struct document *d)
 {
 	const struct rule *r = d->r;
+	enum { TITLE_MAX = 256 }; /* the schema's */
+	if (utf8_count(r->info.title) > TITLE_MAX) say(l, d, yaml_get(d->root, STR("title")), LINT_NOTE, "title-long", "a title has at most 256 characters; the rest belongs into the description");
 	if (!yaml_get(d->root, STR("id"))) say(l, d, NULL, LINT_WARNING, "id-missing", "no id: findings are hard to tell apart over time; a UUID is expected");
 	if (!yaml_get(d->root, STR("level"))) say(l, d, NULL, LINT_WARNING, "level-missing", "no level: informational, low, medium, high or critical");
 	if (!yaml_get(d->root, STR("status"))) say(l, d, NULL, LINT_NOTE, "status-missing", "no status: stable, test or experimental");
@@ -139,6 +149,7 @@ void lint_metadata(struct linting *l, const struct rule *r)
 		check_tags(l, &d);
 		check_date(l, &d, "date");
 		check_date(l, &d, "modified");
+		check_order(l, &d);
 		check_related(l, &d);
 		check_keys(l, &d);
 	}
@@ -152,7 +163,8 @@ static void twice(struct linting *l, struct map *m, const struct rule *r, uint32
 	uint32_t first = *map_put(m, text, index, &fresh);
 	if (fresh) return;
 	const struct rule *other = rule_set_at(l->set, first);
-	lint_say(l->out, r, r->line, 1, level, check, "the %s '%.*s' is also that of %.*s:%u", what, STR_FMT(str_sub(text, 0, 100)), STR_FMT(str_sub(other->info.file, 0, 300)), other->line);
+	uint32_t column, line = lint_key(r, str_of(what), &column);
+	lint_say(l->out, r, line, column, level, check, "the %s '%.*s' is also that of %.*s:%u", what, STR_FMT(str_sub(text, 0, 100)), STR_FMT(str_sub(other->info.file, 0, 300)), other->line);
 }
 
 void lint_twice(struct linting *l, const struct rule *r, uint32_t index)

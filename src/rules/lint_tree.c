@@ -74,6 +74,55 @@ static void check_and(struct linting *l, const struct rule *r, const struct node
 		}
 }
 
+/* --- the condition against itself ------------------------------------------------------------------------------------------ */
+
+static bool same_pieces(const struct leaf *a, const struct leaf *b)
+{
+	if (a->n_pieces != b->n_pieces) return false;
+	for (uint32_t i = 0; i < a->n_pieces; i++)
+		if (a->pieces[i].kind != b->pieces[i].kind || !str_eq(a->pieces[i].literal, b->pieces[i].literal)) return false;
+	return true;
+}
+
+bool lint_same_leaf(const struct leaf *a, const struct leaf *b)
+{
+	return a->kind == b->kind && a->cased == b->cased && str_eq(a->field, b->field) && same_pieces(a, b) && a->is_integer == b->is_integer && a->truth == b->truth &&
+		a->integer == b->integer && a->real == b->real && a->op == b->op && a->string_op == b->string_op && a->part == b->part && str_eq(a->regex, b->regex) &&
+		a->re_i == b->re_i && a->re_m == b->re_m && a->re_s == b->re_s && str_eq(a->other_field, b->other_field) && a->net_v6 == b->net_v6 &&
+		a->net_bits == b->net_bits && !memcmp(a->net, b->net, sizeof a->net);
+}
+
+/* Whether the negated tree holds whenever all of `leaves` do: then nothing is left. */
+static bool implied(const struct node *n, const struct leaf *const *leaves, uint32_t count, unsigned depth)
+{
+	if (n->kind == NODE_LEAF) {
+		for (uint32_t i = 0; i < count; i++)
+			if (lint_same_leaf(leaves[i], n->leaf)) return true;
+		return false;
+	}
+	if (n->kind == NODE_NOT || depth > 8) return false;
+	for (uint32_t i = 0; i < n->n; i++)
+		if (implied(n->children[i], leaves, count, depth + 1) == (n->kind == NODE_OR)) return n->kind == NODE_OR;
+	return n->kind == NODE_AND && n->n;
+}
+
+/* "a and not b" where b holds whenever a does. */
+static bool excludes_itself(const struct node *n)
+{
+	const struct leaf *leaves[PAIRS_MAX];
+	uint32_t count = 0;
+	if (n->kind != NODE_AND) return false;
+	demanded(n, leaves, &count);
+	for (uint32_t i = 0; i < n->n; i++) {
+		const struct node *child = n->children[i];
+		if (child->kind != NODE_NOT) continue;
+		for (uint32_t k = 0; k < n->n; k++)
+			if (n->children[k] == child->children[0]) return true;
+		if (count < PAIRS_MAX && implied(child->children[0], leaves, count, 0)) return true;
+	}
+	return false;
+}
+
 /* --- leaves -------------------------------------------------------------------------------------------------------------- */
 
 /* A backslash before a star makes it a plain star; before a wildcard at the end of a path it has to be doubled. */
@@ -159,6 +208,9 @@ void lint_tree(struct linting *l, const struct rule *r)
 		if (r->n_searches <= SEARCHES && !occurs(r, r->condition, s->tree))
 			lint_say(l->out, r, s->line, s->column, LINT_WARNING, "search-unused", "the condition does not use '%.*s'", STR_FMT(str_sub(s->name, 0, 100)));
 	}
+	uint32_t column, line = lint_key(r, STR("condition"), &column);
+	if (excludes_itself(r->condition))
+		lint_say(l->out, r, line, column, LINT_WARNING, "never-matches", "what is excluded here holds whenever the rest does: nothing is left");
 	if (holds_on_nothing(r->condition))
 		lint_say(l->out, r, r->line, 1, LINT_NOTE, "negative", "this matches every event of its log source that is not excluded; begin with what must be there");
 }

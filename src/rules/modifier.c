@@ -175,7 +175,7 @@ static bool mod_exists(struct item *it, struct alternatives *a, struct val *v)
 {
 	if (it->position) return modifier_wrong(it, "must come first");
 	if (!it->field.n) return modifier_wrong(it, "needs a field");
-	if (v->kind != VAL_BOOL) return doc_refuse(it->d, a->node, "modifier", "exists takes true or false, not '%.*s'", STR_FMT(a->written));
+	if (v->kind != VAL_BOOL) return doc_refuse(it->d, a->node, "modifier", "exists takes true or false (without quotes), not '%.*s'", STR_FMT(a->written));
 	v->kind = VAL_EXISTS;
 	return true;
 }

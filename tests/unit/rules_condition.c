@@ -85,8 +85,8 @@ TEST(mistakes)
 	REFUSED_AT(17, "''", "it is empty");
 	REFUSED("nowhere", "there is no search identifier 'nowhere'");
 	REFUSED_AT(22, "a and selction_1", "there is no search identifier 'selction_1'; did you mean 'selection_1'?");
-	REFUSED_AT(18, "a | count() > 5", "aggregations with '|' are deprecated; write a correlation rule");
-	REFUSED_AT(17, "'| count() > 5'", "aggregations with '|' are deprecated; write a correlation rule");
+	REFUSED_AT(18, "a | count() > 5", "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
+	REFUSED_AT(17, "'| count() > 5'", "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
 	REFUSED_AT(18, "a & b", "'and' or 'or' is expected, not '&'");
 }
 

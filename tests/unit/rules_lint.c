@@ -49,7 +49,7 @@ TEST(metadata)
 TEST(twice)
 {
 	CHECK_STR(lint(HEAD "name: n\n" WINDOWS "detection: {s: {Image: x}, condition: s}\n---\n" HEAD "name: n\n" WINDOWS "detection: {s: {Image: x}, condition: s}\n"),
-		"10:1 error id-twice; 10:1 error name-twice; 10:1 warning title-twice");
+		"11:1 warning title-twice; 12:1 error id-twice; 17:1 error name-twice");
 }
 
 TEST(refusals)
@@ -68,8 +68,8 @@ TEST(fields)
 
 TEST(log_sources)
 {
-	CHECK_STR(lint(HEAD "logsource: {product: windows, service: securty}\ndetection: {s: {f: x}, condition: s}\n"), "1:1 warning logsource-unknown");
-	CHECK_STR(lint(HEAD "logsource: {product: windows, category: process_creatoin}\ndetection: {s: {f: x}, condition: s}\n"), "1:1 warning logsource-unknown");
+	CHECK_STR(lint(HEAD "logsource: {product: windows, service: securty}\ndetection: {s: {f: x}, condition: s}\n"), "7:1 warning logsource-unknown");
+	CHECK_STR(lint(HEAD "logsource: {product: windows, category: process_creatoin}\ndetection: {s: {f: x}, condition: s}\n"), "7:1 warning logsource-unknown");
 	CHECK_STR(lint(HEAD "logsource: {product: windows, category: file_access}\ndetection: {s: {Image: x}, condition: s}\n"), ""); /* known by its fields */
 	CHECK_STR(lint(HEAD "logsource: {product: elsewhere}\ndetection: {s: {f: x}, condition: s}\n"), "");
 }
@@ -140,6 +140,30 @@ TEST(shown)
 	buf_done(&b);
 	enum lint_level level;
 	CHECK(lint_level_parse(STR("note"), &level) && level == LINT_NOTE && !lint_level_parse(STR("notes"), &level));
+}
+
+/* A condition that excludes what it asks for, outright or by what its searches say. */
+TEST(conditions_against_themselves)
+{
+	CHECK_STR(detection("  a: {Image|endswith: x}\n  condition: a and not a\n"), "10:3 warning never-matches");
+	CHECK_STR(detection("  a: {Image|endswith: x, User: y}\n  filter: {Image|endswith: [z, X]}\n  condition: a and not filter\n"), "11:3 warning never-matches");
+	CHECK_STR(detection("  a: {Image|endswith: x}\n  filter: {Image|endswith: x, User: y}\n  condition: a and not filter\n"), "");
+	CHECK_STR(detection("  a: {Image|endswith: [x, y]}\n  filter: {Image|endswith: x}\n  condition: a and not filter\n"), "");
+	CHECK_STR(detection("  a: {Image|endswith: x}\n  filter: {Image|endswith|cased: x}\n  condition: a and not filter\n"), "");
+}
+
+#define LINUX "logsource: {product: linux, category: process_creation}\n"
+#define REGISTRY "logsource: {product: windows, category: registry_set}\n"
+TEST(values)
+{
+	CHECK_STR(detection("  a: {Image|endswith: [x, y, X]}\n  condition: a\n"), "9:30 note value-twice");
+	CHECK_STR(detection("  a: {Image|endswith|cased: [x, X]}\n  condition: a\n"), "");
+	CHECK_STR(detection("  a: {CommandLine|base64offset|contains: [Abcd, abcd, Abcd]}\n  condition: a\n"), "9:55 note value-twice");
+	CHECK_STR(detection("  a: {Image|contains|windash: foo}\n  condition: a\n"), "9:31 note windash-idle");
+	CHECK_STR(detection("  a: {CommandLine|re: '.*foo'}\n  b: {CommandLine|re: 'foo.*'}\n  c: {CommandLine|re: '.*?foo\\.*'}\n  condition: 1 of them\n"), "9:23 note regex-idle; 10:23 note regex-idle");
+	CHECK_STR(detection("  a: {Image: cmd.exe}\n  b: {Image|endswith: /cmd.exe}\n  c: {Image: System}\n  condition: 1 of them\n"), "9:14 warning path-form; 10:23 warning path-form");
+	CHECK_STR(lint(HEAD LINUX "detection: {s: {Image|endswith: '\\bash'}, condition: s}\n"), "8:33 warning path-form");
+	CHECK_STR(lint(HEAD REGISTRY "detection: {s: {TargetObject: ['HKEY_LOCAL_MACHINE\\a', 'HKCU\\a', 'HKCR\\a', '*\\HKEY_x']}, condition: s}\n"), "8:32 warning never-matches; 8:56 warning never-matches");
 }
 
 /* Every check that is named exists, and the published rules are nearly free of messages. */

@@ -65,8 +65,8 @@ TEST(exists)
 {
 	CHECK_STR(show_item("f|exists: true"), "f=exists true");
 	CHECK_STR(show_item("f|exists: false"), "f=exists false");
-	REFUSED("f|exists: 'true'", "6:19 exists takes true or false, not 'true'");
-	REFUSED("f|exists: 1", "6:19 exists takes true or false, not '1'");
+	REFUSED("f|exists: 'true'", "6:19 exists takes true or false (without quotes), not 'true'");
+	REFUSED("f|exists: 1", "6:19 exists takes true or false (without quotes), not '1'");
 	REFUSED("f|contains|exists: true", "6:11 modifier 'contains' does not apply to a boolean");
 	REFUSED("f|exists|contains: true", "6:18 modifier 'contains' does not apply to exists, behind 'exists'");
 	REFUSED("'|exists': true", "6:11 modifier 'exists' needs a field");
