@@ -10,7 +10,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { FIRST_BLOCK = 64 << 10, KEEP = 1 << 20, RED_ZONE = 16 };
+enum { FIRST_BLOCK = 64 << 10, SMALL_BLOCK = 512, KEEP = 1 << 20, RED_ZONE = 16 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -20,7 +20,12 @@ struct arena_block {
 
 void arena_init(struct arena *a, size_t budget)
 {
-	*a = (struct arena){.budget = budget};
+	*a = (struct arena){.budget = budget, .first_size = FIRST_BLOCK};
+}
+
+void arena_init_small(struct arena *a, size_t budget)
+{
+	*a = (struct arena){.budget = budget, .first_size = SMALL_BLOCK};
 }
 
 void arena_done(struct arena *a)
@@ -30,7 +35,7 @@ void arena_done(struct arena *a)
 		ASAN_UNPOISON_MEMORY_REGION(b->bytes, b->size);
 		free(b);
 	}
-	*a = (struct arena){.budget = a->budget};
+	*a = (struct arena){.budget = a->budget, .first_size = a->first_size};
 }
 
 static void use_block(struct arena *a, struct arena_block *b)
@@ -70,7 +75,7 @@ static bool next_block(struct arena *a, size_t n)
 		use_block(a, next);
 		return true;
 	}
-	size_t size = a->current ? a->current->size * 2 : FIRST_BLOCK;
+	size_t size = a->current ? a->current->size * 2 : a->first_size;
 	if (size > 4u << 20) size = 4u << 20;
 	if (size < n) size = n;
 	struct arena_block *b = malloc(sizeof *b + size);

@@ -10,11 +10,14 @@ struct arena_block;
 struct arena {
 	struct arena_block *first, *current;
 	char *at, *end;      /* free part of the current block */
+	size_t first_size;   /* of the first block; each further one is twice as large as the one before, up to 4 MiB */
 	size_t used, budget; /* bytes handed out since the last reset, and their limit */
 	uint64_t refused;    /* allocations that failed, since arena_init */
 };
 
 void arena_init(struct arena *a, size_t budget);
+/* The same for what there are thousands of and what mostly holds little: begins with 512 bytes instead of 64 KiB. */
+void arena_init_small(struct arena *a, size_t budget);
 void arena_done(struct arena *a);
 /* Forgets everything handed out; memory stays for the next round (blocks beyond the first 1 MiB are given back). */
 void arena_reset(struct arena *a);

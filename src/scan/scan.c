@@ -139,7 +139,7 @@ static bool open_reader(struct scan_worker *w, struct open_source *o)
 static struct open_source *source_new(uint64_t order)
 {
 	struct open_source *o = xcalloc(1, sizeof *o);
-	arena_init(&o->strings, SOURCE_STRINGS);
+	arena_init_small(&o->strings, SOURCE_STRINGS);
 	o->result.order = order;
 	o->result.report.arena = &o->strings;
 	return o;
