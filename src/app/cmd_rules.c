@@ -239,6 +239,36 @@ static int explain_rule(struct settings *s, const struct rule_set *set, const st
 	return rules_explain_events(&w, out);
 }
 
+static bool has_words(struct str title, struct str words)
+{
+	while (words.p) {
+		struct str one = str_cut(&words, ' ');
+		size_t at = 0;
+		while (at + one.n <= title.n && !str_eq_nocase(str_sub(title, at, one.n), one)) at++;
+		if (at + one.n > title.n) return false;
+	}
+	return true;
+}
+
+/* The first few titles that have all of these words, or else the first of them. */
+static void suggest(const struct rule_set *set, struct str wanted)
+{
+	enum { MOST = 5 };
+	struct str first = wanted;
+	const struct str tries[] = {wanted, str_cut(&first, ' ')};
+	uint32_t n = 0;
+	for (size_t k = 0; k < COUNT(tries) && !n; k++)
+		for (uint32_t i = 0; tries[k].n > 2 && i < rule_set_count(set) && n < MOST; i++) {
+			struct str title = rule_set_at(set, i)->info.title;
+			struct buf b = {0};
+			if (!has_words(title, tries[k])) continue;
+			term_str(&b, title);
+			app_error("did you mean '%.*s'?", STR_FMT(buf_view(&b)));
+			n++;
+			buf_done(&b);
+		}
+}
+
 /* A file with several rules is explained one by one; a word is looked up. */
 static int explain(struct settings *s, const struct rule_set *set, const struct taxonomy *t, bool is_file)
 {
@@ -247,6 +277,7 @@ static int explain(struct settings *s, const struct rule_set *set, const struct 
 	const struct rule *one = is_file ? NULL : find(set, str_of(s->words.v[0]));
 	if (!is_file && !one) {
 		app_error("there is no rule with the id, name or title '%s'", s->words.v[0]);
+		suggest(set, str_of(s->words.v[0]));
 		return EXIT_USAGE;
 	}
 	for (uint32_t i = 0; i < rule_set_count(set); i++) {

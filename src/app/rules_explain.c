@@ -9,19 +9,93 @@
 
 enum { VALUE_COLUMNS = 120, SHAPE_BUDGET = 16 << 20 };
 
+/* An event being looked at through one binding. */
+struct seer {
+	struct match_explain *x;
+	struct event *ev;
+	const struct logsource_binding *binding;
+};
+
 static char mark(void *self, const struct node *n)
 {
 	static const char marks[] = {'-', '+', '?'};
-	return marks[match_explain_node(self, n)];
+	return marks[match_explain_node(((struct seer *)self)->x, n)];
+}
+
+static char folded(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c; }
+
+/* The same letters and digits, whatever their case and what stands between them. */
+static bool looks_like(struct str a, struct str b)
+{
+	size_t i = 0, k = 0;
+	for (;;) {
+		while (i < a.n && strchr(" _-.", a.p[i])) i++;
+		while (k < b.n && strchr(" _-.", b.p[k])) k++;
+		if (i == a.n || k == b.n) return i == a.n && k == b.n;
+		if (folded(a.p[i++]) != folded(b.p[k++])) return false;
+	}
+}
+
+static void put_missing(const struct seer *s, struct str field, struct buf *out)
+{
+	buf_lit(out, "   <- no such field");
+	for (uint32_t i = 0; i < s->ev->shape->n_columns; i++) {
+		struct str name = s->ev->shape->columns[i].name;
+		if (str_eq(name, field) || !looks_like(name, field)) continue;
+		buf_lit(out, "; the event has ");
+		term_str(out, name);
+		return;
+	}
+}
+
+/* A long value from shortly before what was found in it. */
+static void put_value(const struct leaf *l, bool holds, struct str value, struct buf *out)
+{
+	enum { BEFORE = 30 };
+	size_t at = 0;
+	for (uint32_t i = 0; holds && l->kind == LEAF_STRING && i < l->n_pieces && !at; i++) {
+		struct str wanted = l->pieces[i].literal;
+		for (size_t k = 0; wanted.n && !at && k + wanted.n <= value.n; k++)
+			if (str_eq_nocase(str_sub(value, k, wanted.n), wanted)) at = k + 1;
+	}
+	if (at + 10 < VALUE_COLUMNS || value.n <= VALUE_COLUMNS) {
+		term_str_cut(out, value, VALUE_COLUMNS);
+		return;
+	}
+	/* Not from the middle of a character. */
+	for (at -= BEFORE; at < value.n && ((unsigned char)value.p[at] & 0xc0) == 0x80; at++) ;
+	buf_lit(out, "…");
+	term_str_cut(out, str_sub(value, at, value.n), VALUE_COLUMNS - 1);
+}
+
+/* What a field reference was compared with. */
+static void put_other(const struct seer *s, struct str field, struct buf *out)
+{
+	struct value *v = NULL;
+	for (uint32_t i = 0; s->binding && i < s->binding->n_renames && !v; i++)
+		if (str_eq(s->binding->renames[i].rule_field, field)) v = event_get(s->ev, s->binding->renames[i].event_field);
+	if (!v) v = event_get(s->ev, field);
+	buf_lit(out, ", ");
+	term_str(out, field);
+	if (!v || v->kind == VALUE_ABSENT) {
+		buf_lit(out, ": no such field");
+		return;
+	}
+	buf_lit(out, " = ");
+	struct buf list = {0};
+	if (v->kind == VALUE_LIST) value_json(v, &list);
+	term_str_cut(out, v->kind == VALUE_LIST ? buf_view(&list) : value_text(v, s->ev->arena), VALUE_COLUMNS);
+	buf_done(&list);
 }
 
 static void put_seen(void *self, const struct leaf *l, struct buf *out)
 {
+	const struct seer *s = self;
 	struct match_seen seen;
-	bool holds = match_explain_leaf(self, l, &seen) == MATCH_TRUE;
+	bool holds = match_explain_leaf(s->x, l, &seen) == MATCH_TRUE;
 	if (!l->field.n && !holds) return; /* a keyword was looked for everywhere */
 	if (!seen.present) {
-		if (l->field.n) buf_lit(out, "   <- no such field");
+		if (l->field.n) put_missing(s, l->field, out);
 		return;
 	}
 	buf_lit(out, "   <- ");
@@ -29,7 +103,8 @@ static void put_seen(void *self, const struct leaf *l, struct buf *out)
 		term_str(out, seen.field);
 		buf_lit(out, " = ");
 	}
-	term_str_cut(out, seen.value, VALUE_COLUMNS);
+	put_value(l, holds, seen.value, out);
+	if (l->kind == LEAF_FIELDREF) put_other(s, l->other_field, out);
 }
 
 static void put_logsource(const struct logsource *ls, struct buf *out)
@@ -81,7 +156,8 @@ static void put_event(const struct explain_wanted *w, struct plan *plan, struct 
 	} else {
 		buf_printf(out, "%s\n", v == MATCH_TRUE ? "the rule matches" : v == MATCH_FALSE ? "the rule does not match" : "undecided: a regular expression ran into its limit");
 	}
-	const struct explain_marks marks = {x, mark, put_seen};
+	struct seer seer = {x, ev, binding};
+	const struct explain_marks marks = {&seer, mark, put_seen};
 	explain_tree(w->set, w->rule, &marks, out);
 	match_explain_free(x);
 }
