@@ -72,8 +72,10 @@ static void put_value(const struct leaf *l, bool holds, struct str value, struct
 static void put_other(const struct seer *s, struct str field, struct buf *out)
 {
 	struct value *v = NULL;
+	struct str rule_field = field;
 	for (uint32_t i = 0; s->binding && i < s->binding->n_renames && !v; i++)
-		if (str_eq(s->binding->renames[i].rule_field, field)) v = event_get(s->ev, s->binding->renames[i].event_field);
+		if (str_eq(s->binding->renames[i].rule_field, rule_field) && (v = event_get(s->ev, s->binding->renames[i].event_field)))
+			field = s->binding->renames[i].event_field;
 	if (!v) v = event_get(s->ev, field);
 	buf_lit(out, ", ");
 	term_str(out, field);
