@@ -55,6 +55,58 @@ static const char *plain_end(const struct record *r, const char *p)
 	return p;
 }
 
+enum { RUN = 64 };
+
+/* A bit for each of RUN bytes at p: separators and LFs. */
+static uint64_t stops_of(const struct record *r, const char *p)
+{
+	uint64_t stops = 0;
+#if defined(__x86_64__)
+	const __m128i separator = _mm_set1_epi8(r->separator), lf = _mm_set1_epi8('\n');
+	for (int i = 0; i < RUN; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+		__m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, separator), _mm_cmpeq_epi8(v, lf));
+		stops |= (uint64_t)(unsigned)_mm_movemask_epi8(hit) << i;
+	}
+#else
+	for (int i = 0; i < RUN; i++) stops |= (uint64_t)(p[i] == r->separator || p[i] == '\n') << i;
+#endif
+	return stops;
+}
+
+/* As many plain cells from r->p on as lie in whole runs of bytes: most of a log, without a call a cell. True: the record has ended. False: the
+ * cell at r->p is quoted, or near the end of the text, or one too many for here. */
+static bool plain_cells(struct csv_row *row, struct record *r)
+{
+	const char *const base = r->base, *const end = r->end, *from = r->p;
+	const char quote = r->quotes ? r->quote : '\n'; /* no cell begins with LF here */
+	for (const char *run = from; end - run >= RUN; run += RUN) {
+		if (row->n + RUN > r->max_cells) break;
+		if (row->n + RUN > row->cap) {
+			row->cap = row->cap ? row->cap * 2 : 2 * RUN;
+			row->v = xrealloc(row->v, row->cap * sizeof *row->v);
+		}
+		struct csv_cell *cell = row->v + row->n;
+		bool ended = false, quoted = false;
+		for (uint64_t stops = stops_of(r, run); stops && !ended && !quoted; stops &= stops - 1) {
+			const char *to = run + __builtin_ctzll(stops);
+			*cell++ = (struct csv_cell){(uint32_t)(from - base), (uint32_t)(to - from), 0};
+			from = to + 1;
+			ended = *to == '\n';
+			quoted = from < end && *from == quote;
+		}
+		row->n = (uint32_t)(cell - row->v);
+		r->p = from;
+		if (ended) {
+			cell--;
+			cell->length -= cell->length && base[cell->start + cell->length - 1] == '\r';
+			return true;
+		}
+		if (quoted) return false;
+	}
+	return false;
+}
+
 /* A cell that ends with a separator or a line end; without the CR of a CRLF. */
 static const char *trim_cr(const struct record *r, const char *from, const char *to)
 {
@@ -106,6 +158,10 @@ static enum csv_status read_cells(struct csv_row *row, struct record *r)
 	row->n = 0;
 	for (;;) {
 		bool quoted = r->quotes && r->p < r->end && *r->p == r->quote;
+		if (!quoted && !r->strict) {
+			if (plain_cells(row, r)) return CSV_RECORD;
+			quoted = r->quotes && r->p < r->end && *r->p == r->quote;
+		}
 		enum csv_status status = quoted ? quoted_cell(row, r) : plain_cell(row, r);
 		if (status != CSV_RECORD) return status;
 		if (r->p == r->end) return r->cut ? CSV_MORE : CSV_RECORD;
