@@ -61,15 +61,9 @@ static bool write_out(struct buf *b)
 	return true;
 }
 
-static bool wanted(const struct settings *s, const struct event *ev)
-{
-	if (s->reader.since.present && etime_cmp(ev->time, s->reader.since) < 0) return false;
-	return !s->reader.until.present || etime_cmp(ev->time, s->reader.until) <= 0;
-}
-
 static void line(const struct settings *s, struct event *ev, struct buf *out)
 {
-	if (!wanted(s, ev)) return;
+	if (!event_wanted(ev, &s->reader)) return;
 	if (s->xml && ev->ops->xml) ev->ops->xml(ev, out);
 	else if (ev->ops->json) ev->ops->json(ev, out);
 	else event_fields_json(ev, out);
@@ -126,7 +120,11 @@ static void *read_blocks(void *argument)
 	struct buf lines = {0};
 	uint64_t batch = 0;
 	bool ok = true;
-	for (struct event *ev; ok && (ev = a->ops->next(c));) {
+	if (a->ops->next_lines && !a->settings->xml) {
+		uint64_t at;
+		for (uint64_t done = 0; ok && a->ops->next_lines(c, &lines, &at); done = at + 1) ok = move_on(a, &lines, at, at + 1);
+	}
+	else for (struct event *ev; ok && (ev = a->ops->next(c));) {
 		if (ev->batch != batch) {
 			ok = move_on(a, &lines, batch, ev->batch);
 			batch = ev->batch;
@@ -167,7 +165,10 @@ static bool read_straight(struct settings *s, const struct reader_ops *ops, stru
 	struct reader_cursor *c = ops->cursor_new(r, shapes);
 	struct buf out = {0};
 	bool ok = true;
-	for (struct event *ev; ok && (ev = ops->next(c));) {
+	uint64_t batch;
+	while (ops->next_lines && !s->xml && ok && ops->next_lines(c, &out, &batch))
+		if (out.n >= FLUSH_AT) ok = write_out(&out);
+	for (struct event *ev; ok && (!ops->next_lines || s->xml) && (ev = ops->next(c));) {
 		line(s, ev, &out);
 		if (out.n >= FLUSH_AT) ok = write_out(&out);
 	}

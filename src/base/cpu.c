@@ -16,7 +16,7 @@ __attribute__((constructor)) static void choose(void)
 #endif
 	const char *cap = getenv("EXHIBIT_CPU");
 	if (cap) {
-		enum cpu_level wanted = !strcmp(cap, "plain") ? CPU_PLAIN : !strcmp(cap, "sse4") ? CPU_SSE4 : CPU_AVX2;
+		enum cpu_level wanted = !strcmp(cap, "plain") ? CPU_PLAIN : !strcmp(cap, "sse4") ? CPU_SSE4 : !strcmp(cap, "avx2") ? CPU_AVX2 : CPU_AVX512;
 		if (wanted < level) level = wanted;
 	}
 	cpu_level_in_force = level;

@@ -79,3 +79,10 @@ void value_json(const struct value *v, struct buf *out)
 	case VALUE_UNREAD: case VALUE_ABSENT: case VALUE_NULL: buf_lit(out, "null"); return;
 	}
 }
+
+bool event_wanted(const struct event *ev, const struct reader_options *o)
+{
+	if (o->has_ids && !(ev->has_record_id && ev->record_id >= o->first_id && ev->record_id <= o->last_id)) return false;
+	if (o->since.present && etime_cmp(ev->time, o->since) < 0) return false;
+	return !o->until.present || etime_cmp(ev->time, o->until) <= 0;
+}

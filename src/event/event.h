@@ -63,6 +63,8 @@ static inline struct value *event_cell(struct event *ev, uint32_t column)
 	}
 	return v;
 }
+/* Whether the reader's options (since, until, ids) want the event. */
+bool event_wanted(const struct event *ev, const struct reader_options *o);
 /* The first cell of that name, or NULL. */
 struct value *event_get(struct event *ev, struct str name);
 /* The host the event names, empty when none. */

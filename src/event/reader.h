@@ -78,8 +78,11 @@ void report_join(struct source_report *into, const struct source_report *from);
 void report_sort(struct source_report *r);
 void report_done(struct source_report *r);
 
+struct buf;
 struct reader_options {
 	struct etime since, until;  /* absent = no limit; a reader may skip what is surely outside, the driver checks again */
+	bool has_ids;               /* only events with a record id from first_id to last_id; as for since */
+	uint64_t first_id, last_id;
 	bool carve;                 /* also read stale records in slack */
 	int32_t zone_seconds;       /* east of UTC, for sources that carry no zone */
 	struct str format;          /* --as: empty, or the format's name */
@@ -101,6 +104,9 @@ struct reader_ops {
 	/* The next event, or NULL at the end of what this cursor gets. The event dies at the next call. Records that exist but
 	 * cannot become events are damage. Events of one cursor come in file order. */
 	struct event *(*next)(struct reader_cursor *c);
+	/* NULL, or: the events of the next block as lines of JSON, what next and event_ops.json would give, appended to `out`; those that
+	 * the options leave out are left out. False at the end. *ret_batch is the block's event.batch. Not to be mixed with next. */
+	bool (*next_lines)(struct reader_cursor *c, struct buf *out, uint64_t *ret_batch);
 	void (*cursor_free)(struct reader_cursor *c);
 	/* After all cursors are freed: completes and hands over the report (rest of the file, deferred records are events of a
 	 * last cursor before that). *ret must be zeroed but for `arena`. */

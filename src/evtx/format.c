@@ -1,13 +1,13 @@
 /* format.c: see format.h. */
 #include "evtx/format.h"
 
-static const char pairs[] =
+const char format_pairs[201] =
 	"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
 	"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
 static char *two(char *out, unsigned v)
 {
-	memcpy(out, pairs + v * 2, 2);
+	memcpy(out, format_pairs + v * 2, 2);
 	return out + 2;
 }
 
@@ -17,12 +17,12 @@ char *format_u64(char *out, uint64_t v)
 	int at = sizeof text;
 	while (v >= 100) {
 		at -= 2;
-		memcpy(text + at, pairs + v % 100 * 2, 2);
+		memcpy(text + at, format_pairs + v % 100 * 2, 2);
 		v /= 100;
 	}
 	if (v >= 10) {
 		at -= 2;
-		memcpy(text + at, pairs + v * 2, 2);
+		memcpy(text + at, format_pairs + v * 2, 2);
 	} else {
 		text[--at] = (char)('0' + v);
 	}

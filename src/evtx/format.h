@@ -15,6 +15,8 @@ struct evtx_format_cache {
 	char sid_text[EVTX_TEXT_MAX];
 };
 
+/* 00 to 99, two digits each. */
+extern const char format_pairs[201];
 char *format_u64(char *out, uint64_t v);
 char *format_i64(char *out, int64_t v);
 /* 0x and lower-case digits without leading zeros. */

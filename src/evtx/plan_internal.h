@@ -37,3 +37,10 @@ const struct json_plan *plan_of(struct evtx_chunk *c, const struct fragment *roo
 /* A slot's value as JSON; EVTX_TEXT_MAX bytes must have been reserved. */
 void plan_put_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out);
 void plan_put_element(struct evtx_chunk *c, const struct jop *o, const struct instance *in, struct buf *out);
+
+/* lane.c: a record as a line of JSON in one go. LANE_WRITTEN: it stands in `out`, with its line end. LANE_LEFT_OUT: the options do not want
+ * it. Else nothing was written and it goes the ordinary way; after LANE_UNKNOWN lane_learn may be shown what came of it. */
+enum lane_answer { LANE_WRITTEN, LANE_LEFT_OUT, LANE_UNKNOWN, LANE_IRREGULAR };
+enum lane_answer lane_write(struct evtx_chunk *c, uint32_t at, uint32_t size, const struct reader_options *options, struct buf *out);
+/* A record that was read without complaint: its kind is known from then on. `content` is `root` when it has none of its own. */
+void lane_learn(struct evtx_chunk *c, const struct instance *root, const struct instance *content);

@@ -5,7 +5,7 @@
  * Header counts and offsets are not trusted: the walk goes by the records themselves. Where it breaks, the next whole record is
  * looked for in steps of eight bytes, and what lies between is damage. */
 #include "evtx/evtx.h"
-#include "evtx/evtx_internal.h"
+#include "evtx/plan_internal.h"
 #include <pthread.h>
 
 /* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
@@ -55,6 +55,7 @@ struct reader_cursor {
 	size_t next_deferred;
 	uint8_t *other_block;            /* a chunk from which a template is taken */
 	struct evtx_chunk other;
+	uint64_t first_written, last_written; /* FILETIME of the records' heads; 0 = none */
 	struct source_report local;      /* what this cursor met; joined with the reader's when it ends */
 	struct arena local_strings;
 };
@@ -190,7 +191,7 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 {
 	struct source_report *r = &c->local;
 	const uint8_t *p = c->chunk.p + place->at;
-	struct etime written = etime_from_filetime(le64_at(p + 16));
+	uint64_t written = le64_at(p + 16);
 	/* A whole record of which the content cannot be read is still a record; that it could not is said and counted. */
 	if (why) {
 		report_note(r, c->offset + place->at, "record %llu: %s", (unsigned long long)le64_at(p + 8), why);
@@ -199,9 +200,9 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 	if (c->recovered || place->carved || c->last_pass || why) r->recovered += place->size, r->n_recovered++;
 	else r->records += place->size;
 	r->n_records++;
-	if (!written.present) return;
-	if (!r->first.present || etime_cmp(written, r->first) < 0) r->first = written;
-	if (etime_cmp(written, r->last) > 0) r->last = written;
+	if (!etime_from_filetime(written).present) return;
+	if (!c->first_written || written < c->first_written) c->first_written = written;
+	if (written > c->last_written) c->last_written = written;
 }
 
 /* --- events --- */
@@ -766,49 +767,94 @@ static bool next_deferred(struct reader_cursor *c)
 	return false;
 }
 
-static struct event *cursor_next(struct reader_cursor *c)
+/* The record at a place as an event; NULL: it was put aside, or is none. */
+static struct event *take_place(struct reader_cursor *c, const struct place *place)
 {
-	const bool carve = c->r->options->carve;
+	if (c->arena.used > ARENA_BUDGET / 4) arena_reset(&c->arena);
+	if (place->carved && !c->last_pass) {
+		if (!defer(c, place)) c->local.slack += place->size;
+		return NULL;
+	}
+	if (c->r->options->carve && !place->carved && !c->last_pass) {
+		pthread_mutex_lock(&c->r->lock);
+		live_add(c->r, live_key(c->chunk.p + place->at));
+		pthread_mutex_unlock(&c->r->lock);
+	}
+	const char *why;
+	bool ok = make_event(c, place, c->last_pass, &why);
+	if (c->chunk.fresh.n) publish_templates(c);
+	if (!ok && c->chunk.lost && !c->last_pass) {
+		if (defer(c, place)) return NULL;
+		c->chunk.find_template = no_template; /* no room to wait: by the usual layout, at once */
+		ok = make_event(c, place, true, &why);
+		c->chunk.find_template = NULL;
+	}
+	if (place->carved && !ok) {
+		c->local.slack += place->size;
+		return NULL;
+	}
+	count_record(c, place, ok ? why : why ? why : "cannot be read");
+	if (ok && why) c->event.flags |= EVENT_LIMITED;
+	c->local.n_events += ok;
+	return ok ? &c->event : NULL;
+}
+
+/* The places of the next block, or of the next record that waited. False at the end. */
+static bool next_places(struct reader_cursor *c)
+{
 	for (;;) {
-		while (c->next_place < c->n_places) {
-			const struct place *place = &c->places[c->next_place++];
-			if (c->arena.used > ARENA_BUDGET / 4) arena_reset(&c->arena);
-			if (place->carved && !c->last_pass) {
-				if (!defer(c, place)) c->local.slack += place->size;
-				continue;
-			}
-			if (carve && !place->carved && !c->last_pass) {
-				pthread_mutex_lock(&c->r->lock);
-				live_add(c->r, live_key(c->chunk.p + place->at));
-				pthread_mutex_unlock(&c->r->lock);
-			}
-			const char *why;
-			bool ok = make_event(c, place, c->last_pass, &why);
-			if (c->chunk.fresh.n) publish_templates(c);
-			if (!ok && c->chunk.lost && !c->last_pass) {
-				if (defer(c, place)) continue;
-				c->chunk.find_template = no_template; /* no room to wait: by the usual layout, at once */
-				ok = make_event(c, place, true, &why);
-				c->chunk.find_template = NULL;
-			}
-			if (place->carved && !ok) {
-				c->local.slack += place->size;
-				continue;
-			}
-			count_record(c, place, ok ? why : why ? why : "cannot be read");
-			if (ok && why) c->event.flags |= EVENT_LIMITED;
-			c->local.n_events += ok;
-			if (ok) return &c->event;
-		}
 		arena_reset(&c->arena);
-		if (c->last_pass ? next_deferred(c) : next_chunk(c)) continue;
-		if (c->last_pass || !begin_last_pass(c)) return NULL;
+		if (c->last_pass ? next_deferred(c) : next_chunk(c)) return true;
+		if (c->last_pass || !begin_last_pass(c)) return false;
 		c->n_places = c->next_place = 0;
 	}
 }
 
+static struct event *cursor_next(struct reader_cursor *c)
+{
+	do {
+		while (c->next_place < c->n_places) {
+			struct event *ev = take_place(c, &c->places[c->next_place++]);
+			if (ev) return ev;
+		}
+	} while (next_places(c));
+	return NULL;
+}
+
+/* One record as a line, by the lane where it can. */
+static void line_of_place(struct reader_cursor *c, const struct place *place, struct buf *out)
+{
+	const struct reader_options *o = c->r->options;
+	bool ordinary = o->carve || c->last_pass || c->recovered;
+	enum lane_answer answer = ordinary ? LANE_IRREGULAR : lane_write(&c->chunk, place->at, place->size, o, out);
+	if (answer == LANE_WRITTEN || answer == LANE_LEFT_OUT) {
+		count_record(c, place, NULL);
+		c->local.n_events++;
+		return;
+	}
+	struct event *ev = take_place(c, place);
+	if (!ev) return;
+	if (answer == LANE_UNKNOWN && !(ev->flags & EVENT_LIMITED)) lane_learn(&c->chunk, &c->root, &c->content);
+	if (!event_wanted(ev, o)) return;
+	json(ev, out);
+	buf_byte(out, '\n');
+}
+
+static bool cursor_lines(struct reader_cursor *c, struct buf *out, uint64_t *ret_batch)
+{
+	if (!next_places(c)) return false;
+	*ret_batch = c->batch;
+	while (c->next_place < c->n_places) line_of_place(c, &c->places[c->next_place++], out);
+	if (c->chunk.fresh.n) publish_templates(c);
+	return true;
+}
+
 static void cursor_free(struct reader_cursor *c)
 {
+	if (c->first_written) {
+		c->local.first = etime_from_filetime(c->first_written);
+		c->local.last = etime_from_filetime(c->last_written);
+	}
 	pthread_mutex_lock(&c->r->lock);
 	report_join(&c->r->report, &c->local);
 	if (!c->ended) c->r->running--; /* left before the end */
@@ -843,5 +889,5 @@ static void finish(struct reader *r, struct source_report *ret)
 
 const struct reader_ops evtx_reader_ops = {
 	.format = "evtx", .what = "Windows event log (EVTX)", .mark = "file header ElfFile, chunks ElfChnk", .max_cursors = 64, .sniff = sniff, .open = reader_open, .cursor_new = cursor_new,
-	.next = cursor_next, .cursor_free = cursor_free, .finish = finish, .free = reader_free,
+	.next = cursor_next, .next_lines = cursor_lines, .cursor_free = cursor_free, .finish = finish, .free = reader_free,
 };
