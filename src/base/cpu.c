@@ -13,6 +13,10 @@ __attribute__((constructor)) static void choose(void)
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) level = CPU_SSE4;
 	if (level == CPU_SSE4 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) level = CPU_AVX2;
+	if (level == CPU_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
+		__builtin_cpu_supports("vpclmulqdq"))
+		level = CPU_AVX512;
 #endif
 	const char *cap = getenv("EXHIBIT_CPU");
 	if (cap) {

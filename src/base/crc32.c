@@ -1,4 +1,4 @@
-/* crc32.c: CRC-32 (reflected polynomial 0xEDB88320): slicing by 8, and folding with PCLMULQDQ.
+/* crc32.c: CRC-32 (reflected polynomial 0xEDB88320): slicing by 8, and folding with PCLMULQDQ, 64 or 256 bytes at a time.
  *
  * The folding constants are x^n mod P for the distances named beside them, in reflected form; the method is the one of
  * V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009). */
@@ -46,35 +46,63 @@ __attribute__((target("pclmul,sse4.2"))) static __m128i fold(__m128i x, __m128i 
 	return _mm_xor_si128(next, _mm_xor_si128(_mm_clmulepi64_si128(x, k, 0x00), _mm_clmulepi64_si128(x, k, 0x11)));
 }
 
-/* n >= 64; returns the state after the largest multiple of 16 bytes, *ret_done says how many. */
-__attribute__((target("pclmul,sse4.2"))) static uint32_t folded(uint32_t c, const uint8_t *p, size_t n, size_t *ret_done)
+/* Four accumulators are folded into one, what is left is folded in 16 bytes at a time; then 128 -> 64 bits and Barrett reduction to 32. */
+__attribute__((target("pclmul,sse4.2"))) static uint32_t finish(const __m128i x[4], const uint8_t *p, const uint8_t *end, const uint8_t **ret_at)
 {
-	const __m128i by64 = _mm_set_epi64x(0x01c6e41596, 0x0154442bd4); /* x^(512-32), x^(512+32) */
 	const __m128i by16 = _mm_set_epi64x(0x00ccaa009e, 0x01751997d0); /* x^(128-32), x^(128+32) */
 	const __m128i k5 = _mm_set_epi64x(0, 0x0163cd6124);              /* x^64 */
 	const __m128i poly = _mm_set_epi64x(0x01f7011641, 0x01db710641); /* mu, P' */
 	const __m128i low32 = _mm_setr_epi32(-1, 0, -1, 0);
-	const uint8_t *start = p;
-	__m128i x0 = _mm_xor_si128(_mm_loadu_si128((const __m128i *)p), _mm_cvtsi32_si128((int)c));
-	__m128i x1 = _mm_loadu_si128((const __m128i *)(p + 16)), x2 = _mm_loadu_si128((const __m128i *)(p + 32));
-	__m128i x3 = _mm_loadu_si128((const __m128i *)(p + 48));
-	for (p += 64, n -= 64; n >= 64; p += 64, n -= 64) {
-		x0 = fold(x0, by64, _mm_loadu_si128((const __m128i *)p));
-		x1 = fold(x1, by64, _mm_loadu_si128((const __m128i *)(p + 16)));
-		x2 = fold(x2, by64, _mm_loadu_si128((const __m128i *)(p + 32)));
-		x3 = fold(x3, by64, _mm_loadu_si128((const __m128i *)(p + 48)));
-	}
-	x0 = fold(fold(fold(x0, by16, x1), by16, x2), by16, x3);
-	for (; n >= 16; p += 16, n -= 16) x0 = fold(x0, by16, _mm_loadu_si128((const __m128i *)p));
-	/* 128 -> 64 bits, then Barrett reduction to 32. */
-	__m128i t = _mm_clmulepi64_si128(x0, by16, 0x10);
-	x0 = _mm_xor_si128(_mm_srli_si128(x0, 8), t);
-	t = _mm_srli_si128(x0, 4);
-	x0 = _mm_xor_si128(_mm_clmulepi64_si128(_mm_and_si128(x0, low32), k5, 0x00), t);
-	t = _mm_clmulepi64_si128(_mm_and_si128(x0, low32), poly, 0x10);
+	__m128i a = fold(fold(fold(x[0], by16, x[1]), by16, x[2]), by16, x[3]);
+	for (; end - p >= 16; p += 16) a = fold(a, by16, _mm_loadu_si128((const __m128i *)p));
+	*ret_at = p;
+	__m128i t = _mm_clmulepi64_si128(a, by16, 0x10);
+	a = _mm_xor_si128(_mm_srli_si128(a, 8), t);
+	t = _mm_srli_si128(a, 4);
+	a = _mm_xor_si128(_mm_clmulepi64_si128(_mm_and_si128(a, low32), k5, 0x00), t);
+	t = _mm_clmulepi64_si128(_mm_and_si128(a, low32), poly, 0x10);
 	t = _mm_clmulepi64_si128(_mm_and_si128(t, low32), poly, 0x00);
-	*ret_done = (size_t)(p - start);
-	return (uint32_t)_mm_extract_epi32(_mm_xor_si128(x0, t), 1);
+	return (uint32_t)_mm_extract_epi32(_mm_xor_si128(a, t), 1);
+}
+
+/* n >= 64; returns the state after the largest multiple of 16 bytes, *ret_done says how many. */
+__attribute__((target("pclmul,sse4.2"))) static uint32_t folded(uint32_t c, const uint8_t *p, size_t n, size_t *ret_done)
+{
+	const __m128i by64 = _mm_set_epi64x(0x01c6e41596, 0x0154442bd4); /* x^(512-32), x^(512+32) */
+	const uint8_t *start = p, *end = p + n, *at;
+	__m128i x[4];
+	for (int i = 0; i < 4; i++) x[i] = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+	x[0] = _mm_xor_si128(x[0], _mm_cvtsi32_si128((int)c));
+	for (p += 64; end - p >= 64; p += 64)
+		for (int i = 0; i < 4; i++) x[i] = fold(x[i], by64, _mm_loadu_si128((const __m128i *)(p + 16 * i)));
+	c = finish(x, p, end, &at);
+	*ret_done = (size_t)(at - start);
+	return c;
+}
+
+__attribute__((target("vpclmulqdq,pclmul,avx512f,avx512bw,avx512dq,avx512vl"))) static inline __m512i fold512(__m512i x, __m512i k, __m512i next)
+{
+	return _mm512_ternarylogic_epi64(_mm512_clmulepi64_epi128(x, k, 0x00), _mm512_clmulepi64_epi128(x, k, 0x11), next, 0x96);
+}
+
+/* As folded, 256 bytes at a time; n >= 256. */
+__attribute__((target("vpclmulqdq,pclmul,avx512f,avx512bw,avx512dq,avx512vl"))) static uint32_t folded512(uint32_t c, const uint8_t *p, size_t n, size_t *ret_done)
+{
+	const __m512i by256 = _mm512_broadcast_i32x4(_mm_set_epi64x(0x01322d1430, 0x011542778a)); /* x^(2048-32), x^(2048+32) */
+	const __m512i by64 = _mm512_broadcast_i32x4(_mm_set_epi64x(0x01c6e41596, 0x0154442bd4));  /* x^(512-32), x^(512+32) */
+	const uint8_t *start = p, *end = p + n, *at;
+	__m512i x[4];
+	__m128i last[4];
+	for (int i = 0; i < 4; i++) x[i] = _mm512_loadu_si512(p + 64 * i);
+	x[0] = _mm512_xor_si512(x[0], _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)c)));
+	for (p += 256; end - p >= 256; p += 256)
+		for (int i = 0; i < 4; i++) x[i] = fold512(x[i], by256, _mm512_loadu_si512(p + 64 * i));
+	x[0] = fold512(fold512(fold512(x[0], by64, x[1]), by64, x[2]), by64, x[3]);
+	for (; end - p >= 64; p += 64) x[0] = fold512(x[0], by64, _mm512_loadu_si512(p));
+	_mm512_storeu_si512(last, x[0]);
+	c = finish(last, p, end, &at);
+	*ret_done = (size_t)(at - start);
+	return c;
 }
 #endif
 
@@ -86,7 +114,7 @@ uint32_t crc32_of(uint32_t crc, const void *bytes, size_t n)
 #if defined(__x86_64__)
 	if (n >= 64 && cpu_level() >= CPU_SSE4) {
 		size_t done;
-		c = folded(c, p, n, &done);
+		c = n >= 256 && cpu_level() >= CPU_AVX512 ? folded512(c, p, n, &done) : folded(c, p, n, &done);
 		p += done;
 		n -= done;
 	}

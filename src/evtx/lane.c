@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 #include "evtx/plan_internal.h"
 #include "text/json_write.h"
+#include "text/utf.h"
 
 enum {
 	BUCKETS = 64, VARIANTS_MAX = 512, /* of one root template */
@@ -99,6 +100,18 @@ static char *quoted_sid(struct evtx_chunk *c, char *o, const uint8_t *p, uint32_
 	memcpy(o, c->lane.sids[place].text, 64);
 	if (text_n > 64) memcpy(o + 64, c->lane.sids[place].text + 64, text_n - 64);
 	return o + text_n;
+}
+
+/* Units that are letters beyond ASCII and are written as they are, in UTF-8; returns how many, *o moves. */
+static uint32_t wide_units(char **o, const uint8_t *p, uint32_t n)
+{
+	uint32_t i = 0;
+	for (; i < n; i++) {
+		uint32_t unit = le16_at(p + 2 * i);
+		if (unit < 0xa0 || (unit >= 0x2000 && unit < 0x2070) || (unit >= 0xd800 && unit < 0xe000)) break;
+		*o += utf8_put(unit, *o);
+	}
+	return i;
 }
 
 /* The rest of a text from a unit that no fast path writes; with the closing quote. */

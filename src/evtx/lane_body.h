@@ -133,7 +133,8 @@ static inline TARGET char *AT(string)(char *o, const uint8_t *p, uint32_t n, str
 	const __m512i letters = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 'b', 't', 'n', 0, 'f', 'r', 0, 0));
 	for (;;) {
 		__m512i v = _mm512_loadu_si512(p);
-		__mmask32 k = _bzhi_u32(UINT32_MAX, n);
+		uint32_t count = n < 32 ? n : 32;
+		__mmask32 k = _bzhi_u32(UINT32_MAX, count);
 		__mmask32 odd = _mm512_mask_cmpgt_epu16_mask(k, _mm512_sub_epi16(v, space), range);
 		__mmask32 escape = _mm512_mask_cmpeq_epu16_mask(k, v, quote) | _mm512_mask_cmpeq_epu16_mask(k, v, slash);
 		if (__builtin_expect(odd != 0, 0)) {
@@ -151,12 +152,19 @@ static inline TARGET char *AT(string)(char *o, const uint8_t *p, uint32_t n, str
 				uint64_t keep = _pdep_u64(escape & k, 0x5555555555555555) | (_bzhi_u64(UINT64_MAX, 2 * good) & 0xaaaaaaaaaaaaaaaa);
 				_mm512_storeu_si512(o, _mm512_maskz_compress_epi8(keep, _mm512_or_si512(_mm512_slli_epi16(v, 8), slash)));
 				o += __builtin_popcountll(keep);
-				if (!end) return rest_of_string(out, room, o, p + 2 * good, n - good);
-				break;
+				if (end) break;
+				p += 2 * good;
+				n -= good;
+				uint32_t wide = wide_units(&o, p, n);
+				if (!wide) return rest_of_string(out, room, o, p, n);
+				p += 2 * wide;
+				n -= wide;
+				if (!n) break;
+				continue;
 			}
 		}
 		/* Each unit becomes a backslash and its byte, the backslashes that are not wanted are squeezed out. */
-		uint64_t keep = _pdep_u64(escape, 0x5555555555555555) | (_bzhi_u64(UINT64_MAX, 2 * (n < 32 ? n : 32)) & 0xaaaaaaaaaaaaaaaa);
+		uint64_t keep = _pdep_u64(escape, 0x5555555555555555) | (_bzhi_u64(UINT64_MAX, 2 * count) & 0xaaaaaaaaaaaaaaaa);
 		_mm512_storeu_si512(o, _mm512_maskz_compress_epi8(keep, _mm512_or_si512(_mm512_slli_epi16(v, 8), slash)));
 		o += __builtin_popcountll(keep);
 		if (n <= 32) break;
@@ -192,12 +200,16 @@ static inline TARGET char *AT(string)(char *o, const uint8_t *p, uint32_t n, str
 			uint32_t unit = le16_at(p);
 			if (!unit) break;
 			char letter = unit < 16 ? "\0\0\0\0\0\0\0\0btn\0fr\0\0"[unit] : 0;
-			if (!letter) return rest_of_string(out, room, o, p, n);
-			o[0] = '\\';
-			o[1] = letter;
-			o += 2;
-			p += 2;
-			n--;
+			uint32_t used = 1;
+			if (letter) {
+				o[0] = '\\';
+				o[1] = letter;
+				o += 2;
+			} else if (!(used = wide_units(&o, p, n))) {
+				return rest_of_string(out, room, o, p, n);
+			}
+			p += 2 * used;
+			n -= used;
 		}
 		if (!n) break;
 	}
@@ -281,9 +293,8 @@ static inline TARGET char *AT(operations)(struct evtx_chunk *c, const struct var
 static inline TARGET struct fragment *AT(instance)(struct evtx_chunk *c, const uint8_t **at, const uint8_t *end)
 {
 	const uint8_t *p = *at;
-	if (end - p < 18 + 4) return NULL;
-	if (le32_at(p) == 0x0001010f) p += 4;
-	if (*p != 0x0c) return NULL;
+	if (end - p >= 4 && le32_at(p) == 0x0001010f) p += 4;
+	if (end - p < 14 || *p != 0x0c) return NULL;
 	uint32_t id = le32_at(p + 2), def = le32_at(p + 6), size;
 	p += 10;
 	if (def == p - c->p) {
