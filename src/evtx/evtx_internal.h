@@ -96,10 +96,9 @@ struct fresh_template { uint32_t id, def; };
 
 struct template_store;           /* GUID -> fragment, per cursor */
 
-/* Texts that records repeat: SIDs by their bytes, the time by its second. */
+/* Texts that records repeat: SIDs by their bytes, times by their day. */
 struct lane_cache {
-	uint64_t second;             /* FILETIME seconds; 0 = none yet */
-	char second_text[32];        /* "YYYY-MM-DDTHH:MM:SS. with the quote */
+	struct { uint64_t day; char text[16]; } days[8]; /* since 1601, 0 = none yet; "YYYY-MM-DDT with the quote */
 	struct { uint8_t n, text_n; uint8_t sid[72]; char text[EVTX_TEXT_MAX]; } sids[16];
 };
 

@@ -60,15 +60,15 @@ static inline uint32_t bucket_of(const uint8_t *area, uint32_t n)
 
 /* --- what does not depend on the processor --- */
 
-/* The second of a FILETIME as text, kept. False when it is too long for that (years beyond 9999). */
-static bool keep_second(struct evtx_chunk *c, uint64_t second)
+/* A day since 1601 as text, kept. False when it is too long for that (years beyond 9999). */
+static bool keep_day(struct evtx_chunk *c, uint64_t day)
 {
 	char text[64];
-	char *end = format_filetime(text, second * 10000000, &c->format);
+	char *end = format_filetime(text, day * 864000000000, &c->format);
 	if (end - text != 27) return false;
-	c->lane.second_text[0] = '"';
-	memcpy(c->lane.second_text + 1, text, 20);
-	c->lane.second = second;
+	c->lane.days[day & 7].text[0] = '"';
+	memcpy(c->lane.days[day & 7].text + 1, text, 11);
+	c->lane.days[day & 7].day = day;
 	return true;
 }
 
@@ -187,21 +187,20 @@ static bool left_out(const struct variant *v, const uint8_t *area, const struct 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* For each set of eight units that take a backslash before them: where the bytes come from when it is put in; 0x80: the backslash. */
-static const struct { uint8_t from[256][16]; } *escapes;
-static struct { uint8_t from[256][16]; } escapes_made;
+/* For each set of eight units that take a backslash before them: where the bytes come from when it is put in; 0x80: the backslash.
+ * Made before main, like the choice of the level, and never changed. */
+static struct { uint8_t from[256][16]; } escapes;
 
 __attribute__((constructor)) static void make_escapes(void)
 {
 	for (unsigned set = 0; set < 256; set++) {
 		unsigned at = 0;
 		for (unsigned i = 0; i < 8; i++) {
-			if (set >> i & 1) escapes_made.from[set][at++] = 0x80;
-			escapes_made.from[set][at++] = (uint8_t)i;
+			if (set >> i & 1) escapes.from[set][at++] = 0x80;
+			escapes.from[set][at++] = (uint8_t)i;
 		}
-		while (at < 16) escapes_made.from[set][at++] = 7;
+		while (at < 16) escapes.from[set][at++] = 7;
 	}
-	escapes = (const void *)&escapes_made;
 }
 
 #define LEVEL LEVEL_SSE4
@@ -414,7 +413,7 @@ void lane_learn(struct evtx_chunk *c, const struct instance *root, const struct 
 	if (!f->lane && !(f->lane = arena_calloc(arena, 1, sizeof *f->lane))) return;
 	if (f->lane->tried++ >= VARIANTS_MAX) return;
 	struct learn l = {.c = c, .arena = arena, .root = root, .area = root->slots[0].p - 4 * root->n_slots - 4,
-		.v = arena_calloc(arena, 1, sizeof *l.v), .mask = arena_calloc(c->arena, 1, EVTX_CHUNK)};
+		.v = arena_calloc(arena, 1, sizeof *l.v), .mask = arena_calloc(c->arena, 1, AREA_MAX + EVTX_SLOTS_MAX)};
 	/* A slot that holds the content, but is not read as such, makes the plan's shape wrong. */
 	const struct json_plan *plan = plan_of(c, f, content->fragment);
 	if (plan && l.v && l.mask) {

@@ -8,7 +8,8 @@ static inline TARGET char *AT(literal)(char *o, const char *p, uint32_t n)
 	for (uint32_t i = 64; __builtin_expect(i < n, 0); i += 64) _mm512_storeu_si512(o + i, _mm512_loadu_si512(p + i));
 #else
 	memcpy(o, p, 32);
-	for (uint32_t i = 32; i < n; i += 32) memcpy(o + i, p + i, 32);
+	memcpy(o + 32, p + 32, 32);
+	for (uint32_t i = 64; __builtin_expect(i < n, 0); i += 32) memcpy(o + i, p + i, 32);
 #endif
 	return o + n;
 }
@@ -58,7 +59,14 @@ static inline TARGET char *AT(u64)(char *o, uint64_t v)
 {
 	if (v < 10000) return AT(small)(o, (uint32_t)v);
 	if (v < 100000000) return AT(four)(AT(small)(o, (uint32_t)v / 10000), (uint32_t)v % 10000);
-	if (v >= 10000000000000000) return format_u64(o, v);
+	if (v >= 10000000000000000) {
+		uint64_t top = v / 10000000000000000;
+		o = AT(small)(o, (uint32_t)top);
+		v -= top * 10000000000000000;
+		uint32_t eight = (uint32_t)(v / 100000000), rest = (uint32_t)(v % 100000000);
+		o = AT(four)(AT(four)(o, eight / 10000), eight % 10000);
+		return AT(four)(AT(four)(o, rest / 10000), rest % 10000);
+	}
 	uint64_t high = v / 100000000;
 	uint32_t low = (uint32_t)(v - high * 100000000);
 	o = high < 10000 ? AT(small)(o, (uint32_t)high) : AT(four)(AT(small)(o, (uint32_t)high / 10000), (uint32_t)high % 10000);
@@ -69,13 +77,19 @@ static inline TARGET char *AT(u32)(char *o, uint32_t v) { return AT(u64)(o, v); 
 
 static inline TARGET char *AT(filetime)(struct evtx_chunk *c, char *o, uint64_t v)
 {
-	uint64_t second = v / 10000000;
-	uint32_t micro = (uint32_t)(v - second * 10000000) / 10;
-	if (__builtin_expect(second != c->lane.second, 0) && !keep_second(c, second)) return quoted_filetime(c, o, v);
-	memcpy(o, c->lane.second_text, 32);
-	o = AT(two)(o + 21, micro / 10000);
-	o = AT(two)(o, micro / 100 % 100);
-	o = AT(two)(o, micro % 100);
+	uint64_t day = v / 864000000000;
+	uint64_t in_day = v - day * 864000000000;
+	uint32_t second = (uint32_t)(in_day / 10000000), micro = (uint32_t)(in_day - second * 10000000ull) / 10, minute = second / 60, hour = minute / 60;
+	if (__builtin_expect(c->lane.days[day & 7].day != day || !day, 0) && !keep_day(c, day)) return quoted_filetime(c, o, v);
+	memcpy(o, c->lane.days[day & 7].text, 16);
+	o = AT(two)(o + 12, hour);
+	*o++ = ':';
+	o = AT(two)(o, minute - hour * 60);
+	*o++ = ':';
+	o = AT(two)(o, second - minute * 60);
+	*o++ = '.';
+	o = AT(two)(o, micro / 10000);
+	o = AT(four)(o, micro % 10000);
 	memcpy(o, "Z\"", 2);
 	return o + 2;
 }
@@ -122,6 +136,23 @@ static inline TARGET char *AT(guid)(char *o, const uint8_t *p)
 	*o++ = '"';
 	return o;
 }
+
+#if LEVEL == LEVEL_SSE4 || LEVEL == LEVEL_AVX2
+/* n of 16 bytes, with a backslash before those in the set `escape`. */
+static inline TARGET char *AT(escaped)(char *o, __m128i v, unsigned escape, unsigned n)
+{
+	if (!escape) {
+		_mm_storeu_si128((__m128i *)o, v);
+		return o + n;
+	}
+	const __m128i slash = _mm_set1_epi8('\\');
+	__m128i first = _mm_loadu_si128((const __m128i *)escapes.from[escape & 255]), second = _mm_loadu_si128((const __m128i *)escapes.from[escape >> 8]);
+	_mm_storeu_si128((__m128i *)o, _mm_blendv_epi8(_mm_shuffle_epi8(v, first), slash, first));
+	/* When n is 8 or less this writes behind the text. */
+	_mm_storeu_si128((__m128i *)(o + 8 + __builtin_popcount(escape & 255)), _mm_blendv_epi8(_mm_shuffle_epi8(_mm_srli_si128(v, 8), second), slash, second));
+	return o + n + __builtin_popcount(escape);
+}
+#endif
 
 /* A text up to its first NUL, quoted and escaped. */
 static inline TARGET char *AT(string)(char *o, const uint8_t *p, uint32_t n, struct buf *out, size_t room)
@@ -175,43 +206,37 @@ static inline TARGET char *AT(string)(char *o, const uint8_t *p, uint32_t n, str
 	const __m128i low = _mm_set1_epi8(0x20), del = _mm_set1_epi8(0x7f), quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
 	for (;;) {
 		__m128i v = _mm_packus_epi16(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)(p + 16)));
-		unsigned mask = n < 16 ? (1u << n) - 1 : 0xffff;
 		/* Units above 0xff are packed to 0xff or 0: both are odd, as signed bytes from 0x80 on are below 0x20. */
-		unsigned odd = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(v, low), _mm_cmpeq_epi8(v, del))) & mask;
-		unsigned escape = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash))) & mask;
-		unsigned count = n < 16 ? n : 16, good = odd ? (unsigned)__builtin_ctz(odd) : count;
-		escape &= (1u << good) - 1;
-		if (!escape) {
-			_mm_storeu_si128((__m128i *)o, v);
-			o += good;
-		} else {
-			__m128i from = _mm_loadu_si128((const __m128i *)escapes->from[escape & 255]);
-			_mm_storeu_si128((__m128i *)o, _mm_blendv_epi8(_mm_shuffle_epi8(v, from), slash, from));
-			o += (good < 8 ? good : 8) + (unsigned)__builtin_popcount(escape & 255);
-			if (good > 8) {
-				from = _mm_loadu_si128((const __m128i *)escapes->from[escape >> 8]);
-				_mm_storeu_si128((__m128i *)o, _mm_blendv_epi8(_mm_shuffle_epi8(_mm_srli_si128(v, 8), from), slash, from));
-				o += good - 8 + (unsigned)__builtin_popcount(escape >> 8);
-			}
+		unsigned odd = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(v, low), _mm_cmpeq_epi8(v, del)));
+		unsigned escape = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
+		if (n >= 16 && !odd) {
+			o = AT(escaped)(o, v, escape, 16);
+			p += 32;
+			n -= 16;
+			continue;
 		}
+		unsigned mask = n < 16 ? (1u << n) - 1 : 0xffff;
+		odd &= mask;
+		if (!odd) {
+			o = AT(escaped)(o, v, escape & mask, n);
+			break;
+		}
+		unsigned good = (unsigned)__builtin_ctz(odd);
+		o = AT(escaped)(o, v, escape & ((1u << good) - 1), good);
 		p += 2 * good;
 		n -= good;
-		if (good < count) {
-			uint32_t unit = le16_at(p);
-			if (!unit) break;
-			char letter = unit < 16 ? "\0\0\0\0\0\0\0\0btn\0fr\0\0"[unit] : 0;
-			uint32_t used = 1;
-			if (letter) {
-				o[0] = '\\';
-				o[1] = letter;
-				o += 2;
-			} else if (!(used = wide_units(&o, p, n))) {
-				return rest_of_string(out, room, o, p, n);
-			}
-			p += 2 * used;
-			n -= used;
+		uint32_t unit = le16_at(p), used = 1;
+		if (!unit) break;
+		char letter = unit < 16 ? "\0\0\0\0\0\0\0\0btn\0fr\0\0"[unit] : 0;
+		if (letter) {
+			o[0] = '\\';
+			o[1] = letter;
+			o += 2;
+		} else if (!(used = wide_units(&o, p, n))) {
+			return rest_of_string(out, room, o, p, n);
 		}
-		if (!n) break;
+		p += 2 * used;
+		n -= used;
 	}
 #else
 	for (uint32_t i = 0; i < n; i++) {
@@ -229,9 +254,10 @@ static inline TARGET char *AT(string)(char *o, const uint8_t *p, uint32_t n, str
 /* A value of the content. NULL: the record must go the ordinary way. */
 static inline TARGET char *AT(value)(struct evtx_chunk *c, char *o, const uint8_t *p, uint32_t size, uint32_t type, bool text, struct buf *out, size_t room)
 {
+	if (__builtin_expect(type == EVTX_STRING && !text, 1)) return AT(string)(o, p, size / 2, out, room);
 	switch (type) {
 	case EVTX_STRING:
-		if (text && (!size || (size >= 2 && !le16_at(p)))) break;
+		if (!size || (size >= 2 && !le16_at(p))) break;
 		return AT(string)(o, p, size / 2, out, room);
 	case EVTX_UINT8: if (size < 1) break; return AT(u32)(o, p[0]);
 	case EVTX_UINT16: if (size < 2) break; return AT(u32)(o, le16_at(p));
