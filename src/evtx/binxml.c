@@ -446,7 +446,7 @@ static struct fragment *lost(struct evtx_chunk *c, const char *static_why)
 
 static void chunk_note(struct evtx_chunk *c, uint32_t def, uint32_t id, uint32_t size, struct fragment *f)
 {
-	uint32_t at = def * 0x9e3779b1u >> 22;
+	uint32_t at = chunk_bucket(def);
 	if (c->n_seen >= COUNT(c->seen)) return; /* the rest is looked up by its GUID each time */
 	while (c->where[at]) at = (at + 1) & (EVTX_WHERE - 1);
 	c->seen[c->n_seen].def = def;

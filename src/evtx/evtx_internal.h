@@ -134,10 +134,11 @@ static inline void chunk_forget(struct evtx_chunk *c)
 	memset(c->where, 0, sizeof c->where);
 	c->n_seen = 0;
 }
+static inline uint32_t chunk_bucket(uint32_t def) { return def * 0x9e3779b1u >> 22; }
 /* The template met in this chunk at that offset under that id, or NULL. Also notes it as a context of the record. */
 static inline struct fragment *chunk_seen(struct evtx_chunk *c, uint32_t def, uint32_t id)
 {
-	uint32_t at = def * 0x9e3779b1u >> 22;
+	uint32_t at = chunk_bucket(def);
 	for (uint8_t i; (i = c->where[at]); at = (at + 1) & (EVTX_WHERE - 1)) {
 		if (c->seen[i - 1].def != def) continue;
 		if (c->seen[i - 1].id != id) return NULL;

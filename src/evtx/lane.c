@@ -19,13 +19,14 @@ enum {
 enum lane_kind {
 	LANE_END,
 	LANE_TIME, LANE_U64, LANE_U32, LANE_SID, LANE_GUID, /* root values, at a fixed place of the area */
-	LANE_DATA, LANE_TEXT,                               /* content values by slot; "" or null when empty */
-	LANE_ELEMENT, LANE_WALK                             /* by the plan's operation of that index */
+	LANE_STRING, LANE_VALUE,                            /* content values by slot, "" when empty; LANE_STRING: it was a string when it was learned */
+	LANE_TEXT,                                          /* null when empty */
+	LANE_PLAN                                           /* by the plan's operation of that index */
 };
 
 /* `literal` bytes, then a value. */
 struct lane_op {
-	uint32_t literal;
+	uint16_t literal;
 	uint16_t at;         /* offset in the area, slot, or index of the plan's operation */
 	uint8_t kind, n;     /* n: LANE_SID: bytes */
 };
@@ -80,13 +81,15 @@ static char *quoted_filetime(struct evtx_chunk *c, char *o, uint64_t v)
 	return o;
 }
 
+static inline uint32_t sid_place(const uint8_t *p, uint32_t n) { return (le32_at(p + n - 4) ^ n) * 0x9e3779b1u >> 28; }
+
 static char *quoted_sid(struct evtx_chunk *c, char *o, const uint8_t *p, uint32_t n)
 {
 	if (n < 8 || n > sizeof c->lane.sids[0].sid) {
 		memcpy(o, "\"\"", 2);
 		return o + 2;
 	}
-	uint32_t place = (le32_at(p + n - 4) ^ n) * 0x9e3779b1u >> 28;
+	uint32_t place = sid_place(p, n);
 	if (c->lane.sids[place].n != n || memcmp(c->lane.sids[place].sid, p, n)) {
 		char *text = c->lane.sids[place].text, *end = text;
 		*end++ = '"';
@@ -152,6 +155,7 @@ static char *by_plan(struct evtx_chunk *c, struct buf *out, size_t room, char *o
 	const struct jop *op = &v->plan->ops[index];
 	out->n = (size_t)(o - out->p);
 	if (op->kind == JOP_ELEMENT) plan_put_element(c, op, &in, out);
+	else if (op->kind == JOP_UNNAMED) plan_put_unnamed(c, op, &in, out);
 	else evtx_json_element(c, &in, op->element, out);
 	return buf_reserve(out, room);
 }
@@ -246,7 +250,7 @@ enum lane_answer lane_write(struct evtx_chunk *c, uint32_t at, uint32_t size, co
 struct learn {
 	struct evtx_chunk *c;
 	struct arena *arena;
-	const struct instance *root;
+	const struct instance *root, *content;
 	const uint8_t *area;
 	uint8_t *mask;
 	struct buf literals;
@@ -257,7 +261,7 @@ struct learn {
 
 static void add_op(struct learn *l, enum lane_kind kind, uint32_t at, uint32_t n)
 {
-	vec_push(&l->ops, (struct lane_op){(uint32_t)l->literals.n - l->flushed, (uint16_t)at, (uint8_t)kind, (uint8_t)n});
+	vec_push(&l->ops, (struct lane_op){(uint16_t)(l->literals.n - l->flushed), (uint16_t)at, (uint8_t)kind, (uint8_t)n});
 	l->flushed = (uint32_t)l->literals.n;
 }
 
@@ -330,8 +334,9 @@ static bool learn_op(struct learn *l, const struct jop *o, uint32_t index)
 	} else if (o->content) {
 		bool value = o->kind == JOP_DATA || o->kind == JOP_TEXT;
 		if (value && o->slot >= l->v->slots) l->v->slots = o->slot + 1u;
-		add_op(l, o->kind == JOP_DATA ? LANE_DATA : o->kind == JOP_TEXT ? LANE_TEXT : o->kind == JOP_ELEMENT ? LANE_ELEMENT : LANE_WALK, value ? o->slot : index, 0);
-	} else if (o->kind == JOP_WALK) {
+		bool string = o->kind == JOP_DATA && o->slot < l->content->n_slots && l->content->slots[o->slot].type == EVTX_STRING;
+		add_op(l, string ? LANE_STRING : o->kind == JOP_DATA ? LANE_VALUE : o->kind == JOP_TEXT ? LANE_TEXT : LANE_PLAN, value ? o->slot : index, 0);
+	} else if (o->kind == JOP_WALK || o->kind == JOP_UNNAMED) {
 		return false;
 	} else if (o->kind == JOP_ELEMENT) {
 		root_element(l, o);
@@ -390,6 +395,7 @@ static bool learn_variant(struct learn *l, struct fragment *content)
 	for (uint32_t i = 0; i < plan->n; i++)
 		if (!learn_op(l, &plan->ops[i], i)) return false;
 	add_op(l, LANE_END, 0, 0);
+	if (l->literals.n > UINT16_MAX || plan->n > UINT16_MAX) return false;
 	uint32_t refs = content ? content->max_refs : 0;
 	v->content = content;
 	v->per_byte = 4 * (refs ? refs : 1);
@@ -412,7 +418,7 @@ void lane_learn(struct evtx_chunk *c, const struct instance *root, const struct 
 	if (!f->is_template || root->n_slots < 3 || root->n_slots > ROOT_SLOTS_MAX) return;
 	if (!f->lane && !(f->lane = arena_calloc(arena, 1, sizeof *f->lane))) return;
 	if (f->lane->tried++ >= VARIANTS_MAX) return;
-	struct learn l = {.c = c, .arena = arena, .root = root, .area = root->slots[0].p - 4 * root->n_slots - 4,
+	struct learn l = {.c = c, .arena = arena, .root = root, .content = content, .area = root->slots[0].p - 4 * root->n_slots - 4,
 		.v = arena_calloc(arena, 1, sizeof *l.v), .mask = arena_calloc(c->arena, 1, AREA_MAX + EVTX_SLOTS_MAX)};
 	/* A slot that holds the content, but is not read as such, makes the plan's shape wrong. */
 	const struct json_plan *plan = plan_of(c, f, content->fragment);

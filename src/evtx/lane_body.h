@@ -94,6 +94,24 @@ static inline TARGET char *AT(filetime)(struct evtx_chunk *c, char *o, uint64_t 
 	return o + 2;
 }
 
+static inline TARGET char *AT(sid)(struct evtx_chunk *c, char *o, const uint8_t *p, uint32_t n)
+{
+#if LEVEL >= LEVEL_SSE4
+	/* The usual one of a user or machine is compared here, others there. */
+	uint32_t place = sid_place(p, n);
+	if (n == 28 && c->lane.sids[place].n == 28) {
+		const uint8_t *kept = c->lane.sids[place].sid;
+		__m128i differ = _mm_or_si128(_mm_xor_si128(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)kept)),
+			_mm_xor_si128(_mm_loadu_si128((const __m128i *)(p + 12)), _mm_loadu_si128((const __m128i *)(kept + 12))));
+		if (_mm_testz_si128(differ, differ)) {
+			memcpy(o, c->lane.sids[place].text, 64);
+			return o + c->lane.sids[place].text_n;
+		}
+	}
+#endif
+	return quoted_sid(c, o, p, n);
+}
+
 static inline TARGET char *AT(hex)(char *o, uint64_t v)
 {
 #if LEVEL >= LEVEL_AVX2
@@ -272,7 +290,7 @@ static inline TARGET char *AT(value)(struct evtx_chunk *c, char *o, const uint8_
 		return o + (le32_at(p) ? 4 : 5);
 	case EVTX_GUID: if (size < 16) break; return AT(guid)(o, p);
 	case EVTX_FILETIME: if (size < 8) break; return AT(filetime)(c, o, le64_at(p));
-	case EVTX_SID: if (!size) break; return quoted_sid(c, o, p, size);
+	case EVTX_SID: if (!size) break; return AT(sid)(c, o, p, size);
 	case EVTX_HEX32: if (size < 4) break; return AT(hex)(o, le32_at(p));
 	case EVTX_HEX64: if (size < 8) break; return AT(hex)(o, le64_at(p));
 	case EVTX_SIZE: if (size != 4 && size != 8) break; return AT(hex)(o, size == 4 ? le32_at(p) : le64_at(p));
@@ -284,35 +302,51 @@ static inline TARGET char *AT(value)(struct evtx_chunk *c, char *o, const uint8_
 	return other_value(c, out, room, o, &(struct slot){p, (uint16_t)size, (uint8_t)type}, text);
 }
 
-/* Runs a variant's operations. `values` are the content's descriptors and what follows. NULL: the ordinary way. */
+/* Runs a variant's operations. `values` are the content's descriptors and what follows. NULL: the ordinary way.
+ * Each operation ends with the jump to the next, so that the processor predicts each by itself. */
 static inline TARGET char *AT(operations)(struct evtx_chunk *c, const struct variant *v, const uint8_t *area, const uint8_t *descriptors, uint32_t n, const uint32_t *offsets,
 	struct buf *out, size_t room)
 {
+	static const void *const to[] = {[LANE_END] = &&end, [LANE_TIME] = &&time, [LANE_U64] = &&u64, [LANE_U32] = &&u32, [LANE_SID] = &&sid, [LANE_GUID] = &&guid,
+		[LANE_STRING] = &&string, [LANE_VALUE] = &&value, [LANE_TEXT] = &&text, [LANE_PLAN] = &&plan};
 	const char *literal = v->literals;
+	const struct lane_op *op = v->ops;
 	char *o = out->p + out->n;
-	for (const struct lane_op *op = v->ops;; op++) {
-		o = AT(literal)(o, literal, op->literal);
-		literal += op->literal;
-		const uint8_t *p = area + op->at;
-		uint32_t d;
-		switch ((enum lane_kind)op->kind) {
-		case LANE_END: return o;
-		case LANE_TIME: o = AT(filetime)(c, o, le64_at(p)); break;
-		case LANE_U64: o = AT(u64)(o, le64_at(p)); break;
-		case LANE_U32: o = AT(u32)(o, le32_at(p)); break;
-		case LANE_SID: o = quoted_sid(c, o, p, op->n); break;
-		case LANE_GUID: o = AT(guid)(o, p); break;
-		case LANE_DATA: case LANE_TEXT:
-			d = le32_at(descriptors + 4 * op->at);
-			o = AT(value)(c, o, descriptors + offsets[op->at], d & 0xffff, d >> 16 & 0xff, op->kind == LANE_TEXT, out, room);
-			if (!o) return NULL;
-			break;
-		case LANE_ELEMENT: case LANE_WALK:
-			o = by_plan(c, out, room, o, v, op->at, descriptors, n);
-			if (!o) return NULL;
-			break;
-		}
-	}
+	uint32_t d;
+#define NEXT \
+	do { \
+		o = AT(literal)(o, literal, op->literal); \
+		literal += op->literal; \
+		goto *to[op++->kind]; \
+	} while (0)
+	NEXT;
+string: /* expected to be one, but this record decides */
+	d = le32_at(descriptors + 4 * op[-1].at) & 0xffffff;
+	if (__builtin_expect(d >> 16 != EVTX_STRING, 0)) goto value;
+	o = AT(string)(o, descriptors + offsets[op[-1].at], d / 2 & 0x7fff, out, room);
+	NEXT;
+value:
+	d = le32_at(descriptors + 4 * op[-1].at);
+	o = AT(value)(c, o, descriptors + offsets[op[-1].at], d & 0xffff, d >> 16 & 0xff, false, out, room);
+	if (!o) return NULL;
+	NEXT;
+text:
+	d = le32_at(descriptors + 4 * op[-1].at);
+	o = AT(value)(c, o, descriptors + offsets[op[-1].at], d & 0xffff, d >> 16 & 0xff, true, out, room);
+	if (!o) return NULL;
+	NEXT;
+plan:
+	o = by_plan(c, out, room, o, v, op[-1].at, descriptors, n);
+	if (!o) return NULL;
+	NEXT;
+time: o = AT(filetime)(c, o, le64_at(area + op[-1].at)); NEXT;
+u64: o = AT(u64)(o, le64_at(area + op[-1].at)); NEXT;
+u32: o = AT(u32)(o, le32_at(area + op[-1].at)); NEXT;
+sid: o = AT(sid)(c, o, area + op[-1].at, op[-1].n); NEXT;
+guid: o = AT(guid)(o, area + op[-1].at); NEXT;
+end:
+	return o;
+#undef NEXT
 }
 
 /* The template instance at *at: its template; *at then is where the number of its values stands. NULL: not found. */
@@ -329,6 +363,8 @@ static inline TARGET struct fragment *AT(instance)(struct evtx_chunk *c, const u
 	}
 	if (end - p < 4) return NULL;
 	*at = p;
+	uint32_t i = c->where[chunk_bucket(def)];
+	if (__builtin_expect(i && c->seen[i - 1].def == def && c->seen[i - 1].id == id, 1)) return c->seen[i - 1].fragment;
 	return binxml_template(c, def, id);
 }
 

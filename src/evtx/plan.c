@@ -106,20 +106,21 @@ static bool repeated(const struct compile *c, const struct xnode *e, uint32_t i,
 	return false;
 }
 
-/* Whether every Data of a flat element has a literal name of its own and at most one part: the rest goes by the walker. */
+/* Whether every Data of a flat element has a literal name of its own, or none has one, and at most one part: the rest goes by the walker. */
 static bool flat_is_plain(const struct compile *c, const struct xnode *e)
 {
-	bool named = false, any = false, ok;
+	bool named = false, plain = true, ok;
 	for (uint32_t i = 0; i < e->n_children; i++) {
 		const struct xnode *x = child_element(c, e->children[i]);
 		if (!x || !str_eq(x->text, STR("Data"))) continue;
-		any = true;
 		struct str name = literal_name(x, &ok);
 		named |= name.n > 0;
 		if (name.n && repeated(c, e, i, name)) return false;
 		if (!ok || x->n_children > 1 || (x->n_children && x->children[0]->kind == X_ELEMENT)) return false;
+		/* Unnamed ones are written together, by their slots; the content must not be one of them. */
+		plain = plain && x == e->children[i];
 	}
-	return named || !any;
+	return named || plain;
 }
 
 static void key(struct compile *c, bool *any, struct str name, uint32_t before)
@@ -141,12 +142,21 @@ static void data(struct compile *c, const struct xnode *e)
 
 static void children(struct compile *c, const struct xnode *e, unsigned depth, bool any)
 {
-	bool flat = str_eq(e->text, STR("EventData")) || str_eq(e->text, STR("UserData")), ok;
+	bool flat = str_eq(e->text, STR("EventData")) || str_eq(e->text, STR("UserData")), named = false, unnamed_done = false, ok;
+	for (uint32_t i = 0; flat && i < e->n_children; i++) {
+		const struct xnode *x = child_element(c, e->children[i]);
+		named |= x && str_eq(x->text, STR("Data")) && literal_name(x, &ok).n;
+	}
 	for (uint32_t i = 0; i < e->n_children; i++) {
 		const struct xnode *x = child_element(c, e->children[i]);
 		if (!x) continue;
 		if (flat && str_eq(x->text, STR("Data"))) {
 			struct str name = literal_name(x, &ok);
+			if (!named && !unnamed_done) {
+				key(c, &any, x->text, 0);
+				op(c, (struct jop){.kind = JOP_UNNAMED, .element = e});
+				unnamed_done = true;
+			}
 			if (!name.n) continue;
 			key(c, &any, name, 0);
 			data(c, x);
@@ -307,6 +317,57 @@ void plan_put_element(struct evtx_chunk *c, const struct jop *o, const struct in
 	if (any) buf_byte(out, '}');
 }
 
+/* The strings of an array, one by one. */
+static void put_strings(const struct slot *s, struct buf *out, uint32_t *n)
+{
+	for (uint32_t at = 0; at < s->n;) {
+		uint32_t left = s->n - at, length = (uint32_t)utf16_length(s->p + at, left / 2);
+		if ((*n)++) buf_byte(out, ',');
+		json_str_utf16le(out, s->p + at, length);
+		at += 2 * length + 2;
+		if (2 * length + 2 > left) break;
+	}
+}
+
+void plan_put_unnamed(struct evtx_chunk *c, const struct jop *o, const struct instance *in, struct buf *out)
+{
+	uint32_t n = 0;
+	size_t before = out->n, open = before + strlen("{\"#text\":");
+	buf_lit(out, "{\"#text\":[");
+	for (uint32_t i = 0; i < o->element->n_children; i++) {
+		const struct xnode *data = o->element->children[i], *x = data->kind == X_ELEMENT && data->n_children ? data->children[0] : NULL;
+		if (!x || !str_eq(data->text, STR("Data"))) continue;
+		const struct slot *s = x->kind == X_SLOT && x->slot < in->n_slots ? &in->slots[x->slot] : NULL;
+		if (x->kind == X_TEXT ? !x->text.n : !s || slot_empty(s)) continue;
+		if (s && s->type == (EVTX_ARRAY | EVTX_STRING)) {
+			put_strings(s, out, &n);
+			continue;
+		}
+		if (s && s->type & EVTX_ARRAY) {
+			struct value v;
+			slot_value(s, c->arena, &c->format, &v);
+			for (uint32_t k = 0; v.kind == VALUE_LIST && k < v.n; k++) {
+				if (n++) buf_byte(out, ',');
+				value_json(&v.items[k], out);
+			}
+			if (v.kind == VALUE_LIST) continue;
+		}
+		if (n++) buf_byte(out, ',');
+		buf_reserve(out, EVTX_TEXT_MAX);
+		if (s) plan_put_slot(c, s, out);
+		else json_str(out, x->text);
+	}
+	if (n > 1) {
+		buf_lit(out, "]}");
+	} else if (n == 1) {
+		memmove(out->p + open, out->p + open + 1, out->n - open - 1); /* one item is no array */
+		out->p[out->n - 1] = '}';
+	} else {
+		out->n = before;
+		buf_lit(out, "null");
+	}
+}
+
 static void run(struct evtx_chunk *c, const struct json_plan *p, const struct instance *root, const struct instance *content, struct buf *out)
 {
 	buf_reserve(out, p->literals + EVTX_TEXT_MAX * 2);
@@ -329,6 +390,7 @@ static void run(struct evtx_chunk *c, const struct json_plan *p, const struct in
 			}
 			break;
 		case JOP_ELEMENT: plan_put_element(c, o, in, out); break;
+		case JOP_UNNAMED: plan_put_unnamed(c, o, in, out); break;
 		case JOP_WALK: evtx_json_element(c, in, o->element, out); break;
 		}
 	}

@@ -7,6 +7,7 @@ enum jop_kind {
 	JOP_DATA,     /* slot's value, "" when empty */
 	JOP_TEXT,     /* slot's value, null when empty */
 	JOP_ELEMENT,  /* attributes from slots, and text */
+	JOP_UNNAMED,  /* Data without names: null, {"#text":value} or {"#text":[value,...]} */
 	JOP_WALK      /* element by the tree walker */
 };
 
@@ -23,7 +24,7 @@ struct jop {
 	uint32_t n_attrs;
 	struct str literal;  /* JOP_LITERAL; JOP_ELEMENT: literal text as JSON, p NULL: from the slot */
 	const struct jattr *attrs;
-	const struct xnode *element; /* JOP_WALK */
+	const struct xnode *element; /* JOP_WALK; JOP_UNNAMED: whose children the Data are */
 };
 struct json_plan {
 	const struct jop *ops;
@@ -36,6 +37,8 @@ struct json_plan {
 const struct json_plan *plan_of(struct evtx_chunk *c, const struct fragment *root, struct fragment *content);
 /* A slot's value as JSON; EVTX_TEXT_MAX bytes must have been reserved. */
 void plan_put_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out);
+/* Attributes and text of an element; the Data of one. */
+void plan_put_unnamed(struct evtx_chunk *c, const struct jop *o, const struct instance *in, struct buf *out);
 void plan_put_element(struct evtx_chunk *c, const struct jop *o, const struct instance *in, struct buf *out);
 
 /* lane.c: a record as a line of JSON in one go. LANE_WRITTEN: it stands in `out`, with its line end. LANE_LEFT_OUT: the options do not want
