@@ -40,7 +40,7 @@ struct lane {
 struct settings {
 	const struct command *self;
 	struct reader_options reader;
-	const struct taxonomy *taxonomy;
+	struct taxonomy *taxonomy; /* made when a source needs it */
 	unsigned jobs;
 	bool output_failed;
 	bool xml;
@@ -115,14 +115,14 @@ static bool move_on(struct thread_arg *a, struct buf *lines, uint64_t from, uint
 static void *read_blocks(void *argument)
 {
 	struct thread_arg *a = argument;
-	struct shape_table *shapes = shape_table_new(a->settings->taxonomy, SHAPE_BUDGET);
+	struct shape_table *shapes = a->settings->taxonomy ? shape_table_new(a->settings->taxonomy, SHAPE_BUDGET) : NULL;
 	struct reader_cursor *c = a->ops->cursor_new(a->reader, shapes);
 	struct buf lines = {0};
 	uint64_t batch = 0;
 	bool ok = true;
 	if (a->ops->next_lines && !a->settings->xml) {
 		uint64_t at;
-		for (uint64_t done = 0; ok && a->ops->next_lines(c, &lines, &at); done = at + 1) ok = move_on(a, &lines, at, at + 1);
+		while (ok && a->ops->next_lines(c, &lines, &at)) ok = move_on(a, &lines, at, at + 1);
 	}
 	else for (struct event *ev; ok && (ev = a->ops->next(c));) {
 		if (ev->batch != batch) {
@@ -133,7 +133,7 @@ static void *read_blocks(void *argument)
 	}
 	move_on(a, &lines, batch, UINT64_MAX);
 	a->ops->cursor_free(c);
-	shape_table_free(shapes);
+	if (shapes) shape_table_free(shapes);
 	return NULL;
 }
 
@@ -161,7 +161,7 @@ static bool read_parallel(struct settings *s, const struct reader_ops *ops, stru
 /* One cursor to the end, straight to the output. Also the last pass after several, for what had to wait. */
 static bool read_straight(struct settings *s, const struct reader_ops *ops, struct reader *r)
 {
-	struct shape_table *shapes = shape_table_new(s->taxonomy, SHAPE_BUDGET);
+	struct shape_table *shapes = s->taxonomy ? shape_table_new(s->taxonomy, SHAPE_BUDGET) : NULL;
 	struct reader_cursor *c = ops->cursor_new(r, shapes);
 	struct buf out = {0};
 	bool ok = true;
@@ -175,7 +175,7 @@ static bool read_straight(struct settings *s, const struct reader_ops *ops, stru
 	ok = ok && write_out(&out);
 	buf_done(&out);
 	ops->cursor_free(c);
-	shape_table_free(shapes);
+	if (shapes) shape_table_free(shapes);
 	return ok;
 }
 
@@ -205,7 +205,8 @@ static void read_input(struct settings *s, struct input *in, bool named)
 	snprintf(path, sizeof path, "%.*s", STR_FMT(in->path));
 	const struct reader_ops *const *formats = formats_all(&n);
 	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, in, &f);
-	struct reader *r = ops ? ops->open(in, &s->reader, &f) : NULL;
+	if (ops && !s->taxonomy && (s->xml || !ops->next_lines)) s->taxonomy = taxonomy_new(&f);
+	struct reader *r = ops && (s->taxonomy || !f.kind) ? ops->open(in, &s->reader, &f) : NULL;
 	if (!r) {
 		app_error("%s: %s", path, f.kind ? f.text : "no known log format");
 		if (named || f.kind) worse(s, EXIT_INCOMPLETE);
@@ -304,7 +305,6 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	struct settings s = {.self = self};
 	struct options o;
-	struct fault f = FAULT_INIT;
 	VEC(const char *) paths = {0};
 	const char *argument;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -320,9 +320,7 @@ static int run(const struct command *self, int argc, char **argv)
 		else if (which == OPTION_BAD || !take_option(&s, which, argument)) status = EXIT_USAGE;
 	}
 	if (status == EXIT_DONE && !paths.n) status = app_usage(self, "which logs? Name files or folders");
-	struct taxonomy *taxonomy = status == EXIT_DONE ? taxonomy_new(&f) : NULL;
-	s.taxonomy = taxonomy;
-	for (size_t i = 0; taxonomy && i < paths.n && !s.output_failed; i++) {
+	for (size_t i = 0; status == EXIT_DONE && i < paths.n && !s.output_failed; i++) {
 		s.argument = paths.v[i];
 		scan_walk_path(s.argument, &(struct path_sink){&s, read_file, not_read});
 	}
@@ -331,7 +329,7 @@ static int run(const struct command *self, int argc, char **argv)
 		if (errno != EPIPE) app_error("cannot write to standard output: %s", strerror(errno));
 		status = EXIT_FAILED;
 	}
-	taxonomy_free(taxonomy);
+	taxonomy_free(s.taxonomy);
 	vec_free(&paths);
 	return status;
 }

@@ -246,7 +246,7 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 	}
 	bool ok = add_input("placeholders", o->options.placeholders, inputs, &n_inputs, f) && add_input("baseline", o->options.baseline, inputs, &n_inputs, f);
 	inputs[n_inputs] = (struct case_input){.kind = STR("mapping"), .name = STR("compiled in")};
-	memcpy(inputs[n_inputs++].sha256, taxonomy_sha256(config->taxonomy), SHA256_SIZE);
+	taxonomy_sha256(inputs[n_inputs++].sha256);
 	struct case_run run = {STR("exhibit " EXHIBIT_VERSION), settings, rules, o->n_rules + n_native, refused, n_refused, inputs, n_inputs};
 	ok = ok && case_begin_run(o->w, &run, &o->run_is_new, f);
 	for (uint32_t i = 0; i + 1 < n_inputs; i++) free((char *)inputs[i].bytes.p);

@@ -8,18 +8,18 @@ bool input_open(struct input *in, const char *path, struct str shown_as, struct 
 	struct file_id id;
 	int fd = file_open(path, &id, f);
 	if (fd < 0) return false;
-	*in = (struct input){.path = shown_as, .size = id.size, .mtime_sec = id.mtime_sec, .fd = fd, .sha = sha256_new()};
+	*in = (struct input){.path = shown_as, .size = id.size, .mtime_sec = id.mtime_sec, .fd = fd};
 	return true;
 }
 
 void input_of_memory(struct input *in, const void *bytes, size_t n, struct str shown_as)
 {
-	*in = (struct input){.path = shown_as, .size = n, .fd = -1, .memory = bytes, .sha = sha256_new()};
+	*in = (struct input){.path = shown_as, .size = n, .fd = -1, .memory = bytes};
 }
 
 void input_of_fd(struct input *in, int fd, uint64_t size, struct str shown_as)
 {
-	*in = (struct input){.path = shown_as, .size = size, .fd = fd, .sha = sha256_new()};
+	*in = (struct input){.path = shown_as, .size = size, .fd = fd};
 }
 
 int64_t input_pread(struct input *in, void *out, size_t n, uint64_t offset, struct fault *f)
@@ -37,7 +37,10 @@ int64_t input_next(struct input *in, void *out, size_t n, struct fault *f)
 	if (n > in->size - in->at) n = (size_t)(in->size - in->at);
 	int64_t got = input_pread(in, out, n, in->at, f);
 	if (got <= 0) return got;
-	if (in->sha) sha256_add(in->sha, out, (size_t)got);
+	if (!in->unhashed) {
+		if (!in->sha) in->sha = sha256_new();
+		sha256_add(in->sha, out, (size_t)got);
+	}
 	if (in->tap) in->tap(in->tap_arg, out, (size_t)got);
 	in->at += (uint64_t)got;
 	return got;
@@ -47,6 +50,7 @@ void input_unhashed(struct input *in)
 {
 	sha256_free(in->sha);
 	in->sha = NULL;
+	in->unhashed = true;
 }
 
 bool input_finish(struct input *in, uint8_t ret[SHA256_SIZE], struct fault *f)
@@ -61,6 +65,7 @@ bool input_finish(struct input *in, uint8_t ret[SHA256_SIZE], struct fault *f)
 		fault_set(f, FAULT_CORRUPT, "became shorter while it was read: %llu of %llu bytes", (unsigned long long)in->at, (unsigned long long)in->size);
 		return false;
 	}
+	if (!in->sha) in->sha = sha256_new();
 	sha256_end(in->sha, ret);
 	return true;
 }

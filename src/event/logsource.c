@@ -21,7 +21,6 @@ struct taxonomy {
 	VEC(struct group) groups;
 	VEC(struct family) families;
 	VEC(struct { struct str service; int32_t next; }) services_of;
-	uint8_t sha256[SHA256_SIZE];
 };
 
 static struct str key2(struct arena *a, struct str x, struct str y)
@@ -202,14 +201,8 @@ struct taxonomy *taxonomy_new(struct fault *f)
 {
 	struct taxonomy *t = xcalloc(1, sizeof *t);
 	arena_init(&t->arena, DATA_BUDGET);
-	struct sha256 *h = sha256_new();
 	bool ok = true;
-	for (size_t i = 0; i < event_data_count && ok; i++) {
-		sha256_add(h, event_data[i].bytes, event_data[i].n);
-		ok = read_data(t, &event_data[i], f);
-	}
-	sha256_end(h, t->sha256);
-	sha256_free(h);
+	for (size_t i = 0; i < event_data_count && ok; i++) ok = read_data(t, &event_data[i], f);
 	for (size_t i = 0; i < t->lines.n; i++) {
 		char c = t->lines.v[i].word.p[0];
 		if (c == 'r' || c == 'v' || c == 'a') apply(t, &t->lines.v[i]);
@@ -237,7 +230,13 @@ void taxonomy_free(struct taxonomy *t)
 	free(t);
 }
 
-const uint8_t *taxonomy_sha256(const struct taxonomy *t) { return t->sha256; }
+void taxonomy_sha256(uint8_t ret[SHA256_SIZE])
+{
+	struct sha256 *h = sha256_new();
+	for (size_t i = 0; i < event_data_count; i++) sha256_add(h, event_data[i].bytes, event_data[i].n);
+	sha256_end(h, ret);
+	sha256_free(h);
+}
 
 static const struct group *find(const struct taxonomy *t, const struct map *m, struct str key)
 {

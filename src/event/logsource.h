@@ -21,6 +21,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/fault.h"
+#include "base/sha256.h"
 
 struct logsource {
 	struct str product, category, service; /* empty = not stated */
@@ -46,7 +47,7 @@ struct taxonomy;
 struct taxonomy *taxonomy_new(struct fault *f);
 void taxonomy_free(struct taxonomy *t);
 /* SHA-256 over all mapping data, for the manifest. */
-const uint8_t *taxonomy_sha256(const struct taxonomy *t);
+void taxonomy_sha256(uint8_t ret[SHA256_SIZE]);
 
 /* Bindings of a Windows event; always at least {windows,,}. The array lives as long as the taxonomy or, when it had to be
  * joined, in `a`. *ret_n == 0 only when `a` is full. */

@@ -20,7 +20,8 @@ struct input {
 	int64_t mtime_sec;      /* file time, for year inference; 0 = unknown */
 	int fd;                 /* -1 when the bytes are in memory */
 	const void *memory;
-	struct sha256 *sha;     /* NULL: not hashed */
+	struct sha256 *sha;     /* made with the first bytes of the pass; NULL until then */
+	bool unhashed;          /* no SHA-256 is wanted */
 	uint64_t at;            /* next byte of the hashing pass */
 	void (*tap)(void *arg, const void *bytes, size_t n); /* NULL, or: is shown the bytes of the pass, in order */
 	void *tap_arg;
@@ -100,6 +101,7 @@ struct reader_ops {
 	int (*sniff)(struct str head, uint64_t size, struct str path);
 	/* NULL and *f when nothing can be read at all. The reader borrows `in` and `options` until free. */
 	struct reader *(*open)(struct input *in, const struct reader_options *options, struct fault *f);
+	/* `shapes` may be NULL when only next_lines will be called. */
 	struct reader_cursor *(*cursor_new)(struct reader *r, struct shape_table *shapes);
 	/* The next event, or NULL at the end of what this cursor gets. The event dies at the next call. Records that exist but
 	 * cannot become events are damage. Events of one cursor come in file order. */

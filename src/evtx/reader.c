@@ -460,9 +460,9 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 		c->content = c->root;
 		c->n_leaves = 0;
 	}
-	const struct shape *shape = shape_of(c);
+	const struct shape *shape = c->shapes ? shape_of(c) : NULL;
 	struct value *cells = shape ? arena_calloc(&c->arena, shape->n_columns, sizeof *cells) : NULL;
-	if (!cells) {
+	if (c->shapes && !cells) {
 		*ret_why = "out of the memory set aside for one block";
 		return false;
 	}
