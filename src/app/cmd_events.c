@@ -22,7 +22,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-enum { FLUSH_AT = 256 << 10, AHEAD = 64, SHAPE_BUDGET = 16 << 20 };
+enum { FLUSH_AT = 256 << 10, WRITE_UNIT = 32 << 10, AHEAD = 64, SHAPE_BUDGET = 16 << 20 };
 
 /* Lines of one block that wait for their turn. */
 struct waiting { uint64_t batch; struct buf lines; };
@@ -48,18 +48,23 @@ struct settings {
 	int status;           /* enum exit_status so far */
 };
 
-static bool write_out(struct buf *b)
+/* Writes `n` bytes from the front of the buffer; what is behind them moves there. */
+static bool write_some(struct buf *b, size_t n)
 {
 	size_t done = 0;
-	while (done < b->n) {
-		ssize_t n = write(1, b->p + done, b->n - done);
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return false;
-		done += (size_t)n;
+	while (done < n) {
+		ssize_t wrote = write(1, b->p + done, n - done);
+		if (wrote < 0 && errno == EINTR) continue;
+		if (wrote < 0) return false;
+		done += (size_t)wrote;
 	}
-	b->n = 0;
+	memmove(b->p, b->p + n, b->n - n);
+	b->n -= n;
 	return true;
 }
+static bool write_out(struct buf *b) { return write_some(b, b->n); }
+/* All but what makes no whole unit: files take whole pages in a third less time. */
+static bool write_units(struct buf *b) { return write_some(b, b->n - b->n % WRITE_UNIT); }
 
 static void line(const struct settings *s, struct event *ev, struct buf *out)
 {
@@ -167,10 +172,10 @@ static bool read_straight(struct settings *s, const struct reader_ops *ops, stru
 	bool ok = true;
 	uint64_t batch;
 	while (ops->next_lines && !s->xml && ok && ops->next_lines(c, &out, &batch))
-		if (out.n >= FLUSH_AT) ok = write_out(&out);
+		if (out.n >= FLUSH_AT) ok = write_units(&out);
 	for (struct event *ev; ok && (!ops->next_lines || s->xml) && (ev = ops->next(c));) {
 		line(s, ev, &out);
-		if (out.n >= FLUSH_AT) ok = write_out(&out);
+		if (out.n >= FLUSH_AT) ok = write_units(&out);
 	}
 	ok = ok && write_out(&out);
 	buf_done(&out);

@@ -99,6 +99,13 @@ static inline TARGET char *AT(sid)(struct evtx_chunk *c, char *o, const uint8_t 
 #if LEVEL >= LEVEL_SSE4
 	/* The usual one of a user or machine is compared here, others there. */
 	uint32_t place = sid_place(p, n);
+	if (n == 12 && c->lane.sids[place].n == 12) {
+		const uint8_t *kept = c->lane.sids[place].sid;
+		if (!((le64_at(p) ^ le64_at(kept)) | (le32_at(p + 8) ^ le32_at(kept + 8)))) {
+			memcpy(o, c->lane.sids[place].text, 32);
+			return o + c->lane.sids[place].text_n;
+		}
+	}
 	if (n == 28 && c->lane.sids[place].n == 28) {
 		const uint8_t *kept = c->lane.sids[place].sid;
 		__m128i differ = _mm_or_si128(_mm_xor_si128(_mm_loadu_si128((const __m128i *)p), _mm_loadu_si128((const __m128i *)kept)),

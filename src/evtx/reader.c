@@ -200,6 +200,7 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 	if (c->recovered || place->carved || c->last_pass || why) r->recovered += place->size, r->n_recovered++;
 	else r->records += place->size;
 	r->n_records++;
+	if (c->first_written && written >= c->first_written && written <= c->last_written) return;
 	if (!etime_from_filetime(written).present) return;
 	if (!c->first_written || written < c->first_written) c->first_written = written;
 	if (written > c->last_written) c->last_written = written;
