@@ -4,8 +4,8 @@
 static inline TARGET char *AT(literal)(char *o, const char *p, uint32_t n)
 {
 #if LEVEL == LEVEL_AVX512
-	_mm512_storeu_si512(o, _mm512_loadu_si512(p));
-	for (uint32_t i = 64; __builtin_expect(i < n, 0); i += 64) _mm512_storeu_si512(o + i, _mm512_loadu_si512(p + i));
+	_mm256_storeu_si256((void *)o, _mm256_loadu_si256((const void *)p));
+	for (uint32_t i = 32; __builtin_expect(i < n, 0); i += 64) _mm512_storeu_si512(o + i, _mm512_loadu_si512(p + i));
 #else
 	memcpy(o, p, 32);
 	memcpy(o + 32, p + 32, 32);
@@ -219,10 +219,15 @@ static inline TARGET char *AT(string)(char *o, const uint8_t *p, uint32_t n, str
 				continue;
 			}
 		}
-		/* Each unit becomes a backslash and its byte, the backslashes that are not wanted are squeezed out. */
-		uint64_t keep = _pdep_u64(escape, 0x5555555555555555) | (_bzhi_u64(UINT64_MAX, 2 * count) & 0xaaaaaaaaaaaaaaaa);
-		_mm512_storeu_si512(o, _mm512_maskz_compress_epi8(keep, _mm512_or_si512(_mm512_slli_epi16(v, 8), slash)));
-		o += __builtin_popcountll(keep);
+		if (!escape) {
+			_mm256_storeu_si256((__m256i *)o, _mm512_cvtepi16_epi8(v));
+			o += count;
+		} else {
+			/* Each unit becomes a backslash and its byte, the backslashes that are not wanted are squeezed out. */
+			uint64_t keep = _pdep_u64(escape, 0x5555555555555555) | (_bzhi_u64(UINT64_MAX, 2 * count) & 0xaaaaaaaaaaaaaaaa);
+			_mm512_storeu_si512(o, _mm512_maskz_compress_epi8(keep, _mm512_or_si512(_mm512_slli_epi16(v, 8), slash)));
+			o += __builtin_popcountll(keep);
+		}
 		if (n <= 32) break;
 		p += 64;
 		n -= 32;
