@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum cpu_level cpu_level_in_force;
+bool cpu_vpclmul_in_force;
 
 /* Before main, so that asking costs one load. */
 __attribute__((constructor)) static void choose(void)
@@ -24,4 +25,7 @@ __attribute__((constructor)) static void choose(void)
 		if (wanted < level) level = wanted;
 	}
 	cpu_level_in_force = level;
+#if defined(__x86_64__)
+	cpu_vpclmul_in_force = level >= CPU_AVX2 && __builtin_cpu_supports("vpclmulqdq");
+#endif
 }

@@ -1,4 +1,4 @@
-/* crc32.c: CRC-32 (reflected polynomial 0xEDB88320): slicing by 8, and folding with PCLMULQDQ, 64 or 256 bytes at a time.
+/* crc32.c: CRC-32 (reflected polynomial 0xEDB88320): slicing by 8, and folding with PCLMULQDQ, 64, 128 or 256 bytes at a time.
  *
  * The folding constants are x^n mod P for the distances named beside them, in reflected form; the method is the one of
  * V. Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009). */
@@ -46,14 +46,15 @@ __attribute__((target("pclmul,sse4.2"))) static __m128i fold(__m128i x, __m128i 
 	return _mm_xor_si128(next, _mm_xor_si128(_mm_clmulepi64_si128(x, k, 0x00), _mm_clmulepi64_si128(x, k, 0x11)));
 }
 
-/* Four accumulators are folded into one, what is left is folded in 16 bytes at a time; then 128 -> 64 bits and Barrett reduction to 32. */
-__attribute__((target("pclmul,sse4.2"))) static uint32_t finish(const __m128i x[4], const uint8_t *p, const uint8_t *end, const uint8_t **ret_at)
+/* n accumulators are folded into one, what is left is folded in 16 bytes at a time; then 128 -> 64 bits and Barrett reduction to 32. */
+__attribute__((target("pclmul,sse4.2"))) static uint32_t finish(const __m128i *x, int n, const uint8_t *p, const uint8_t *end, const uint8_t **ret_at)
 {
 	const __m128i by16 = _mm_set_epi64x(0x00ccaa009e, 0x01751997d0); /* x^(128-32), x^(128+32) */
 	const __m128i k5 = _mm_set_epi64x(0, 0x0163cd6124);              /* x^64 */
 	const __m128i poly = _mm_set_epi64x(0x01f7011641, 0x01db710641); /* mu, P' */
 	const __m128i low32 = _mm_setr_epi32(-1, 0, -1, 0);
-	__m128i a = fold(fold(fold(x[0], by16, x[1]), by16, x[2]), by16, x[3]);
+	__m128i a = x[0];
+	for (int i = 1; i < n; i++) a = fold(a, by16, x[i]);
 	for (; end - p >= 16; p += 16) a = fold(a, by16, _mm_loadu_si128((const __m128i *)p));
 	*ret_at = p;
 	__m128i t = _mm_clmulepi64_si128(a, by16, 0x10);
@@ -75,7 +76,31 @@ __attribute__((target("pclmul,sse4.2"))) static uint32_t folded(uint32_t c, cons
 	x[0] = _mm_xor_si128(x[0], _mm_cvtsi32_si128((int)c));
 	for (p += 64; end - p >= 64; p += 64)
 		for (int i = 0; i < 4; i++) x[i] = fold(x[i], by64, _mm_loadu_si128((const __m128i *)(p + 16 * i)));
-	c = finish(x, p, end, &at);
+	c = finish(x, 4, p, end, &at);
+	*ret_done = (size_t)(at - start);
+	return c;
+}
+
+__attribute__((target("vpclmulqdq,pclmul,avx2"))) static inline __m256i fold256(__m256i x, __m256i k, __m256i next)
+{
+	return _mm256_xor_si256(next, _mm256_xor_si256(_mm256_clmulepi64_epi128(x, k, 0x00), _mm256_clmulepi64_epi128(x, k, 0x11)));
+}
+
+/* As folded, 128 bytes at a time; n >= 128. */
+__attribute__((target("vpclmulqdq,pclmul,avx2"))) static uint32_t folded256(uint32_t c, const uint8_t *p, size_t n, size_t *ret_done)
+{
+	const __m256i by128 = _mm256_broadcastsi128_si256(_mm_set_epi64x(0x014a7fe880, 0x01e88ef372)); /* x^(1024-32), x^(1024+32) */
+	const __m256i by32 = _mm256_broadcastsi128_si256(_mm_set_epi64x(0x015a546366, 0x00f1da05aa));  /* x^(256-32), x^(256+32) */
+	const uint8_t *start = p, *end = p + n, *at;
+	__m256i x[4];
+	__m128i last[2];
+	for (int i = 0; i < 4; i++) x[i] = _mm256_loadu_si256((const __m256i *)(p + 32 * i));
+	x[0] = _mm256_xor_si256(x[0], _mm256_zextsi128_si256(_mm_cvtsi32_si128((int)c)));
+	for (p += 128; end - p >= 128; p += 128)
+		for (int i = 0; i < 4; i++) x[i] = fold256(x[i], by128, _mm256_loadu_si256((const __m256i *)(p + 32 * i)));
+	x[0] = fold256(fold256(fold256(x[0], by32, x[1]), by32, x[2]), by32, x[3]);
+	_mm256_storeu_si256((__m256i *)last, x[0]);
+	c = finish(last, 2, p, end, &at);
 	*ret_done = (size_t)(at - start);
 	return c;
 }
@@ -100,7 +125,7 @@ __attribute__((target("vpclmulqdq,pclmul,avx512f,avx512bw,avx512dq,avx512vl"))) 
 	x[0] = fold512(fold512(fold512(x[0], by64, x[1]), by64, x[2]), by64, x[3]);
 	for (; end - p >= 64; p += 64) x[0] = fold512(x[0], by64, _mm512_loadu_si512(p));
 	_mm512_storeu_si512(last, x[0]);
-	c = finish(last, p, end, &at);
+	c = finish(last, 4, p, end, &at);
 	*ret_done = (size_t)(at - start);
 	return c;
 }
@@ -114,7 +139,7 @@ uint32_t crc32_of(uint32_t crc, const void *bytes, size_t n)
 #if defined(__x86_64__)
 	if (n >= 64 && cpu_level() >= CPU_SSE4) {
 		size_t done;
-		c = n >= 256 && cpu_level() >= CPU_AVX512 ? folded512(c, p, n, &done) : folded(c, p, n, &done);
+		c = n >= 256 && cpu_level() >= CPU_AVX512 ? folded512(c, p, n, &done) : n >= 128 && cpu_vpclmul_in_force ? folded256(c, p, n, &done) : folded(c, p, n, &done);
 		p += done;
 		n -= done;
 	}
