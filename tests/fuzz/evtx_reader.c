@@ -1,5 +1,6 @@
-/* Fuzz target: bytes as an event log: every event read, every cell decoded, JSON both ways. Whatever the bytes, the account sums to
- * the size, records do not overlap, and JSON by plan equals JSON by walking the trees.
+/* Fuzz target: bytes as an event log: every event read, every cell decoded, JSON in all ways. Whatever the bytes, the account sums to
+ * the size, records do not overlap, JSON by plan equals JSON by walking the trees, and the lines that are written without events are
+ * the events' JSON.
  * Checksums and record sizes are repaired in one of two ways first, by the first byte, so that damage gets past them. */
 #include "evtx/evtx.h"
 #include "base/base.h"
@@ -24,6 +25,35 @@ static void repair(uint8_t *p, size_t n)
 	}
 }
 
+/* The lines of the whole log, written block by block; they must be `wanted`. */
+static void lines_equal(const uint8_t *bytes, size_t size, bool carve, const struct buf *wanted)
+{
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct arena strings;
+	struct reader_options options = {.carve = carve};
+	struct source_report report = {.arena = &strings};
+	struct buf lines = {0};
+	uint64_t batch;
+	arena_init(&strings, 64 << 20);
+	input_of_memory(&in, bytes, size, STR("x.evtx"));
+	struct reader *r = evtx_reader_ops.open(&in, &options, &f);
+	verify(r);
+	for (int pass = 0; pass < 2; pass++) {
+		struct reader_cursor *c = evtx_reader_ops.cursor_new(r, NULL);
+		while (evtx_reader_ops.next_lines(c, &lines, &batch)) continue;
+		evtx_reader_ops.cursor_free(c);
+	}
+	verify(str_eq(buf_view(&lines), buf_view(wanted)));
+	evtx_reader_ops.finish(r, &report);
+	verify(report.header + report.records + report.recovered + report.slack + report.damaged == size);
+	report_done(&report);
+	evtx_reader_ops.free(r);
+	input_close(&in);
+	buf_done(&lines);
+	arena_done(&strings);
+}
+
 static void read_all(const uint8_t *bytes, size_t size, bool carve)
 {
 	struct input in;
@@ -31,7 +61,7 @@ static void read_all(const uint8_t *bytes, size_t size, bool carve)
 	struct arena strings;
 	struct reader_options options = {.carve = carve};
 	struct source_report report = {.arena = &strings};
-	struct buf json = {0}, walked = {0};
+	struct buf json = {0}, walked = {0}, all = {0};
 	uint64_t last_end = 0;
 	arena_init(&strings, 64 << 20);
 	input_of_memory(&in, bytes, size, STR("x.evtx"));
@@ -55,6 +85,8 @@ static void read_all(const uint8_t *bytes, size_t size, bool carve)
 			ev->ops->json(ev, &json);
 			evtx_json_by_walk(ev, &walked);
 			verify(str_eq(buf_view(&json), buf_view(&walked)));
+			buf_str(&all, buf_view(&json));
+			buf_byte(&all, '\n');
 			ev->ops->xml(ev, &json);
 			event_fields_json(ev, &json);
 		}
@@ -63,6 +95,8 @@ static void read_all(const uint8_t *bytes, size_t size, bool carve)
 	evtx_reader_ops.finish(r, &report);
 	report_sort(&report);
 	verify(report.header + report.records + report.recovered + report.slack + report.damaged == size);
+	lines_equal(bytes, size, carve, &all);
+	buf_done(&all);
 	report_done(&report);
 	evtx_reader_ops.free(r);
 	shape_table_free(shapes);
