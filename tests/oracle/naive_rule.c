@@ -229,10 +229,31 @@ static void base64offset(struct naive_set *s, struct val v, struct vals *out)
 	free(bytes.v);
 }
 
+/* What bytes say as UTF-8; wildcards stay where they are. */
+static struct points characters_of(struct naive_set *s, struct points u)
+{
+	struct points out = {0};
+	struct buf b = {0};
+	for (size_t i = 0; i <= u.n; i++) {
+		if (i < u.n && u.v[i] < PLACE) {
+			buf_byte(&b, (char)u.v[i]);
+			continue;
+		}
+		struct points run = points_of(buf_view(&b));
+		for (size_t k = 0; k < run.n; k++) put(&out, run.v[k]);
+		free(run.v);
+		b.n = 0;
+		if (i < u.n) put(&out, u.v[i]);
+	}
+	buf_done(&b);
+	return keep(s, out);
+}
+
 static void wide(struct naive_set *s, struct val *v, bool big, bool bom)
 {
 	struct points out = {0};
-	if (v->bytes) s->failed = true;
+	if (v->bytes) v->u = characters_of(s, v->u);
+	for (size_t i = 0; i < v->u.n; i++) s->failed = s->failed || (v->u.v[i] >= BAD_BYTE && v->u.v[i] < PLACE);
 	if (bom) put(&out, 0xff), put(&out, 0xfe);
 	for (size_t i = 0; i < v->u.n; i++) {
 		uint32_t c = (uint32_t)v->u.v[i], unit[2] = {c, 0};
@@ -405,26 +426,6 @@ static void apply(struct naive_set *s, struct str m, struct val v, bool *cased, 
 
 /* --- items -------------------------------------------------------------------------------------------------------- */
 
-/* What bytes say as UTF-8; wildcards stay where they are. */
-static struct points characters_of(struct naive_set *s, struct points u)
-{
-	struct points out = {0};
-	struct buf b = {0};
-	for (size_t i = 0; i <= u.n; i++) {
-		if (i < u.n && u.v[i] < PLACE) {
-			buf_byte(&b, (char)u.v[i]);
-			continue;
-		}
-		struct points run = points_of(buf_view(&b));
-		for (size_t k = 0; k < run.n; k++) put(&out, run.v[k]);
-		free(run.v);
-		b.n = 0;
-		if (i < u.n) put(&out, u.v[i]);
-	}
-	buf_done(&b);
-	return keep(s, out);
-}
-
 static void text_test(struct naive_set *s, struct test *t, struct points u, bool bytes)
 {
 	if (bytes) u = characters_of(s, u);
@@ -446,7 +447,7 @@ static pcre2_code *regex_of(struct naive_set *s, const struct val *v)
 {
 	int error;
 	PCRE2_SIZE at;
-	uint32_t flags = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | (v->i ? PCRE2_CASELESS : 0) | (v->m ? PCRE2_MULTILINE : 0) | (v->s ? PCRE2_DOTALL : 0);
+	uint32_t flags = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_ALT_CIRCUMFLEX | (v->i ? PCRE2_CASELESS : 0) | (v->m ? PCRE2_MULTILINE : 0) | (v->s ? PCRE2_DOTALL : 0);
 	pcre2_code *re = pcre2_compile((PCRE2_SPTR)v->text.p, v->text.n, flags, &error, &at, NULL);
 	if (re) vec_push(&s->regexes, re);
 	else s->failed = true;
