@@ -123,6 +123,27 @@ static inline void read_run_done(struct read_run *run)
 	taxonomy_free(run->taxonomy);
 }
 
+/* A log of the corpora: told by its bytes, read in full. Skips the test without corpora. */
+static inline void read_whole(const char *format, const char *file, uint32_t events)
+{
+	const char *corpora = check_corpora();
+	char path[4200];
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct read_run run = {0};
+	if (!corpora) SKIP("no corpora");
+	snprintf(path, sizeof path, "%s/%s", corpora, file);
+	NEED(input_open(&in, path, str_of(path), &f));
+	char head[65536];
+	int64_t n = input_pread(&in, head, sizeof head, 0, &f);
+	CHECK_STR(read_identify((struct str){head, (size_t)n}, in.size, in.path, (struct str){"", 0}, NULL).ops->format, format);
+	NEED(read_run_input(&run, read_format(format), NULL, &in, NULL));
+	CHECK(run.n == events && run.report.damaged == 0);
+	if (run.n != events || run.report.damaged) printf("# %s: %u events, %llu bytes damaged\n", file, run.n, (unsigned long long)run.report.damaged);
+	input_close(&in);
+	read_run_done(&run);
+}
+
 /* The surest format of these bytes, "" for none. */
 static inline const char *read_sniffed(const char *bytes, size_t n, const char *path)
 {

@@ -158,30 +158,10 @@ TEST(error_logs)
 	read_run_done(&run);
 }
 
-static void whole(const char *format, const char *file, uint32_t events)
-{
-	const char *corpora = check_corpora();
-	char path[4200];
-	struct input in;
-	struct fault f = FAULT_INIT;
-	struct read_run run = {0};
-	if (!corpora) SKIP("no corpora");
-	snprintf(path, sizeof path, "%s/%s", corpora, file);
-	NEED(input_open(&in, path, str_of(path), &f));
-	char head[65536];
-	int64_t n = input_pread(&in, head, sizeof head, 0, &f);
-	CHECK_STR(read_identify((struct str){head, (size_t)n}, in.size, in.path, (struct str){"", 0}, NULL).ops->format, format);
-	NEED(read_run_input(&run, read_format(format), NULL, &in, NULL));
-	CHECK(run.n == events && run.report.damaged == 0);
-	if (run.n != events || run.report.damaged) printf("# %s: %u events, %llu bytes damaged\n", file, run.n, (unsigned long long)run.report.damaged);
-	input_close(&in);
-	read_run_done(&run);
-}
-
 TEST(real_logs_in_full)
 {
-	whole("w3c", "evtx/attack-samples/Command and Control/Tunna_rdp_tunnel_IIS.log", 4298);
-	whole("ncsa", "evtx/attack-samples/Command and Control/web_attack_and_isp_webshell_localhost_access_log.txt", 2661);
-	whole("web-error", "logs/Apache/Apache_2k.log", 2000);
+	read_whole("w3c", "evtx/attack-samples/Command and Control/Tunna_rdp_tunnel_IIS.log", 4298);
+	read_whole("ncsa", "evtx/attack-samples/Command and Control/web_attack_and_isp_webshell_localhost_access_log.txt", 2661);
+	read_whole("web-error", "logs/Apache/Apache_2k.log", 2000);
 }
 TEST_MAIN

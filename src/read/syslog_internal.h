@@ -1,0 +1,24 @@
+/* syslog_internal: one line of syslog taken apart: RFC 3164 as it is found in files, RFC 5424, and their relatives.
+ *
+ *	[<PRI>]Mmm dd [yyyy] hh:mm:ss[.fraction] [HOST] [PROGRAM[(part)][[PID]]:] MESSAGE      the classic file; the year is mostly missing
+ *	[<PRI>]yyyy-mm-ddThh:mm:ss[.fraction][zone] HOST PROGRAM[PID]: MESSAGE                 rsyslog's and syslog-ng's ISO times
+ *	<PRI>1 TIME HOST APP-NAME PROCID MSGID [SD-ID NAME="VALUE"...] MESSAGE                 RFC 5424; "-" is nothing
+ * Pure: views into the line, any thread. Nothing in MESSAGE, which strangers write, can move what stands before it: the parts are
+ * taken from the left, and none of them holds a blank. */
+#pragma once
+#include "base/etime.h"
+
+struct syslog_line {
+	struct etime time;     /* as written, zone applied where there is one; in the year `yearless_in` when it has none */
+	bool yearless, zoned;
+	uint8_t month;         /* of a time without year */
+	int16_t priority;      /* facility * 8 + severity, -1: none */
+	bool rfc5424;
+	struct str host, program, pid, message; /* p == NULL: not there */
+	struct str part;       /* "pam_unix" of sshd(pam_unix)[1] */
+	struct str msgid, data;/* RFC 5424 */
+};
+/* False: no line of syslog. `year`: what a time without one is taken to be in; a day it does not have (February 29) is its last. */
+bool syslog_parse(struct str line, int year, struct syslog_line *ret);
+/* Only the month of a line's time when it has no year, 0 otherwise: for counting years. */
+unsigned syslog_month(struct str line);

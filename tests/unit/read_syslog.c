@@ -1,0 +1,135 @@
+/* Syslog: lines of every kind, years, shapes. */
+#include "read_check.h"
+#include "read/syslog_internal.h"
+
+static struct syslog_line parsed(const char *text)
+{
+	struct syslog_line l;
+	NEED(syslog_parse(str_of(text), 2023, &l));
+	return l;
+}
+
+#define IS(view, text) CHECK(str_eq((view), STR(text)))
+
+TEST(lines_of_every_kind)
+{
+	struct syslog_line l = parsed("Mar  3 06:59:20 web01 sshd[811]: Failed password for x from 192.0.2.1 port 4 ssh2");
+	IS(l.host, "web01"), IS(l.program, "sshd"), IS(l.pid, "811"), IS(l.message, "Failed password for x from 192.0.2.1 port 4 ssh2");
+	CHECK(l.yearless && l.time.sec == 1677826760 && l.priority == -1 && l.month == 3);
+	l = parsed("<38>2023-03-03T06:59:20.123456+01:00 web01 sshd(pam_unix)[811]: x");
+	IS(l.program, "sshd"), IS(l.part, "pam_unix"), IS(l.pid, "811");
+	CHECK(l.zoned && !l.yearless && l.time.sec == 1677823160 && l.time.nsec == 123456000 && l.priority == 38);
+	l = parsed("2023-03-03 06:59:20 web01 dovecot: imap-login: x");
+	IS(l.host, "web01"), IS(l.program, "dovecot"), IS(l.message, "imap-login: x"), CHECK(!l.zoned);
+	l = parsed("Mar 13 06:59:20.5 kernel: [12345.678] x: y");
+	CHECK(!l.host.p && l.time.nsec == 500000000), IS(l.program, "kernel"), IS(l.message, "[12345.678] x: y");
+	l = parsed("Mar 13 06:59:20 a last message repeated 2 times");
+	IS(l.host, "a"), CHECK(!l.program.p), IS(l.message, "last message repeated 2 times");
+	l = parsed("Mar  3 2021 06:59:20: %SYS-5-CONFIG_P: x");
+	CHECK(!l.yearless && l.time.sec == 1614754760), IS(l.program, "%SYS-5-CONFIG_P");
+	l = parsed("Mar  3 06:59:20 web01 postfix/smtpd[9]: connect from x[1.2.3.4]");
+	IS(l.program, "postfix/smtpd");
+	l = parsed("Mar  3 06:59:20 web01 no tag here: x");
+	CHECK(!l.program.p), IS(l.message, "no tag here: x");
+}
+
+TEST(rfc_5424)
+{
+	struct syslog_line l = parsed("<165>1 2003-10-11T22:14:15.003Z mymachine.example evntslog - ID47 [ex@32473 iut=\"3\" q=\"a\\\"]b\"][more x=\"]\"] \xef\xbb\xbf""An event");
+	IS(l.host, "mymachine.example"), IS(l.program, "evntslog"), IS(l.msgid, "ID47"), IS(l.message, "An event");
+	IS(l.data, "[ex@32473 iut=\"3\" q=\"a\\\"]b\"][more x=\"]\"]");
+	CHECK(!l.pid.p && l.zoned && l.time.sec == 1065910455 && l.rfc5424);
+	l = parsed("<34>1 - - su - - - text [not data]");
+	CHECK(!l.time.present && !l.host.p && !l.data.p), IS(l.program, "su"), IS(l.message, "text [not data]");
+}
+
+TEST(what_is_none)
+{
+	static const char *const none[] = {"", "x", "Mar", "Foo  3 06:59:20 a b: c", "Mar  3 06:59 a b: c", "Mar 32 06:59:20 a b: c", "Mar  3 25:59:20 a b: c", "<999>Mar  3 06:59:20 a b: c",
+		"<1", "<13>", "<13>1", "Mar  3 06:59:20x a b: c", " Mar  3 06:59:20 a b: c", "2023-13-03T06:59:20 a b: c", "<13>1 notime h p - - - m"};
+	struct syslog_line l;
+	for (size_t i = 0; i < COUNT(none); i++)
+		if (syslog_parse(str_of(none[i]), 2023, &l)) CHECK_STR(none[i], "none");
+}
+
+/* Whatever a stranger puts into the message, what stands before it stays. */
+TEST(the_message_moves_nothing)
+{
+	static const char *const messages[] = {"", ":", "]: x", "[1]: x", " web02 sshd[1]: x", "Mar  3 06:59:21 web02 su: x", "\x01\xff: x"};
+	for (size_t i = 0; i < COUNT(messages); i++) {
+		char line[200];
+		snprintf(line, sizeof line, "Mar  3 06:59:20 web01 sshd[811]: %s", messages[i]);
+		struct syslog_line l = parsed(line);
+		IS(l.host, "web01"), IS(l.program, "sshd"), IS(l.pid, "811");
+		CHECK(str_eq(l.message, str_of(messages[i])));
+	}
+}
+
+static void read_dated(struct read_run *run, const char *text, int64_t mtime)
+{
+	struct input in;
+	input_of_memory(&in, text, strlen(text), STR("auth.log"));
+	in.mtime_sec = mtime;
+	NEED(read_run_input(run, read_format("syslog"), NULL, &in, text));
+	input_close(&in);
+}
+
+TEST(years_from_file_time_and_order)
+{
+	struct read_run run = {0};
+	read_dated(&run, "Dec 31 23:59:59 a b: c\nJan  1 00:00:00 a b: c\nDec 31 23:59:58 a b: late\nMar  1 00:00:00 a b: d\n", 1614600000); /* 2021-03-01T12:00:00Z */
+	CHECK(run.report.first.sec == 1609459198 && run.report.last.sec == 1614556800);
+	CHECK_STR(run.report.parameters.p, "format=syslog zone=+0 zone_from=default year=2020-2021 year_from=file-time");
+	read_run_done(&run);
+}
+
+TEST(a_line_after_the_file_time_is_of_the_year_before)
+{
+	struct read_run run = {0};
+	read_dated(&run, "Mar  3 00:00:00 a b: c\n", 1614600000); /* more than a day later than the file */
+	CHECK(run.report.last.sec == 1583193600);
+	read_run_done(&run);
+	run = (struct read_run){0};
+	read_dated(&run, "Feb 29 12:00:00 a b: c\nMar  1 00:00:00 a b: d\n", 1583100000); /* 2020-03-01T22:00:00Z */
+	CHECK(run.report.first.sec == 1582977600);
+	read_run_done(&run);
+}
+
+TEST(several_years_in_one_file)
+{
+	struct read_run run = {0};
+	struct buf b = {0};
+	static const char *const months[] = {"Jan", "Mar", "May", "Jul", "Sep", "Nov"};
+	for (int year = 0; year < 4; year++)
+		for (size_t m = 0; m < COUNT(months); m++)
+			for (int i = 0; i < 2000; i++) buf_printf(&b, "%s 10 12:00:00 host prog[1]: some message that makes it long %d\n", months[m], i);
+	buf_byte(&b, 0);
+	read_dated(&run, b.p, 1700000000); /* 2023-11-14 */
+	CHECK(run.report.first.sec == 1578657600 && run.report.last.sec == 1699617600 && run.n == 48000); /* 2020-01-10, 2023-11-10 */
+	buf_done(&b);
+	read_run_done(&run);
+}
+
+TEST(a_program_is_a_shape)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "syslog", "Mar  3 06:59:20 a sudo[1]:     anna : TTY=pts/0 ; PWD=/ ; USER=#-1 ; COMMAND=/bin/x ; USER=root\nMar  3 06:59:21 a %SYS-5-CONFIG_I: y\n\n  more\nMar  3 06:59:22 a b: z"));
+	CHECK(read_has(&run, "USER=\"#-1\"") && read_has(&run, "COMMAND=\"/bin/x ; USER=root\"") && read_has(&run, "device_facility=\"SYS\""));
+	CHECK(shape_table_count(run.shapes) == 3 && run.n == 3 && run.report.slack == 1 && run.report.damage.n == 1);
+	CHECK(str_eq(shape_table_at(run.shapes, 1)->format, STR("cisco-syslog")));
+	read_run_done(&run);
+}
+
+TEST(told_from_others)
+{
+	const char *syslog = "Mar  3 06:59:20 a b: c\nMar  3 06:59:21 a d[1]: e\n", *other = "2021-03-03 06:59:20 GET /x 200\n2021-03-03 06:59:21 GET /y 200\n";
+	CHECK_STR(read_sniffed(syslog, strlen(syslog), "x"), "syslog");
+	CHECK_STR(read_sniffed(other, strlen(other), "x"), "");
+}
+
+TEST(real_logs_in_full)
+{
+	read_whole("syslog", "logs/Linux/Linux_2k.log", 2000);
+	read_whole("syslog", "logs/OpenSSH/OpenSSH_2k.log", 2000);
+}
+TEST_MAIN
