@@ -11,18 +11,19 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_AS, OPT_XML, OPT_CARVE };
+enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_XML, OPT_CARVE };
 static const struct option_row rows[] = {
 	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
 	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (RFC 3339, UTC)"},
 	[OPT_UNTIL] = {0, "until", "TIME", "only events up to this time"},
+	[OPT_IDS] = {0, "record-ids", "A-B", "only events with a record id from A to B; one number for one id"},
 	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
 	[OPT_XML] = {0, "xml", NULL, "Windows events as XML, as Windows shows them, one a line"},
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
 	{0},
 };
 
-enum { FLUSH_AT = 256 << 10, WRITE_UNIT = 32 << 10, AHEAD = 64, SHAPE_BUDGET = 16 << 20 };
+enum { FLUSH_AT = 256 << 10, WRITE_UNIT = 32 << 10, AHEAD = 16, SHAPE_BUDGET = 16 << 20 };
 
 /* Lines of one block that wait for their turn. */
 struct waiting { uint64_t batch; struct buf lines; };
@@ -32,6 +33,8 @@ struct lane {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	VEC(struct waiting) waiting;
+	VEC(struct buf) spare;
+	bool writing;      /* a thread is: what else may be written is left to it */
 	uint64_t *at;      /* [threads]: block each is at; UINT64_MAX when it is through */
 	unsigned threads;
 	bool failed;       /* output is gone */
@@ -75,21 +78,44 @@ static void line(const struct settings *s, struct event *ev, struct buf *out)
 	buf_byte(out, '\n');
 }
 
-/* Writes every waiting block that no thread can get before any more. Under the lock. */
-static void drain(struct lane *l)
+static uint64_t least_at(const struct lane *l)
 {
 	uint64_t least = UINT64_MAX;
 	for (unsigned i = 0; i < l->threads; i++)
 		if (l->at[i] < least) least = l->at[i];
-	for (;;) {
-		struct waiting *first = NULL;
-		for (size_t i = 0; i < l->waiting.n; i++)
-			if (!first || l->waiting.v[i].batch < first->batch) first = &l->waiting.v[i];
-		if (!first || (first->batch >= least && least != UINT64_MAX)) return;
-		if (!l->failed) l->failed = !write_out(&first->lines);
-		buf_done(&first->lines);
-		*first = l->waiting.v[--l->waiting.n];
+	return least;
+}
+
+/* The waiting block that is next, when no thread can get one before it any more. Under the lock. */
+static bool next_waiting(struct lane *l, struct buf *ret)
+{
+	uint64_t least = least_at(l);
+	struct waiting *first = NULL;
+	for (size_t i = 0; i < l->waiting.n; i++)
+		if (!first || l->waiting.v[i].batch < first->batch) first = &l->waiting.v[i];
+	if (!first || (first->batch >= least && least != UINT64_MAX)) return false;
+	*ret = first->lines;
+	*first = l->waiting.v[--l->waiting.n];
+	return true;
+}
+
+/* Writes what may be written, unless another thread is at it: then that one goes on with it. Under the lock, which is given up while
+ * writing. Buffers are kept: fresh memory costs more than what is put into it. */
+static void drain(struct lane *l)
+{
+	struct buf lines;
+	if (l->writing) return;
+	l->writing = true;
+	while (next_waiting(l, &lines)) {
+		bool failed = l->failed;
+		pthread_mutex_unlock(&l->lock);
+		failed = failed || !write_out(&lines);
+		pthread_mutex_lock(&l->lock);
+		l->failed |= failed;
+		lines.n = 0;
+		vec_push(&l->spare, lines);
 	}
+	l->writing = false;
 }
 
 struct thread_arg { struct settings *settings; const struct reader_ops *ops; struct reader *reader; struct lane *lane; unsigned index; };
@@ -99,19 +125,15 @@ static bool move_on(struct thread_arg *a, struct buf *lines, uint64_t from, uint
 {
 	struct lane *l = a->lane;
 	pthread_mutex_lock(&l->lock);
-	if (lines->n) vec_push(&l->waiting, (struct waiting){from, *lines});
-	else buf_done(lines);
-	*lines = (struct buf){0};
+	if (lines->n) {
+		vec_push(&l->waiting, (struct waiting){from, *lines});
+		*lines = l->spare.n ? l->spare.v[--l->spare.n] : (struct buf){0};
+		buf_reserve(lines, FLUSH_AT / 2); /* about a block's lines */
+	}
 	l->at[a->index] = to;
 	drain(l);
 	pthread_cond_broadcast(&l->moved);
-	for (;;) {
-		uint64_t least = UINT64_MAX;
-		for (unsigned i = 0; i < l->threads; i++)
-			if (l->at[i] < least) least = l->at[i];
-		if (to == UINT64_MAX || to - least < AHEAD || l->failed) break;
-		pthread_cond_wait(&l->moved, &l->lock);
-	}
+	while (to != UINT64_MAX && to - least_at(l) >= AHEAD + l->threads && !l->failed) pthread_cond_wait(&l->moved, &l->lock);
 	bool ok = !l->failed;
 	pthread_mutex_unlock(&l->lock);
 	return ok;
@@ -124,6 +146,7 @@ static void *read_blocks(void *argument)
 	struct reader_cursor *c = a->ops->cursor_new(a->reader, shapes);
 	struct buf lines = {0};
 	uint64_t batch = 0;
+	buf_reserve(&lines, FLUSH_AT / 2);
 	bool ok = true;
 	if (a->ops->next_lines && !a->settings->xml) {
 		uint64_t at;
@@ -137,6 +160,7 @@ static void *read_blocks(void *argument)
 		line(a->settings, ev, &lines);
 	}
 	move_on(a, &lines, batch, UINT64_MAX);
+	buf_done(&lines);
 	a->ops->cursor_free(c);
 	if (shapes) shape_table_free(shapes);
 	return NULL;
@@ -157,6 +181,8 @@ static bool read_parallel(struct settings *s, const struct reader_ops *ops, stru
 	read_blocks(&args[0]);
 	for (unsigned i = 1; i < made; i++) pthread_join(threads[i], NULL);
 	vec_free(&lane.waiting);
+	for (size_t i = 0; i < lane.spare.n; i++) buf_done(&lane.spare.v[i]);
+	vec_free(&lane.spare);
 	free(lane.at);
 	free(args);
 	free(threads);
@@ -285,6 +311,14 @@ static void read_file(void *arg, const char *path, uint64_t size)
 	input_close(&in);
 }
 
+static bool take_ids(struct reader_options *o, struct str text)
+{
+	size_t dash = str_find_byte(text, '-', 0);
+	struct str last = dash == SIZE_MAX ? text : str_sub(text, dash + 1, text.n);
+	o->has_ids = true;
+	return str_u64(str_sub(text, 0, dash == SIZE_MAX ? text.n : dash), &o->first_id) && str_u64(last, &o->last_id) && o->first_id <= o->last_id;
+}
+
 static bool take_option(struct settings *s, int which, const char *argument)
 {
 	uint64_t n;
@@ -296,6 +330,9 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	case OPT_SINCE: case OPT_UNTIL:
 		if (etime_parse(str_of(argument), which == OPT_SINCE ? &s->reader.since : &s->reader.until, NULL)) return true;
 		return app_usage(s->self, "'%s' is no time; write 2021-03-01T06:00:00Z", argument), false;
+	case OPT_IDS:
+		if (take_ids(&s->reader, str_of(argument))) return true;
+		return app_usage(s->self, "'%s' is no range of record ids; write 1200-1300", argument), false;
 	case OPT_AS:
 		s->reader.format = str_of(argument);
 		if (formats_known(s->reader.format)) return true;
@@ -352,6 +389,7 @@ const struct command command_events = {
 		"examples:\n"
 		"  exhibit events Security.evtx > security.jsonl\n"
 		"  exhibit events evidence.zip > all.jsonl\n"
+		"  exhibit events --record-ids 1200-1300 Security.evtx\n"
 		"  exhibit events --since 2021-03-01T00:00:00Z -j 4 *.evtx | jq .Event.System.EventID\n\n"
 		"exit status: 0 done; 2 usage; 3 a log was not read in full; 4 failure",
 };

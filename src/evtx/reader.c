@@ -20,6 +20,7 @@ struct reader {
 	struct source_report report;     /* under the lock, but for strings */
 	struct arena notes;
 	bool failed;                     /* a read error: nothing more comes */
+	uint64_t peeked;                 /* a chunk is known to begin here; 0 = nowhere */
 	uint8_t *carry;                  /* bytes read ahead, when a chunk begins in the middle of a block */
 	uint32_t carry_n;
 	uint32_t running;                /* cursors that have not met the end */
@@ -593,19 +594,45 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 	return end;
 }
 
+/* Under the lock: takes a chunk that stands where it should and ends where the next begins, without reading it: that may then be
+ * done beside other threads. False when it must be looked at in turn, or when the bytes are hashed as they pass. */
+static bool claim(struct reader *r, uint64_t *ret_offset)
+{
+	struct input *in = r->in;
+	uint8_t head[8];
+	if (!in->unhashed || in->tap || r->carry_n || r->failed || in->size < in->at + EVTX_CHUNK) return false;
+	if (r->peeked != in->at && (input_pread(in, head, sizeof head, in->at, NULL) != sizeof head || memcmp(head, "ElfChnk", 8))) return false;
+	r->peeked = 0;
+	if (input_pread(in, head, sizeof head, in->at + EVTX_CHUNK, NULL) == sizeof head) {
+		if (!memcmp(head, "ElfChnk", 8)) r->peeked = in->at + EVTX_CHUNK;
+		else if (!all_zero(head, sizeof head)) return false;
+	}
+	*ret_offset = in->at;
+	in->at += EVTX_CHUNK;
+	return true;
+}
+
 /* Takes the next block of the file. False at the end. */
 static bool next_chunk(struct reader_cursor *c)
 {
 	struct reader *r = c->r;
 	struct fault f = FAULT_INIT;
 	pthread_mutex_lock(&r->lock);
-	int64_t n = r->failed ? 0 : take_block(r, c->block, &c->offset, &f);
-	if (n < 0) {
-		r->failed = true;
-		report_damage(&r->report, c->offset, r->in->size - c->offset, "read error");
-	}
+	bool claimed = claim(r, &c->offset);
+	int64_t n = claimed || r->failed ? 0 : take_block(r, c->block, &c->offset, &f);
 	c->batch = r->next_batch++;
-	pthread_mutex_unlock(&r->lock);
+	if (claimed) {
+		pthread_mutex_unlock(&r->lock);
+		n = input_pread(r->in, c->block, EVTX_CHUNK, c->offset, &f);
+		if (n < 0) pthread_mutex_lock(&r->lock);
+	}
+	if (n < 0) {
+		/* This chunk, and whatever no cursor has taken yet. */
+		if (claimed) report_damage(&r->report, c->offset, EVTX_CHUNK, "read error");
+		if (!r->failed) report_damage(&r->report, claimed ? r->in->at : c->offset, r->in->size - (claimed ? r->in->at : c->offset), "read error");
+		r->failed = true;
+	}
+	if (!claimed || n < 0) pthread_mutex_unlock(&r->lock);
 	c->chunk.n = n > 0 ? (uint32_t)n : 0;
 	c->chunk.offset = c->offset;
 	chunk_forget(&c->chunk);
