@@ -252,10 +252,12 @@ static bool element(struct parse *p, uint8_t open, unsigned depth, const struct 
 
 /* --- what a fragment means: System fields, content, leaves --- */
 
+static uint32_t only_slot(const struct xnode *const *parts, uint32_t n) { return n == 1 && parts[0]->kind == X_SLOT ? parts[0]->slot : UINT32_MAX; }
+
 static struct leaf *leaf_of(struct arena *a, const struct xnode *const *parts, uint32_t n)
 {
 	struct leaf *l = arena_calloc(a, 1, sizeof *l);
-	if (l) l->parts = parts, l->n_parts = n;
+	if (l) l->parts = parts, l->n_parts = n, l->slot = only_slot(parts, n);
 	return l;
 }
 
@@ -300,7 +302,7 @@ typedef VEC(struct leaf) leaf_list;
 
 static void add_leaf(struct arena *a, leaf_list *list, struct str label, const struct xnode *const *parts, uint32_t n)
 {
-	vec_push(list, (struct leaf){without_blanks(a, label), label, parts, n});
+	vec_push(list, (struct leaf){without_blanks(a, label), label, parts, n, only_slot(parts, n)});
 }
 
 /* The Name attribute of a Data element; empty when it has none. */

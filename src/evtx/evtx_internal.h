@@ -52,6 +52,7 @@ struct leaf {
 	struct str name, label;
 	const struct xnode *const *parts;
 	uint32_t n_parts;
+	uint32_t slot;               /* where it is one slot and nothing else; else UINT32_MAX */
 };
 
 enum sys_field {

@@ -63,7 +63,7 @@ struct reader_cursor {
 
 enum {
 	BLOCK = 2 * EVTX_CHUNK,  /* a chunk, and what was put into it */
-	PLACES_MAX = BLOCK / EVTX_RECORD_MIN + 1, ARENA_BUDGET = 16 << 20,
+	PLACES_MAX = BLOCK / EVTX_RECORD_MIN + 1, ARENA_BUDGET = 16 << 20, ARENA_WARM = 32 << 10,
 	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones left */
 	LIVE_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
 };
@@ -202,7 +202,7 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 	else r->records += place->size;
 	r->n_records++;
 	if (c->first_written && written >= c->first_written && written <= c->last_written) return;
-	if (!etime_from_filetime(written).present) return;
+	if (!written) return; /* none */
 	if (!c->first_written || written < c->first_written) c->first_written = written;
 	if (written > c->last_written) c->last_written = written;
 }
@@ -220,7 +220,7 @@ static void sys_value(struct reader_cursor *c, enum sys_field f, struct value *r
 	const struct leaf *l = c->root.fragment->sys[f];
 	*ret = (struct value){.kind = VALUE_ABSENT};
 	if (!l) return;
-	if (l->n_parts == 1 && l->parts[0]->kind == X_SLOT && l->parts[0]->slot < c->root.n_slots && slot_empty(&c->root.slots[l->parts[0]->slot])) return;
+	if (l->slot < c->root.n_slots && slot_empty(&c->root.slots[l->slot])) return;
 	parts_value(&c->chunk, &c->root, l->parts, l->n_parts, ret);
 }
 
@@ -247,17 +247,33 @@ static uint64_t sys_number(struct reader_cursor *c, enum sys_field f, bool *ret_
 static const struct slot *sys_slot(const struct reader_cursor *c, enum sys_field f)
 {
 	const struct leaf *l = c->root.fragment->sys[f];
-	return l && l->n_parts == 1 && l->parts[0]->kind == X_SLOT && l->parts[0]->slot < c->root.n_slots ? &c->root.slots[l->parts[0]->slot] : NULL;
+	return l && l->slot < c->root.n_slots ? &c->root.slots[l->slot] : NULL;
 }
 
-static struct etime event_time(struct reader_cursor *c, const uint8_t *record)
+static void filetime_to(uint64_t filetime, struct etime *ret)
+{
+	ret->sec = filetime ? (int64_t)(filetime / 10000000) - 11644473600 : 0;
+	ret->nsec = (uint32_t)(filetime % 10000000) * 100;
+	ret->digits = filetime ? 7 : 0;
+	ret->present = filetime != 0;
+}
+
+static void event_time(struct reader_cursor *c, const uint8_t *record, struct etime *ret)
 {
 	const struct slot *s = sys_slot(c, SYS_TIME);
-	struct etime t = {0};
-	if (s && s->type == EVTX_FILETIME && s->n == 8) return etime_from_filetime(le64_at(s->p));
+	if (s && s->type == EVTX_FILETIME && s->n == 8) {
+		filetime_to(le64_at(s->p), ret);
+		return;
+	}
 	struct str text = sys_text(c, SYS_TIME);
-	if (text.n && etime_parse(text, &t, NULL)) return t;
-	return etime_from_filetime(le64_at(record + 16));
+	if (!text.n || !etime_parse(text, ret, NULL)) filetime_to(le64_at(record + 16), ret);
+}
+
+static void content_is_root(struct reader_cursor *c)
+{
+	c->content.fragment = c->root.fragment;
+	c->content.slots = c->root.slots;
+	c->content.n_slots = c->root.n_slots;
 }
 
 /* Finds the content: a nested fragment, or a part of the root itself. */
@@ -266,14 +282,14 @@ static bool find_content(struct reader_cursor *c)
 	const struct xnode *x = c->root.fragment->content;
 	c->leaves = NULL;
 	c->n_leaves = 0;
-	c->content = c->root;
-	if (!x) return true;
-	if (x->kind == X_ELEMENT) {
+	bool nested = x && x->kind == X_SLOT && x->slot < c->root.n_slots && c->root.slots[x->slot].type == EVTX_XML && c->root.slots[x->slot].n;
+	if (!nested) content_is_root(c);
+	if (x && x->kind == X_ELEMENT) {
 		c->leaves = c->root.fragment->leaves;
 		c->n_leaves = c->root.fragment->n_leaves;
 		return true;
 	}
-	if (x->slot >= c->root.n_slots || c->root.slots[x->slot].type != EVTX_XML || !c->root.slots[x->slot].n) return true;
+	if (!nested) return true;
 	const struct slot *s = &c->root.slots[x->slot];
 	uint32_t at = (uint32_t)(s->p - c->chunk.p);
 	if (!binxml_instance(&c->chunk, at, at + s->n, 1, &c->content)) return false;
@@ -400,7 +416,8 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	else if (column == ALIAS_TIME) sys_value(c, SYS_TIME, ret);
 	else if (column - FIRST_LEAF < c->n_leaves) {
 		const struct leaf *l = &c->leaves[column - FIRST_LEAF];
-		parts_value(&c->chunk, &c->content, l->parts, l->n_parts, ret);
+		if (l->slot < c->content.n_slots && c->content.slots[l->slot].type != EVTX_XML) slot_value(&c->content.slots[l->slot], &c->arena, &c->chunk.format, ret);
+		else parts_value(&c->chunk, &c->content, l->parts, l->n_parts, ret);
 	} else exchange_value(ev, column - FIRST_LEAF - c->n_leaves, ret);
 }
 
@@ -459,7 +476,7 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 	if (!find_content(c)) {
 		if (c->chunk.lost && !final) return false;
 		*ret_why = c->chunk.why ? c->chunk.why : "content cannot be read";
-		c->content = c->root;
+		content_is_root(c);
 		c->n_leaves = 0;
 	}
 	const struct shape *shape = c->shapes ? shape_of(c) : NULL;
@@ -468,12 +485,16 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 		*ret_why = "out of the memory set aside for one block";
 		return false;
 	}
-	c->record = (struct record_ref){.offset = c->offset + place->at, .length = place->size, .bytes = p};
-	c->event = (struct event){.shape = shape, .cells = cells, .arena = &c->arena, .ops = &ops, .impl = c, .time = event_time(c, p),
-		.records = &c->record, .n_records = 1, .batch = c->batch,
-		.flags = place->carved ? EVENT_CARVED : c->recovered || c->last_pass ? EVENT_RECOVERED : 0};
+	c->record.offset = c->offset + place->at;
+	c->record.length = place->size;
+	c->record.bytes = p;
+	/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
+	c->event.shape = shape;
+	c->event.cells = cells;
+	c->event.flags = place->carved ? EVENT_CARVED : c->recovered || c->last_pass ? EVENT_RECOVERED : 0;
+	c->event.batch = c->batch;
+	event_time(c, p, &c->event.time);
 	const struct slot *id = sys_slot(c, SYS_RECORD_ID);
-	c->event.has_record_id = true;
 	if (id && id->type == EVTX_UINT64 && id->n == 8) {
 		c->event.record_id = le64_at(id->p);
 		return true;
@@ -546,6 +567,7 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	c->local.arena = &c->local_strings;
 	c->block = xcalloc(1, BLOCK + EVTX_PAD);
 	c->places = xmalloc(PLACES_MAX * sizeof *c->places);
+	c->event = (struct event){.arena = &c->arena, .ops = &ops, .impl = c, .records = &c->record, .n_records = 1, .has_record_id = true};
 	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
 	pthread_mutex_lock(&r->lock);
 	r->running++;
@@ -798,7 +820,7 @@ static bool next_deferred(struct reader_cursor *c)
 /* The record at a place as an event; NULL: it was put aside, or is none. */
 static struct event *take_place(struct reader_cursor *c, const struct place *place)
 {
-	if (c->arena.used > ARENA_BUDGET / 4) arena_reset(&c->arena);
+	if (c->arena.used > ARENA_WARM) arena_reset(&c->arena); /* no event lives any more; memory that is still in the cache is used again */
 	if (place->carved && !c->last_pass) {
 		if (!defer(c, place)) c->local.slack += place->size;
 		return NULL;

@@ -1,5 +1,6 @@
 /* value.c: substitution values to values with text, in the forms of the common EVTX tools (doc/format-evtx.md). */
 #include "evtx/evtx_internal.h"
+#include "base/cpu.h"
 #include "text/utf.h"
 
 static struct str keep(struct arena *a, const char *p, size_t n)
@@ -8,9 +9,38 @@ static struct str keep(struct arena *a, const char *p, size_t n)
 	return s.p ? s : (struct str){"", 0};
 }
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+
+/* Copies units while they are ASCII and no NUL; returns how many. Reads up to EVTX_PAD bytes behind them, writes up to 16 bytes behind the text. */
+static size_t plain_units(const uint8_t *p, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i += 16) {
+		__m128i v = _mm_packus_epi16(_mm_loadu_si128((const __m128i *)(p + 2 * i)), _mm_loadu_si128((const __m128i *)(p + 2 * i + 16)));
+		/* Units from 0x80 on are packed to bytes below zero, or to zero. */
+		unsigned other = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8(1)));
+		_mm_storeu_si128((__m128i *)(out + i), v);
+		if (other) {
+			size_t good = i + (unsigned)__builtin_ctz(other);
+			return good < n ? good : n;
+		}
+	}
+	return n;
+}
+#endif
+
 /* UTF-16 up to the first NUL. */
 static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a)
 {
+#if defined(__x86_64__)
+	if (cpu_level() > CPU_PLAIN) {
+		size_t n = bytes / 2;
+		char *out = arena_alloc(a, n + UTF_SLACK);
+		if (!out) return (struct str){"", 0};
+		size_t good = plain_units(p, n, out);
+		if (good == n || !le16_at(p + 2 * good)) return (struct str){out, good};
+	}
+#endif
 	struct str s = utf16le_arena(a, p, utf16_length(p, bytes / 2), UTF_LONE_REPLACE, NULL);
 	return s.p ? s : (struct str){"", 0};
 }
@@ -139,26 +169,35 @@ void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache 
 {
 	const uint8_t *p = s->p;
 	uint32_t need = item_size(s->type);
-	*ret = value_str((struct str){"", 0});
+	/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
+	ret->kind = VALUE_STR;
+	ret->has_text = true;
+	ret->n = 0;
+	ret->u = 0;
+	ret->text.p = "";
+	ret->text.n = 0;
+	if (s->type == EVTX_STRING) {
+		ret->text = string_text(p, s->n, a);
+		return;
+	}
 	if (s->type & EVTX_ARRAY) {
 		array_value(s, a, cache, ret);
 		return;
 	}
 	if (s->type == EVTX_SIZE ? s->n != 4 && s->n != 8 : need && s->n < need) return; /* too short for its type: nothing to show */
 	switch (s->type) {
-	case EVTX_STRING: ret->text = string_text(p, s->n, a); return;
 	case EVTX_ANSI: ret->text = ansi_text(p, s->n, a); return;
-	case EVTX_INT8: *ret = value_int((int8_t)p[0]); return;
-	case EVTX_UINT8: *ret = value_uint(p[0]); return;
-	case EVTX_INT16: *ret = value_int((int16_t)le16_at(p)); return;
-	case EVTX_UINT16: *ret = value_uint(le16_at(p)); return;
-	case EVTX_INT32: *ret = value_int((int32_t)le32_at(p)); return;
-	case EVTX_UINT32: *ret = value_uint(le32_at(p)); return;
-	case EVTX_INT64: *ret = value_int((int64_t)le64_at(p)); return;
-	case EVTX_UINT64: *ret = value_uint(le64_at(p)); return;
+	case EVTX_INT8: ret->kind = VALUE_INT; ret->has_text = false; ret->i = (int8_t)p[0]; return;
+	case EVTX_UINT8: ret->kind = VALUE_UINT; ret->has_text = false; ret->u = p[0]; return;
+	case EVTX_INT16: ret->kind = VALUE_INT; ret->has_text = false; ret->i = (int16_t)le16_at(p); return;
+	case EVTX_UINT16: ret->kind = VALUE_UINT; ret->has_text = false; ret->u = le16_at(p); return;
+	case EVTX_INT32: ret->kind = VALUE_INT; ret->has_text = false; ret->i = (int32_t)le32_at(p); return;
+	case EVTX_UINT32: ret->kind = VALUE_UINT; ret->has_text = false; ret->u = le32_at(p); return;
+	case EVTX_INT64: ret->kind = VALUE_INT; ret->has_text = false; ret->i = (int64_t)le64_at(p); return;
+	case EVTX_UINT64: ret->kind = VALUE_UINT; ret->has_text = false; ret->u = le64_at(p); return;
 	case EVTX_FLOAT: { uint32_t bits = le32_at(p); float f; memcpy(&f, &bits, 4); struct value v = {.kind = VALUE_REAL, .r = (double)f}; ret->text = value_text(&v, a); return; }
 	case EVTX_DOUBLE: { uint64_t bits = le64_at(p); double f; memcpy(&f, &bits, 8); struct value v = {.kind = VALUE_REAL, .r = f}; ret->text = value_text(&v, a); return; }
-	case EVTX_BOOL: *ret = (struct value){.kind = VALUE_BOOL, .b = le32_at(p) != 0}; return;
+	case EVTX_BOOL: ret->kind = VALUE_BOOL; ret->has_text = false; ret->b = le32_at(p) != 0; return;
 	case EVTX_BINARY: ret->text = binary_text(p, s->n, a); return;
 	case EVTX_GUID: ret->text = guid_text(p, a); return;
 	case EVTX_SIZE: ret->text = hex_text(s->n == 4 ? le32_at(p) : le64_at(p), a); return;
