@@ -155,6 +155,7 @@ static void run_case(struct one_case *c, struct str line)
 	c->rules = rule_set_new();
 	if (!member(c, 0, "why_not_naive")) NEED(c->naive = naive_set_new(data));
 	if (member(c, 0, "fragment")) rule_set_fragments(c->rules);
+	if (member(c, 0, "fragment") && c->naive) naive_set_fragments(c->naive);
 	if ((at = member(c, 0, "placeholders"))) use_placeholders(c, at);
 	if ((at = member(c, 0, "refused"))) json_to_i64(c->text, &c->tape.v[at], &refused);
 	rule_set_add_text(c->rules, string_at(c, rules), STR("rule.yml"));

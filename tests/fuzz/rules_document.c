@@ -6,6 +6,7 @@
 #include "rules/list.h"
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static struct taxonomy *taxonomy;
 static char placeholders[40];

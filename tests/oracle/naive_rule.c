@@ -13,7 +13,8 @@ static void put(struct points *p, int32_t c) { vec_push(p, c); }
 struct points points_of(struct str s)
 {
 	struct points p = {0};
-	for (const char *at = s.p, *end = s.p + s.n; at < end;) {
+	const char *end = s.n ? s.p + s.n : s.p;
+	for (const char *at = s.p; at < end;) {
 		const char *from = at;
 		uint32_t c = utf8_step(&at, end);
 		if (c != UTF8_BAD) put(&p, (int32_t)c);
