@@ -134,10 +134,9 @@ static size_t put_unit(char *out, uint32_t unit, bool big)
 	return 2;
 }
 
-static bool utf16(struct item *it, struct alternatives *a, struct val *v, bool big, bool bom)
+/* A literal as UTF-16, into scratch memory; *ret->p NULL and the rule refused when it is no text. */
+static bool utf16_text(struct item *it, struct str s, bool big, bool bom, struct str *ret)
 {
-	struct str s;
-	if (!modifier_literal(it, a, v, &s)) return false;
 	char *out = doc_scratch(it->d, s.n * 2 + 2, 1);
 	size_t n = 0;
 	if (!out) return false;
@@ -149,11 +148,31 @@ static bool utf16(struct item *it, struct alternatives *a, struct val *v, bool b
 		if (c >= 0x10000) n += put_unit(out + n, 0xd800 + ((c - 0x10000) >> 10), big);
 		n += put_unit(out + n, c >= 0x10000 ? 0xdc00 + ((c - 0x10000) & 0x3ff) : c, big);
 	}
-	return set_literal(it, v, out, n);
+	*ret = (struct str){out, n};
+	return true;
 }
-bool transform_wide(struct item *it, struct alternatives *a, struct val *v) { return utf16(it, a, v, false, false); }
-bool transform_utf16be(struct item *it, struct alternatives *a, struct val *v) { return utf16(it, a, v, true, false); }
-bool transform_utf16(struct item *it, struct alternatives *a, struct val *v) { return utf16(it, a, v, false, true); }
+
+/* Wildcards stay where they are, as in pySigma. */
+static bool utf16(struct item *it, struct val *v, bool big)
+{
+	if (v->kind != VAL_STR) return modifier_wrong_type(it, v);
+	if (pattern_has(&v->pattern, PART_PLACEHOLDER)) return modifier_wrong(it, "must stand behind expand");
+	struct part *parts = doc_scratch(it->d, v->pattern.n, sizeof *parts);
+	if (!parts) return false;
+	for (uint32_t i = 0; i < v->pattern.n; i++) {
+		parts[i] = v->pattern.parts[i];
+		if (parts[i].kind == PART_LITERAL && !utf16_text(it, parts[i].text, big, false, &parts[i].text)) return false;
+	}
+	return pattern_join(it->d, parts, v->pattern.n, &v->pattern);
+}
+bool transform_wide(struct item *it, struct alternatives *a, struct val *v) { (void)a; return utf16(it, v, false); }
+bool transform_utf16be(struct item *it, struct alternatives *a, struct val *v) { (void)a; return utf16(it, v, true); }
+/* The mark is the first thing in the encoded text: what stands before it cannot be said. */
+bool transform_utf16(struct item *it, struct alternatives *a, struct val *v)
+{
+	struct str s;
+	return modifier_literal(it, a, v, &s) && utf16_text(it, s, false, true, &s) && set_literal(it, v, s.p, s.n);
+}
 
 /* --- placeholders --------------------------------------------------------------------------------------------------- */
 

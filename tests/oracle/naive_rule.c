@@ -258,6 +258,10 @@ static void wide(struct naive_set *s, struct val *v, bool big, bool bom)
 	if (bom) put(&out, 0xff), put(&out, 0xfe);
 	for (size_t i = 0; i < v->u.n; i++) {
 		uint32_t c = (uint32_t)v->u.v[i], unit[2] = {c, 0};
+		if (v->u.v[i] >= PLACE) {
+			put(&out, v->u.v[i]);
+			continue;
+		}
 		if (c >= 0x10000) unit[0] = 0xd800 + ((c - 0x10000) >> 10), unit[1] = 0xdc00 + ((c - 0x10000) & 0x3ff);
 		for (int k = 0; k < (c >= 0x10000 ? 2 : 1); k++) {
 			put(&out, (int32_t)(big ? unit[k] >> 8 : unit[k] & 0xff));
