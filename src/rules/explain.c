@@ -290,11 +290,36 @@ static void put_binding(const struct taxonomy *t, const struct logsource *ls, co
 	}
 }
 
-static void put_logs(const struct rule *r, const struct taxonomy *t, struct buf *out)
+/* A column of the taxonomy's data, where '-' is nothing. */
+static struct str stated(struct str s) { return str_eq(s, STR("-")) ? (struct str){"", 0} : s; }
+
+/* The formats whose events are of the rule's log source. Returns how many. */
+static uint32_t put_formats(const struct logsource *ls, const struct taxonomy *t, struct buf *out)
 {
-	const struct logsource *ls = &r->info.logsource;
 	struct taxonomy_line line;
-	if (!t || !str_eq(ls->product, STR("windows"))) return;
+	struct str last = {"", 0};
+	uint32_t n = 0;
+	for (uint32_t i = 0; taxonomy_line_at(t, i, &line); i++) {
+		bool source = str_eq(line.word, STR("source")), format = str_eq(line.word, STR("format"));
+		if ((!source && !format) || line.n < 4 || str_eq(line.column[0], last)) continue;
+		const struct logsource have = {stated(line.column[1]), stated(line.column[2]), stated(line.column[3])};
+		if (!logsource_covers(ls, &have)) continue;
+		last = line.column[0];
+		buf_printf(out, "  %s ", source ? "events of the channel" : "events of the format");
+		term_str(out, line.column[0]);
+		if (format && line.n > 4) {
+			buf_lit(out, " with ");
+			term_str(out, line.column[4]);
+		}
+		buf_byte(out, '\n');
+		n++;
+	}
+	return n;
+}
+
+static void put_windows(const struct logsource *ls, const struct taxonomy *t, struct buf *out)
+{
+	struct taxonomy_line line;
 	for (uint32_t i = 0; taxonomy_line_at(t, i, &line); i++) {
 		if (ls->category.n && str_eq(line.word, STR("event")) && line.n >= 3 && str_eq(line.column[2], ls->category) && (!ls->service.n || str_eq(line.column[0], ls->service)))
 			put_binding(t, ls, &line, out);
@@ -304,6 +329,15 @@ static void put_logs(const struct rule *r, const struct taxonomy *t, struct buf 
 			buf_byte(out, '\n');
 		}
 	}
+}
+
+static void put_logs(const struct rule *r, const struct taxonomy *t, struct buf *out)
+{
+	const struct logsource *ls = &r->info.logsource;
+	bool windows = !ls->product.n || str_eq(ls->product, STR("windows"));
+	if (!t || (!ls->product.n && !ls->category.n && !ls->service.n)) return;
+	if (windows) put_windows(ls, t, out);
+	if (!put_formats(ls, t, out) && !windows) buf_lit(out, "  no log of this kind is known: it needs --logsource or --any-logsource\n");
 }
 
 void explain_head(const struct rule *r, const struct taxonomy *t, struct buf *out)
