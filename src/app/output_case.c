@@ -222,6 +222,15 @@ static bool add_input(const char *kind, const char *path, struct case_input *v, 
 	return true;
 }
 
+static void add_filters(const struct rule_set *rules, struct case_input *v, uint32_t *n)
+{
+	for (uint32_t i = 0; i < rule_set_filter_count(rules); i++) {
+		struct rules_filter x = rule_set_filter(rules, i);
+		v[*n] = (struct case_input){.kind = STR("filter"), .name = x.file, .bytes = x.text};
+		sha256_of(x.text.p, x.text.n, v[(*n)++].sha256);
+	}
+}
+
 static bool begin_run(struct case_output *o, const struct scan_config *config, struct str settings, struct fault *f)
 {
 	uint32_t n_native = 0, n_refused = rule_set_refused_count(config->rules), n_inputs = 0;
@@ -229,7 +238,7 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 	o->native = config->incidents ? incident_plan_rules(config->incidents, &n_native) : NULL;
 	struct case_rule *rules = xcalloc(o->n_rules + n_native + 1, sizeof *rules);
 	struct case_refused *refused = xcalloc(n_refused + 1, sizeof *refused);
-	struct case_input inputs[3] = {0};
+	struct case_input *inputs = xcalloc(3 + rule_set_filter_count(config->rules), sizeof *inputs);
 	struct buf *texts = xcalloc(n_native + 1, sizeof *texts);
 	for (uint32_t i = 0; i < o->n_rules; i++) {
 		const struct rule *r = rule_set_at(config->rules, i);
@@ -245,11 +254,14 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 		refused[i] = (struct case_refused){r->file, r->category, r->reason, r->line, r->column};
 	}
 	bool ok = add_input("placeholders", o->options.placeholders, inputs, &n_inputs, f) && add_input("baseline", o->options.baseline, inputs, &n_inputs, f);
+	uint32_t n_read = n_inputs;
 	inputs[n_inputs] = (struct case_input){.kind = STR("mapping"), .name = STR("compiled in")};
 	taxonomy_sha256(inputs[n_inputs++].sha256);
+	add_filters(config->rules, inputs, &n_inputs);
 	struct case_run run = {STR("exhibit " EXHIBIT_VERSION), settings, rules, o->n_rules + n_native, refused, n_refused, inputs, n_inputs};
 	ok = ok && case_begin_run(o->w, &run, &o->run_is_new, f);
-	for (uint32_t i = 0; i + 1 < n_inputs; i++) free((char *)inputs[i].bytes.p);
+	for (uint32_t i = 0; i < n_read; i++) free((char *)inputs[i].bytes.p);
+	free(inputs);
 	free(rules);
 	free(refused);
 	for (uint32_t i = 0; i < n_native; i++) buf_done(&texts[i]);

@@ -172,6 +172,7 @@ void filters_apply(struct rule_set *s)
 		size_t before = covers.n;
 		arena_reset(&s->scratch);
 		if (!take(&d, p, &t, &covers)) covers.n = before;
+		if (covers.n > before) vec_push(&s->used_filters, (struct rules_filter){p->rule->info.file, p->text});
 		doc_end(&d, p->root);
 	}
 	join_all(s, &covers);
@@ -179,3 +180,6 @@ void filters_apply(struct rule_set *s)
 	vec_free(&t.entries);
 	vec_free(&covers);
 }
+
+uint32_t rule_set_filter_count(const struct rule_set *s) { return (uint32_t)s->used_filters.n; }
+struct rules_filter rule_set_filter(const struct rule_set *s, uint32_t i) { return s->used_filters.v[i]; }

@@ -258,6 +258,7 @@ void rule_set_free(struct rule_set *s)
 	vec_free(&s->warnings);
 	vec_free(&s->correlations);
 	vec_free(&s->filters);
+	vec_free(&s->used_filters);
 	vec_free(&s->placeholder_values);
 	vec_free(&s->interned_texts);
 	map_done(&s->placeholders);

@@ -40,6 +40,11 @@ void rule_set_add_text(struct rule_set *s, struct str text, struct str name);
 /* Resolves correlations and filters, decides `report` and `keep`, sorts. After it the set is immutable. */
 void rule_set_finish(struct rule_set *s);
 
+/* The filters that are on at least one rule, in the order in which they were added: what a rule's text alone does not say. */
+struct rules_filter { struct str file, text; };
+uint32_t rule_set_filter_count(const struct rule_set *s);
+struct rules_filter rule_set_filter(const struct rule_set *s, uint32_t i);
+
 uint32_t rule_set_count(const struct rule_set *s);
 const struct rule *rule_set_at(const struct rule_set *s, uint32_t index);
 uint32_t rule_set_refused_count(const struct rule_set *s);

@@ -34,6 +34,7 @@ struct rule_set {
 	VEC(struct rules_refused) refused;
 	VEC(struct rules_warning) warnings;
 	VEC(struct pending) correlations, filters;
+	VEC(struct rules_filter) used_filters;
 	struct map placeholders;         /* name -> index in placeholder_values */
 	VEC(const struct yaml_node *) placeholder_values;
 	struct map interned;             /* -> index in interned_texts: field names and the like, one copy each */

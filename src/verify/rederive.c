@@ -122,6 +122,16 @@ static void read_placeholders(struct rederive *d)
 	sqlite3_finalize(s);
 }
 
+/* The filters that were on rules of the run. */
+static void add_filters(struct rederive *d)
+{
+	sqlite3_stmt *s = case_db_prepare(d->db, "SELECT bytes, name FROM input WHERE run = ? AND kind = 'filter' AND bytes IS NOT NULL ORDER BY id", NULL);
+	if (!s) return;
+	sqlite3_bind_int64(s, 1, d->run);
+	while (sqlite3_step(s) == SQLITE_ROW) rule_set_add_text(d->rules, case_column_str(s, 0), case_column_str(s, 1));
+	sqlite3_finalize(s);
+}
+
 static void put_nothing(void *arg, const struct finding *f, bool final) { (void)arg, (void)f, (void)final; }
 
 static bool load_rules(struct rederive *d, const struct verify_rule *rules, uint32_t n, const struct plan_options *options)
@@ -132,6 +142,7 @@ static bool load_rules(struct rederive *d, const struct verify_rule *rules, uint
 	read_placeholders(d);
 	for (uint32_t i = 0; i < n; i++)
 		if (!str_starts(rules[i].text, STR("native rule "))) rule_set_add_text(d->rules, rules[i].text, rules[i].rule_id);
+	add_filters(d);
 	rule_set_finish(d->rules);
 	for (uint32_t i = 0; i < rule_set_count(d->rules); i++) {
 		struct str text = rule_set_at(d->rules, i)->text;
