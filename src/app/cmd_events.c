@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_XML, OPT_CARVE };
+enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_XML, OPT_CARVE, OPT_DIGITS, OPT_ABSENT, OPT_WHOLE, OPT_HALVES, OPT_EXACT };
 static const struct option_row rows[] = {
 	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
 	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (RFC 3339, UTC)"},
@@ -20,6 +20,11 @@ static const struct option_row rows[] = {
 	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
 	[OPT_XML] = {0, "xml", NULL, "Windows events as XML, as Windows shows them, one a line"},
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
+	[OPT_DIGITS] = {0, "time-digits", "6|7", "digits of Windows times behind the point: 6 as other tools write them (the default), 7 as they are kept"},
+	[OPT_ABSENT] = {0, "omit-absent", NULL, "leave out elements that depend on a value which is not there, as Windows does"},
+	[OPT_WHOLE] = {0, "whole-text", NULL, "keep the text behind a NUL character in a value"},
+	[OPT_HALVES] = {0, "lone-surrogates", NULL, "keep halves of UTF-16 pairs, as \\ud8xx, instead of U+FFFD"},
+	[OPT_EXACT] = {0, "exact", NULL, "all of these four: everything that the record holds"},
 	{0},
 };
 
@@ -337,6 +342,14 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		s->reader.format = str_of(argument);
 		if (formats_known(s->reader.format)) return true;
 		return app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words()), false;
+	case OPT_DIGITS:
+		if (strcmp(argument, "6") && strcmp(argument, "7")) return app_usage(s->self, "--time-digits takes 6 or 7"), false;
+		s->reader.exact_times = argument[0] == '7';
+		return true;
+	case OPT_ABSENT: s->reader.omit_absent = true; return true;
+	case OPT_WHOLE: s->reader.whole_text = true; return true;
+	case OPT_HALVES: s->reader.lone_surrogates = true; return true;
+	case OPT_EXACT: s->reader.exact_times = s->reader.omit_absent = s->reader.whole_text = s->reader.lone_surrogates = true; return true;
 	case OPT_CARVE: s->reader.carve = true; return true;
 	case OPT_XML: s->xml = true; return true;
 	}
@@ -385,7 +398,9 @@ const struct command command_events = {
 	.run = run,
 	.help = "Windows events come out in the shape that the common EVTX tools agree on; other formats as flat objects.\n"
 		"A folder stands for every log below it, an archive for every log in it, one after the other in the order of names.\n"
-		"What could not be read is said on standard error, with offset, length and reason.\n\n"
+		"What could not be read is said on standard error, with offset, length and reason. Windows events that were\n"
+		"found by recovery have \"recovered\":true beside their Event, stale ones \"carved\":true, those of which a part\n"
+		"could not be read \"incomplete\":true.\n\n"
 		"examples:\n"
 		"  exhibit events Security.evtx > security.jsonl\n"
 		"  exhibit events evidence.zip > all.jsonl\n"

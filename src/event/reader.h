@@ -84,6 +84,11 @@ struct reader_options {
 	struct etime since, until;  /* absent = no limit; a reader may skip what is surely outside, the driver checks again */
 	bool has_ids;               /* only events with a record id from first_id to last_id; as for since */
 	uint64_t first_id, last_id;
+	/* How events are shown as JSON where the format has more to say than the shape that other tools agree on: */
+	bool exact_times;           /* times with all digits the source keeps */
+	bool omit_absent;           /* elements that depend on a value which is not there are left out */
+	bool whole_text;            /* text behind a NUL is kept */
+	bool lone_surrogates;       /* halves of UTF-16 pairs are kept, as \ud8xx */
 	bool carve;                 /* also read stale records in slack */
 	int32_t zone_seconds;       /* east of UTC, for sources that carry no zone */
 	struct str format;          /* --as: empty, or the format's name */

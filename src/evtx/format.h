@@ -5,8 +5,10 @@
 
 enum { EVTX_TEXT_MAX = 192 }; /* the longest is a SID of 15 parts */
 
-/* The date met last, and the SID met last: logs repeat them. Zero-initialised. */
+/* How values are shown, see struct reader_options; and the date met last, and the SID met last: logs repeat them. Zero-initialised. */
 struct evtx_format_cache {
+	bool special;            /* any of these: */
+	bool exact_times, omit_absent, whole_text, lone_surrogates;
 	int64_t day;
 	bool day_known;
 	char date[16];

@@ -15,13 +15,60 @@ static const struct slot *slot_of(const struct instance *in, const struct xnode 
 	return n->kind == X_SLOT && n->slot < in->n_slots ? &in->slots[n->slot] : NULL;
 }
 
+static bool shows_nothing(const struct writer *w, const struct slot *s)
+{
+	if (!w->c->format.whole_text || s->type != EVTX_STRING) return slot_empty(s);
+	for (uint32_t i = 0; i + 1 < s->n; i += 2)
+		if (le16_at(s->p + i)) return false;
+	return true;
+}
+
+/* A half of a UTF-16 pair in UTF-8's manner (what UTF_LONE_WTF8 makes) at s.p + i. */
+static bool is_half(struct str s, size_t i)
+{
+	return i + 2 < s.n && (uint8_t)s.p[i] == 0xed && ((uint8_t)s.p[i + 1] & 0xe0) == 0xa0;
+}
+
+/* A text in which such halves are kept. */
+static void write_halves(struct writer *w, struct str s)
+{
+	size_t from = 0;
+	buf_byte(w->out, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		if (!is_half(s, i)) continue;
+		unsigned unit = 0xd000 | ((uint8_t)s.p[i + 1] & 0x3fu) << 6 | ((uint8_t)s.p[i + 2] & 0x3fu);
+		json_str_part(w->out, str_sub(s, from, i - from));
+		buf_printf(w->out, "\\u%04x", unit);
+		i += 2;
+		from = i + 1;
+	}
+	json_str_part(w->out, str_sub(s, from, s.n));
+	buf_byte(w->out, '"');
+}
+
+static void write_made(struct writer *w, const struct value *v)
+{
+	if (!w->c->format.lone_surrogates || (v->kind != VALUE_STR && v->kind != VALUE_LIST)) {
+		value_json(v, w->out);
+	} else if (v->kind == VALUE_STR) {
+		write_halves(w, v->text);
+	} else {
+		buf_byte(w->out, '[');
+		for (uint32_t i = 0; i < v->n; i++) {
+			if (i) buf_byte(w->out, ',');
+			write_made(w, &v->items[i]); /* items are never lists */
+		}
+		buf_byte(w->out, ']');
+	}
+}
+
 /* Whether the parts show nothing at all. */
-static bool parts_empty(const struct instance *in, const struct xnode *const *parts, uint32_t n)
+static bool parts_empty(const struct writer *w, const struct instance *in, const struct xnode *const *parts, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		if (parts[i]->kind == X_TEXT && parts[i]->text.n) return false;
 		const struct slot *s = slot_of(in, parts[i]);
-		if (s && !slot_empty(s)) return false;
+		if (s && !shows_nothing(w, s)) return false;
 		if (parts[i]->kind == X_ELEMENT) return false;
 	}
 	return true;
@@ -48,7 +95,7 @@ static void write_value(struct writer *w, const struct instance *in, const struc
 	const struct slot *s = n == 1 ? slot_of(in, parts[0]) : NULL;
 	if (s && write_nested(w, s, depth)) return;
 	parts_value(w->c, in, parts, n, &v);
-	value_json(&v, w->out);
+	write_made(w, &v);
 }
 
 static void key(struct writer *w, bool *any, struct str name)
@@ -63,7 +110,7 @@ static bool write_attributes(struct writer *w, const struct instance *in, const 
 {
 	bool inner = false;
 	for (uint32_t i = 0; i < e->n_attrs; i++) {
-		if (parts_empty(in, e->attrs[i].parts, e->attrs[i].n_parts)) continue;
+		if (parts_empty(w, in, e->attrs[i].parts, e->attrs[i].n_parts)) continue;
 		if (!inner) key(w, any, STR("#attributes"));
 		key(w, &inner, e->attrs[i].name);
 		write_value(w, in, e->attrs[i].parts, e->attrs[i].n_parts, depth);
@@ -82,7 +129,8 @@ static void children_of(struct writer *w, const struct instance *in, const struc
 	for (uint32_t i = 0; i < e->n_children; i++) {
 		const struct xnode *x = e->children[i];
 		const struct slot *s = slot_of(in, x);
-		if (x->kind == X_ELEMENT) vec_push(list, (struct child){.in = in, .e = x});
+		bool absent = w->c->format.omit_absent && x->kind == X_ELEMENT && x->slot < in->n_slots && in->slots[x->slot].type == EVTX_NULL;
+		if (x->kind == X_ELEMENT && !absent) vec_push(list, (struct child){.in = in, .e = x});
 		if (!s || s->type != EVTX_XML || !s->n) continue;
 		struct instance *nested = arena_alloc(w->c->arena, sizeof *nested);
 		uint32_t at = (uint32_t)(s->p - w->c->p);
@@ -104,7 +152,7 @@ static struct str data_name(struct writer *w, const struct child *c)
 /* The text of an element that has no elements: a list makes a JSON array. Empty gives "". */
 static void write_text_or_empty(struct writer *w, const struct child *c, unsigned depth)
 {
-	if (parts_empty(c->in, c->e->children, c->e->n_children)) buf_lit(w->out, "\"\"");
+	if (parts_empty(w, c->in, c->e->children, c->e->n_children)) buf_lit(w->out, "\"\"");
 	else write_value(w, c->in, c->e->children, c->e->n_children, depth);
 }
 
@@ -116,7 +164,7 @@ static void write_items(struct writer *w, const struct child *c, unsigned depth,
 	if (s && s->type & EVTX_ARRAY) parts_value(w->c, c->in, c->e->children, 1, &v);
 	for (uint32_t i = 0; i < (v.kind == VALUE_LIST ? v.n : 1); i++) {
 		if ((*n)++) buf_byte(w->out, ',');
-		if (v.kind == VALUE_LIST) value_json(&v.items[i], w->out);
+		if (v.kind == VALUE_LIST) write_made(w, &v.items[i]);
 		else write_text_or_empty(w, c, depth);
 	}
 }
@@ -130,7 +178,7 @@ static void write_unnamed(struct writer *w, const child_list *list, unsigned dep
 		const struct child *c = &list->v[i];
 		if (!c->is_data) continue;
 		if (!data++) key(w, any, STR("Data")), at = w->out->n, buf_lit(w->out, "{\"#text\":[");
-		if (!parts_empty(c->in, c->e->children, c->e->n_children)) write_items(w, c, depth, &n);
+		if (!parts_empty(w, c->in, c->e->children, c->e->n_children)) write_items(w, c, depth, &n);
 	}
 	if (!data) return;
 	if (n > 1) {
@@ -213,7 +261,7 @@ static void write_mixed(struct writer *w, const struct instance *in, const struc
 		const struct slot *s = slot_of(in, e->children[i]);
 		if (e->children[i]->kind == X_TEXT || (s && s->type != EVTX_XML)) parts[n++] = e->children[i];
 	}
-	if (!n || parts_empty(in, parts, n)) return;
+	if (!n || parts_empty(w, in, parts, n)) return;
 	key(w, any, STR("#text"));
 	write_value(w, in, parts, n, EVTX_DEPTH);
 }
@@ -231,7 +279,7 @@ static void write_element(struct writer *w, const struct instance *in, const str
 	if (list.n) {
 		if (list.n < e->n_children) write_mixed(w, in, e, &any);
 		write_children(w, e, &list, depth, &any);
-	} else if (!parts_empty(in, e->children, e->n_children)) {
+	} else if (!parts_empty(w, in, e->children, e->n_children)) {
 		if (attributes) key(w, &any, STR("#text"));
 		write_value(w, in, e->children, e->n_children, depth);
 	} else if (!attributes) {

@@ -434,16 +434,32 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 	return n;
 }
 
+/* Behind the event, in its object: what is not as it should be. */
+static void mark(const struct event *ev, struct buf *out)
+{
+	if (!ev->flags) return;
+	out->n--;
+	if (ev->flags & EVENT_RECOVERED) buf_lit(out, ",\"recovered\":true");
+	if (ev->flags & EVENT_CARVED) buf_lit(out, ",\"carved\":true");
+	if (ev->flags & EVENT_LIMITED) buf_lit(out, ",\"incomplete\":true");
+	buf_byte(out, '}');
+}
+
 static void json(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	evtx_json_fast(&c->chunk, &c->root, &c->content, out);
+	if (c->chunk.format.special) evtx_json(&c->chunk, &c->root, out);
+	else evtx_json_fast(&c->chunk, &c->root, &c->content, out);
+	mark(ev, out);
 }
 
 static void xml(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
 	evtx_xml(&c->chunk, &c->root, out);
+	if (ev->flags & EVENT_RECOVERED) buf_lit(out, "<!-- recovered -->");
+	if (ev->flags & EVENT_CARVED) buf_lit(out, "<!-- carved -->");
+	if (ev->flags & EVENT_LIMITED) buf_lit(out, "<!-- incomplete -->");
 }
 
 static const struct event_ops ops = {decode, contexts, json, xml};
@@ -452,6 +468,7 @@ void evtx_json_by_walk(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
 	evtx_json(&c->chunk, &c->root, out);
+	mark(ev, out);
 }
 
 /* The record as an event; *ret_why: what of it could not be read, NULL = nothing. False: a template is lost and it is not the `final`
@@ -569,6 +586,12 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	c->places = xmalloc(PLACES_MAX * sizeof *c->places);
 	c->event = (struct event){.arena = &c->arena, .ops = &ops, .impl = c, .records = &c->record, .n_records = 1, .has_record_id = true};
 	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
+	const struct reader_options *o = r->options;
+	c->chunk.format.exact_times = o->exact_times;
+	c->chunk.format.omit_absent = o->omit_absent;
+	c->chunk.format.whole_text = o->whole_text;
+	c->chunk.format.lone_surrogates = o->lone_surrogates;
+	c->chunk.format.special = o->exact_times || o->omit_absent || o->whole_text || o->lone_surrogates;
 	pthread_mutex_lock(&r->lock);
 	r->running++;
 	pthread_mutex_unlock(&r->lock);
@@ -875,7 +898,7 @@ static struct event *cursor_next(struct reader_cursor *c)
 static void line_of_place(struct reader_cursor *c, const struct place *place, struct buf *out)
 {
 	const struct reader_options *o = c->r->options;
-	bool ordinary = o->carve || c->last_pass || c->recovered;
+	bool ordinary = o->carve || c->last_pass || c->recovered || c->chunk.format.special;
 	enum lane_answer answer = ordinary ? LANE_IRREGULAR : lane_write(&c->chunk, place->at, place->size, o, out);
 	if (answer == LANE_WRITTEN || answer == LANE_LEFT_OUT) {
 		count_record(c, place, NULL);

@@ -30,8 +30,14 @@ static size_t plain_units(const uint8_t *p, size_t n, char *out)
 #endif
 
 /* UTF-16 up to the first NUL. */
-static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a)
+static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a, const struct evtx_format_cache *cache)
 {
+	if (cache->whole_text || cache->lone_surrogates) {
+		size_t units = cache->whole_text ? bytes / 2 : utf16_length(p, bytes / 2);
+		while (units && !le16_at(p + 2 * (units - 1))) units--; /* those at the end belong to no text */
+		struct str whole = utf16le_arena(a, p, units, cache->lone_surrogates ? UTF_LONE_WTF8 : UTF_LONE_REPLACE, NULL);
+		return whole.p ? whole : (struct str){"", 0};
+	}
 #if defined(__x86_64__)
 	if (cpu_level() > CPU_PLAIN) {
 		size_t n = bytes / 2;
@@ -83,7 +89,10 @@ static struct str sid_text(const uint8_t *s, size_t n, struct arena *a, struct e
 static struct str filetime_text(uint64_t v, struct arena *a, struct evtx_format_cache *cache)
 {
 	char *p = text_room(a);
-	return between(p, p ? format_filetime(p, v, cache) : NULL);
+	if (!p || !cache->exact_times) return between(p, p ? format_filetime(p, v, cache) : NULL);
+	struct etime t = etime_from_filetime(v);
+	if (!t.present) t = (struct etime){-11644473600, 0, 7, true};
+	return (struct str){p, etime_print(t, 7, p)};
 }
 
 static struct str systemtime_text(const uint8_t *p, struct arena *a)
@@ -177,7 +186,7 @@ void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache 
 	ret->text.p = "";
 	ret->text.n = 0;
 	if (s->type == EVTX_STRING) {
-		ret->text = string_text(p, s->n, a);
+		ret->text = string_text(p, s->n, a, cache);
 		return;
 	}
 	if (s->type & EVTX_ARRAY) {

@@ -4,7 +4,7 @@
 
 void report_csv_header(struct buf *out)
 {
-	buf_lit(out, "time,level,kind,rule,rule_id,tags,host,channel,event_id,record_id,matched,count,source,offset,length,line,sha256,source_sha256\r\n");
+	buf_lit(out, "time,level,kind,rule,rule_id,tags,host,channel,event_id,record_id,matched,count,source,offset,length,line,sha256,source_sha256,recovered\r\n");
 }
 
 static void cell(struct buf *out, struct str s)
@@ -58,6 +58,9 @@ void report_csv(const struct finding *f, const struct report_sources *sources, s
 	buf_hex(out, e->sha256, SHA256_SIZE);
 	buf_byte(out, ',');
 	if (s && s->hashed) buf_hex(out, s->info->sha256, SHA256_SIZE);
-	buf_lit(out, "\r\n");
+	/* Whether any record it rests on was found by recovery. */
+	bool recovered = false;
+	for (uint32_t i = 0; i < f->n_evidence; i++) recovered |= f->evidence[i].recovered;
+	buf_str(out, recovered ? STR(",true\r\n") : STR(",\r\n"));
 	buf_done(&text);
 }

@@ -353,6 +353,10 @@ static void put_damage(struct page *p, const struct report_run *r)
 		buf_printf(p->out, " in %llu source%s could not be read as records", (unsigned long long)sources, plural(sources));
 		if (recovered) buf_printf(p->out, "; %llu record%s recovered", (unsigned long long)recovered, plural(recovered));
 		buf_byte(p->out, '\n');
+	} else if (recovered) {
+		heading(p, "Recovered");
+		grouped(p->out, recovered);
+		buf_printf(p->out, " record%s; findings that rest on one say so\n", plural(recovered));
 	}
 	if (notes) {
 		heading(p, "Noted");

@@ -2,7 +2,7 @@
 """What values come out as, in JSON and XML: values that are XML themselves, names that occur twice, text between elements, values shown again and
 again by few bytes; the same bytes at every processor level.
 usage: shapes.py PROGRAM SOURCE_ROOT      TAP"""
-import json, os, subprocess, sys, tempfile
+import csv, json, os, struct, subprocess, sys, tempfile, zlib
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
@@ -82,6 +82,78 @@ def text_between_elements(scratch):
 def names_that_occur_twice_keep_all_values(scratch):
     got = content(scratch, [{"data": [["N", "string", "1"], ["M", "uint32", 7], ["N", "string", "2"]]}])
     need(got == [{"N": ["1", "2"], "M": 7}], got)
+
+
+@test
+def all_digits_of_times(scratch):
+    event = {"data": [["T", "filetime", "2020-02-29T23:59:59.7654321Z"], ["Z", "filetime", 0]]}
+    for options, digits, tail in ([], 6, ""), (["--time-digits", "7"], 7, "1"), (["--exact"], 7, "1"):
+        line = json.loads(exhibit("events", *options, log(scratch, [event])))["Event"]
+        need(line["EventData"]["T"] == "2020-02-29T23:59:59.765432" + tail + "Z", line["EventData"])
+        need(line["EventData"]["Z"] == "1601-01-01T00:00:00." + "0" * digits + "Z", line["EventData"])
+        need(line["System"]["TimeCreated"]["#attributes"]["SystemTime"] == "2021-03-01T12:00:00.123456" + ("7" if tail else "") + "Z", line["System"])
+
+
+@test
+def elements_whose_value_is_not_there(scratch):
+    event = {"strings": ["one", "two"]}  # its Binary depends on a value that is NULL
+    need(content(scratch, [event]) == [{"Data": {"#text": ["one", "two"]}, "Binary": None}], "shown differently by default")
+    need(content(scratch, [event], "--omit-absent") == [{"Data": {"#text": ["one", "two"]}}], "not left out")
+
+
+@test
+def text_behind_a_nul(scratch):
+    event = {"data": [["A", "string", "be\0hind\0\0"], ["B", "string", "\0only"], ["C", "string", "\0\0"]]}
+    need(content(scratch, [event]) == [{"A": "be", "B": "", "C": ""}], "not cut by default")
+    need(content(scratch, [event], "--whole-text") == [{"A": "be\0hind", "B": "\0only", "C": ""}], "not kept")
+
+
+@test
+def halves_of_pairs(scratch):
+    event = {"data": [["A", "string", "x\ud800y\udc00"], ["B", "string", "\U0001f600"]], "strings": None}
+    need(content(scratch, [event]) == [{"A": "x\ufffdy\ufffd", "B": "\U0001f600"}], "not replaced by default")
+    need(content(scratch, [event], "--lone-surrogates") == [{"A": "x\ud800y\udc00", "B": "\U0001f600"}], "not kept")
+    need(content(scratch, [{"strings": ["\udbff", "z"]}], "--exact") == [{"Data": {"#text": ["\udbff", "z"]}}], "not kept in a list")
+
+
+@test
+def recovered_and_stale_records_are_marked_everywhere(scratch):
+    path = log(scratch, [{"record_id": 100 + i, "data": [["N", "uint32", i]]} for i in range(5)])
+    b = bytearray(open(path, "rb").read())
+    at = [i for i in range(4096 + 512, len(b) - 4) if b[i:i + 4] == b"**\0\0"]
+    free, = struct.unpack_from("<I", b, 4096 + 48)
+    struct.pack_into("<I", b, at[1], 0)  # the second record loses its signature
+    # The last record becomes a stale one: the chunk's header says that the records end before it.
+    struct.pack_into("<I", b, 4096 + 48, at[4] - 4096)
+    struct.pack_into("<I", b, 4096 + 52, zlib.crc32(b[4096 + 512:at[4]]))
+    struct.pack_into("<Q", b, at[4] + 8, 7)
+    struct.pack_into("<I", b, 4096 + 124, zlib.crc32(b[4096 + 128:4096 + 512], zlib.crc32(b[4096:4096 + 120])))
+    open(path, "wb").write(b)
+    marks = lambda *options: [sorted(set(json.loads(line)) - {"Event"}) for line in exhibit("events", *options, path, status=3).splitlines()]  # noqa: E731
+    need(marks() == [["recovered"]] * 3, marks())
+    need(marks("--carve") == [["recovered"]] * 3 + [["carved"]], marks("--carve"))
+    need(b"<!-- carved -->" in exhibit("events", "--xml", "--carve", path, status=3), "no mark in XML")
+    rule, found, table = (os.path.join(scratch, n) for n in ("r.yml", "f.jsonl", "f.csv"))
+    with open(rule, "w") as f:
+        f.write("title: t\nid: 4f3f1e0e-9f5e-4b8e-8a39-0d1f4b1a0b11\nlogsource:\n  product: windows\ndetection:\n  s:\n    N: 4\n  condition: s\n")
+    exhibit("scan", "-q", "-r", rule, "--carve", "-o", found, path, status=3)
+    exhibit("scan", "-q", "-r", rule, "--carve", "-o", table, path, status=3)
+    need([e.get("recovered") for line in open(found) for e in json.loads(line)["evidence"] if e["role"] != "context"] == [True], "no mark in JSON")
+    need([row["recovered"] for row in csv.DictReader(open(table))] == ["true"], "no mark in CSV")
+
+
+@test
+def record_ids_and_times_select(scratch):
+    path = log(scratch, [{"record_id": 100 + i, "time": "2021-03-01T12:00:%02dZ" % i} for i in range(50)])
+    ids = lambda *options: [json.loads(line)["Event"]["System"]["EventRecordID"] for line in exhibit("events", *options, path).splitlines()]  # noqa: E731
+    for level in "plain", "avx512":
+        os.environ["EXHIBIT_CPU"] = level
+        need(ids("--record-ids", "110-112") == [110, 111, 112] and ids("--record-ids", "149") == [149], "ids")
+        need(ids("--since", "2021-03-01T12:00:48Z") == [148, 149] and ids("--until", "2021-03-01T12:00:01Z") == [100, 101], "times")
+        need(ids("--record-ids", "100-120", "--since", "2021-03-01T12:00:20Z") == [120], "both")
+    del os.environ["EXHIBIT_CPU"]
+    for bad in "x", "5-4", "-", "1-2-3", "99999999999999999999":
+        exhibit("events", "--record-ids", bad, path, status=2)
 
 
 @test
