@@ -77,9 +77,17 @@ static bool write_units(struct buf *b) { return write_some(b, b->n - b->n % WRIT
 static void line(const struct settings *s, struct event *ev, struct buf *out)
 {
 	if (!event_wanted(ev, &s->reader)) return;
-	if (s->xml && ev->ops->xml) ev->ops->xml(ev, out);
-	else if (ev->ops->json) ev->ops->json(ev, out);
-	else event_fields_json(ev, out);
+	if (s->xml && ev->ops->xml) {
+		ev->ops->xml(ev, out);
+		if (ev->flags & EVENT_RECOVERED) buf_lit(out, "<!-- recovered -->");
+		if (ev->flags & EVENT_CARVED) buf_lit(out, "<!-- carved -->");
+		if (ev->flags & EVENT_LIMITED) buf_lit(out, "<!-- incomplete -->");
+	} else if (ev->ops->json) {
+		ev->ops->json(ev, out);
+		event_mark_json(ev, out);
+	} else {
+		event_fields_json(ev, out);
+	}
 	buf_byte(out, '\n');
 }
 

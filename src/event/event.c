@@ -86,3 +86,13 @@ bool event_wanted(const struct event *ev, const struct reader_options *o)
 	if (o->since.present && etime_cmp(ev->time, o->since) < 0) return false;
 	return !o->until.present || etime_cmp(ev->time, o->until) <= 0;
 }
+
+void event_mark_json(const struct event *ev, struct buf *out)
+{
+	if (!ev->flags) return;
+	out->n--;
+	if (ev->flags & EVENT_RECOVERED) buf_lit(out, ",\"recovered\":true");
+	if (ev->flags & EVENT_CARVED) buf_lit(out, ",\"carved\":true");
+	if (ev->flags & EVENT_LIMITED) buf_lit(out, ",\"incomplete\":true");
+	buf_byte(out, '}');
+}

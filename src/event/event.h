@@ -65,6 +65,8 @@ static inline struct value *event_cell(struct event *ev, uint32_t column)
 }
 /* Whether the reader's options (since, until, ids) want the event. */
 bool event_wanted(const struct event *ev, const struct reader_options *o);
+/* Puts what is not as it should be (recovered, carved, incomplete) into the JSON object that ends `out`. */
+void event_mark_json(const struct event *ev, struct buf *out);
 /* The first cell of that name, or NULL. */
 struct value *event_get(struct event *ev, struct str name);
 /* The host the event names, empty when none. */

@@ -434,32 +434,17 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 	return n;
 }
 
-/* Behind the event, in its object: what is not as it should be. */
-static void mark(const struct event *ev, struct buf *out)
-{
-	if (!ev->flags) return;
-	out->n--;
-	if (ev->flags & EVENT_RECOVERED) buf_lit(out, ",\"recovered\":true");
-	if (ev->flags & EVENT_CARVED) buf_lit(out, ",\"carved\":true");
-	if (ev->flags & EVENT_LIMITED) buf_lit(out, ",\"incomplete\":true");
-	buf_byte(out, '}');
-}
-
 static void json(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
 	if (c->chunk.format.special) evtx_json(&c->chunk, &c->root, out);
 	else evtx_json_fast(&c->chunk, &c->root, &c->content, out);
-	mark(ev, out);
 }
 
 static void xml(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
 	evtx_xml(&c->chunk, &c->root, out);
-	if (ev->flags & EVENT_RECOVERED) buf_lit(out, "<!-- recovered -->");
-	if (ev->flags & EVENT_CARVED) buf_lit(out, "<!-- carved -->");
-	if (ev->flags & EVENT_LIMITED) buf_lit(out, "<!-- incomplete -->");
 }
 
 static const struct event_ops ops = {decode, contexts, json, xml};
@@ -468,7 +453,6 @@ void evtx_json_by_walk(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
 	evtx_json(&c->chunk, &c->root, out);
-	mark(ev, out);
 }
 
 /* The record as an event; *ret_why: what of it could not be read, NULL = nothing. False: a template is lost and it is not the `final`
@@ -910,6 +894,7 @@ static void line_of_place(struct reader_cursor *c, const struct place *place, st
 	if (answer == LANE_UNKNOWN && !(ev->flags & EVENT_LIMITED)) lane_learn(&c->chunk, &c->root, &c->content);
 	if (!event_wanted(ev, o)) return;
 	json(ev, out);
+	event_mark_json(ev, out);
 	buf_byte(out, '\n');
 }
 

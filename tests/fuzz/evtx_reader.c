@@ -86,6 +86,7 @@ static void read_all(const uint8_t *bytes, size_t size, bool carve)
 			evtx_json_by_walk(ev, &walked);
 			verify(str_eq(buf_view(&json), buf_view(&walked)));
 			buf_str(&all, buf_view(&json));
+			event_mark_json(ev, &all);
 			buf_byte(&all, '\n');
 			ev->ops->xml(ev, &json);
 			event_fields_json(ev, &json);
