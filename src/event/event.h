@@ -17,6 +17,12 @@ struct record_ref {
 	const void *bytes;  /* `length` bytes, while the event lives; NULL when they are not in memory as they are in the source */
 };
 
+/* Numbers that the log gives its records without a gap, and that are missing before a record. */
+struct event_hole {
+	uint64_t first, last;     /* the missing ones */
+	struct record_ref before; /* the record in front of them */
+};
+
 enum event_flags {
 	EVENT_RECOVERED = 1, /* found by recovery, not by walking an intact structure */
 	EVENT_CARVED = 2,    /* stale: from slack or a disk image */
@@ -37,6 +43,7 @@ struct event {
 	                                  * order; all events sorted by batch are in the order one cursor alone would give. 0 elsewhere */
 	bool has_record_id;
 	uint64_t record_id;              /* Windows EventRecordID, journald __SEQNUM, ... */
+	const struct event_hole *hole;   /* NULL: nothing is known to be missing before it */
 	struct str raw;                  /* the entry as text, where the format is text (keywords search it); p == NULL elsewhere */
 };
 

@@ -30,6 +30,7 @@ struct reader {
 	uint64_t *live;                  /* keys of live records, for --carve; 0 = free */
 	uint32_t n_live;
 	uint64_t live_overflow;
+	uint64_t gaps, back, first_gap, first_back; /* of all cursors */
 };
 
 struct place { uint32_t at, size; bool carved; };
@@ -44,6 +45,13 @@ struct reader_cursor {
 	uint64_t offset, batch;          /* of the chunk in the file */
 	struct place *places;            /* records of the chunk */
 	uint32_t n_places, next_place;
+	bool sure;                       /* the chunk's checksums hold */
+	struct { uint64_t chunk, id; struct record_ref record; } tail; /* the last record of the chunk read before, when its header agrees; chunk 0 = none */
+	uint64_t gaps, back, first_gap, first_back; /* in record ids and times of events that stand side by side; offsets of the first */
+	bool has_before;                 /* an event came before in this chunk: */
+	uint64_t before_id;
+	struct etime before_time;
+	struct event_hole hole;
 	bool recovered;                  /* the chunk's records were found by search */
 	struct event event;
 	struct instance root, content;
@@ -146,6 +154,7 @@ static void walk_chunk(struct reader_cursor *c)
 	uint32_t n = c->chunk.n, at = 0;
 	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), cut = has_header && n < EVTX_CHUNK, sure = false;
 	c->n_places = c->next_place = 0;
+	c->sure = false;
 	c->recovered = !has_header;
 	if (all_zero(p, n)) {
 		r->slack += n;
@@ -153,7 +162,7 @@ static void walk_chunk(struct reader_cursor *c)
 	}
 	if (has_header) {
 		r->header += EVTX_CHUNK_HEADER;
-		sure = checksums_hold(r, p, n, c->offset);
+		c->sure = sure = checksums_hold(r, p, n, c->offset);
 		at = EVTX_CHUNK_HEADER;
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n && n <= EVTX_CHUNK ? free : n;
@@ -824,6 +833,104 @@ static bool next_deferred(struct reader_cursor *c)
 	return false;
 }
 
+/* --- holes in the record ids that the log itself gives --- */
+
+static uint64_t id_at(const struct reader_cursor *c, const struct place *p) { return le64_at(c->chunk.p + p->at + 8); }
+
+static bool follows(const struct place *a, const struct place *b)
+{
+	return !a->carved && !b->carved && a->at + a->size == b->at;
+}
+
+/* Ids on both sides of a jump that go on one by one: then it is no id that was damaged. */
+static bool steady(const struct reader_cursor *c, const struct place *place)
+{
+	const struct place *first = c->places, *end = c->places + c->n_places;
+	if (place - 1 > first && follows(place - 2, place - 1) && id_at(c, place - 1) != id_at(c, place - 2) + 1) return false;
+	return place + 1 == end || !follows(place, place + 1) || id_at(c, place + 1) == id_at(c, place) + 1;
+}
+
+/* The last record of the chunk before, when that chunk's header, its last record and its free space agree on which that is. */
+static bool last_of_chunk_before(const struct reader_cursor *c, struct record_ref *ret, uint64_t *ret_id)
+{
+	uint8_t head[56], tail[4 + EVTX_RECORD_HEAD] = {0}, record[EVTX_RECORD_HEAD];
+	struct input *in = c->r->in;
+	if (c->offset < EVTX_FILE_HEADER + EVTX_CHUNK) return false;
+	uint64_t chunk = c->offset - EVTX_CHUNK;
+	if (input_pread(in, head, sizeof head, chunk, NULL) != sizeof head || memcmp(head, "ElfChnk", 8)) return false;
+	uint32_t last = le32_at(head + 44), free = le32_at(head + 48);
+	if (free > EVTX_CHUNK || last < EVTX_CHUNK_HEADER || last + EVTX_RECORD_MIN > free) return false;
+	if (input_pread(in, tail, sizeof tail, chunk + free - 4, NULL) < 4 || input_pread(in, record, sizeof record, chunk + last, NULL) != sizeof record) return false;
+	*ret_id = le64_at(record + 8);
+	bool agree = le32_at(record) == 0x2a2a && le32_at(record + 4) == free - last && le32_at(tail) == free - last && le64_at(head + 32) == *ret_id;
+	/* In a log that was not closed, newer records may follow. */
+	if (free < EVTX_CHUNK && le32_at(tail + 4) == 0x2a2a && le64_at(tail + 12) == *ret_id + 1) return false;
+	ret->offset = chunk + last;
+	ret->length = free - last;
+	ret->line = 0;
+	ret->bytes = NULL;
+	return agree;
+}
+
+/* Keeps what last_of_chunk_before would find in the chunk at hand, for the next one. */
+static void keep_tail(struct reader_cursor *c)
+{
+	const uint8_t *p = c->chunk.p;
+	const struct place *last = c->n_places ? &c->places[c->n_places - 1] : NULL;
+	while (last && last > c->places && last->carved) last--;
+	c->tail.chunk = 0;
+	if (!last || last->carved || !c->sure || c->last_pass || last->at + last->size != le32_at(p + 48) || le32_at(p + 44) != last->at || le64_at(p + 32) != id_at(c, last)) return;
+	c->tail.chunk = c->offset;
+	c->tail.id = id_at(c, last);
+	c->tail.record.offset = c->offset + last->at;
+	c->tail.record.length = last->size;
+}
+
+/* What stands side by side in a chunk: gaps in the ids of events and times that go back are common in honest logs, and told as notes. */
+static void compare_with_before(struct reader_cursor *c, const struct place *place)
+{
+	const struct event *ev = &c->event;
+	uint64_t at = c->offset + place->at;
+	if (place->carved || c->last_pass) return;
+	if (place > c->places && c->has_before) {
+		if (ev->record_id > c->before_id + 1 && ++c->gaps && (c->first_gap == 0 || at < c->first_gap)) c->first_gap = at;
+		if (ev->time.present && c->before_time.present && etime_cmp(ev->time, c->before_time) < 0 && ++c->back && (c->first_back == 0 || at < c->first_back)) c->first_back = at;
+	}
+	c->has_before = true;
+	c->before_id = ev->record_id;
+	c->before_time.sec = ev->time.sec;
+	c->before_time.nsec = ev->time.nsec;
+	c->before_time.present = ev->time.present;
+}
+
+/* Whether ids are missing right before the record at a place, where no damage explains it. A jump back is none: logs turn over. */
+static const struct event_hole *hole_before(struct reader_cursor *c, const struct place *place)
+{
+	uint64_t id = id_at(c, place), before;
+	if (place->carved || c->last_pass) return NULL;
+	if (place > c->places) {
+		if (!follows(place - 1, place)) return NULL;
+		before = id_at(c, place - 1);
+		if (id <= before || id == before + 1) return NULL;
+		if (!c->sure && !steady(c, place)) return NULL;
+		c->hole.before.offset = c->offset + place[-1].at;
+		c->hole.before.length = place[-1].size;
+		c->hole.before.bytes = c->chunk.p + place[-1].at;
+	} else {
+		if (place->at != EVTX_CHUNK_HEADER || !c->sure) return NULL;
+		if (c->tail.chunk && c->tail.chunk + EVTX_CHUNK == c->offset) {
+			before = c->tail.id;
+			c->hole.before = c->tail.record;
+		} else if (!last_of_chunk_before(c, &c->hole.before, &before)) {
+			return NULL;
+		}
+		if (id <= before || id == before + 1) return NULL;
+	}
+	c->hole.first = before + 1;
+	c->hole.last = id - 1;
+	return &c->hole;
+}
+
 /* The record at a place as an event; NULL: it was put aside, or is none. */
 static struct event *take_place(struct reader_cursor *c, const struct place *place)
 {
@@ -852,6 +959,10 @@ static struct event *take_place(struct reader_cursor *c, const struct place *pla
 	}
 	count_record(c, place, ok ? why : why ? why : "cannot be read");
 	if (ok && why) c->event.flags |= EVENT_LIMITED;
+	if (ok && c->shapes) {
+		c->event.hole = hole_before(c, place);
+		compare_with_before(c, place);
+	}
 	c->local.n_events += ok;
 	return ok ? &c->event : NULL;
 }
@@ -861,6 +972,8 @@ static bool next_places(struct reader_cursor *c)
 {
 	for (;;) {
 		arena_reset(&c->arena);
+		if (c->shapes) keep_tail(c);
+		c->has_before = false;
 		if (c->last_pass ? next_deferred(c) : next_chunk(c)) return true;
 		if (c->last_pass || !begin_last_pass(c)) return false;
 		c->n_places = c->next_place = 0;
@@ -915,6 +1028,10 @@ static void cursor_free(struct reader_cursor *c)
 	}
 	pthread_mutex_lock(&c->r->lock);
 	report_join(&c->r->report, &c->local);
+	c->r->gaps += c->gaps;
+	c->r->back += c->back;
+	if (c->gaps && (!c->r->first_gap || c->first_gap < c->r->first_gap)) c->r->first_gap = c->first_gap;
+	if (c->back && (!c->r->first_back || c->first_back < c->r->first_back)) c->r->first_back = c->first_back;
 	if (!c->ended) c->r->running--; /* left before the end */
 	pthread_mutex_unlock(&c->r->lock);
 	report_done(&c->local);
@@ -934,6 +1051,8 @@ static void finish(struct reader *r, struct source_report *ret)
 {
 	struct arena *arena = ret->arena;
 	if (r->live_overflow) report_note(&r->report, 0, "%llu stale records could not be compared with the live ones: some may be copies", (unsigned long long)r->live_overflow);
+	if (r->gaps) report_note(&r->report, r->first_gap, "%llu gaps in the record ids of neighbouring events, the first here", (unsigned long long)r->gaps);
+	if (r->back) report_note(&r->report, r->first_back, "%llu events are earlier than the one before them, the first here", (unsigned long long)r->back);
 	/* Notes move to the caller's arena. */
 	for (size_t i = 0; i < r->report.notes.n; i++) {
 		struct str kept = arena_str(arena, r->report.notes.v[i].text);

@@ -154,6 +154,52 @@ static void spill_clue(struct scan_worker *w, struct event *ev, const struct clu
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 
+/* --- integrity: the log itself was tampered with --- */
+
+static void spill_integrity(struct scan_worker *w, struct event *ev, struct finding *f, const char *title, enum level level)
+{
+	f->kind = FINDING_INTEGRITY;
+	f->title = str_of(title);
+	f->level = level;
+	spill(w, ev, f);
+	atomic_fetch_add(&w->scan->hits, 1);
+}
+
+/* Windows says so itself: 1102 in Security, 104 for the other logs. */
+static bool says_cleared(const struct shape *s)
+{
+	return (s->event_id == 1102 || s->event_id == 104) && str_eq(s->provider, STR("Microsoft-Windows-Eventlog"));
+}
+
+/* Record ids that are missing: rests on the records on both sides. */
+static void spill_hole(struct scan_worker *w, struct event *ev, const struct shared_parts *p)
+{
+	const struct event_hole *h = ev->hole;
+	struct evidence_ref *e = arena_alloc(&w->scratch, (p->n_evidence + 1) * sizeof *e);
+	struct evidence_ref before = {.source = w->source->id, .offset = h->before.offset, .length = h->before.length};
+	if (!e || !hash_range(w, h->before.bytes, before.offset, before.length, before.sha256)) return;
+	e[0] = before;
+	memcpy(e + 1, p->evidence, p->n_evidence * sizeof *e);
+	struct finding f = finding_of(ev, p);
+	f.evidence = e;
+	f.n_evidence = p->n_evidence + 1;
+	f.evidence_total = f.n_evidence;
+	w->fields.n = 0;
+	buf_printf(&w->fields, "{\"MissingFirst\":%llu,\"MissingLast\":%llu,\"Missing\":%llu}", (unsigned long long)h->first, (unsigned long long)h->last,
+		(unsigned long long)(h->last - h->first + 1));
+	f.fields_json = buf_view(&w->fields);
+	spill_integrity(w, ev, &f, "Records missing from an event log", LEVEL_HIGH);
+}
+
+static void look_at_integrity(struct scan_worker *w, struct event *ev, const struct shared_parts *p)
+{
+	if (says_cleared(ev->shape)) {
+		struct finding f = finding_of(ev, p);
+		spill_integrity(w, ev, &f, "Event log cleared", LEVEL_HIGH);
+	}
+	if (ev->hole) spill_hole(w, ev, p);
+}
+
 static const struct clue *look_for_clue(struct scan_worker *w, struct event *ev, const struct hit *hits, uint32_t n)
 {
 	if (!w->analyser) return NULL;
@@ -176,7 +222,8 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	const struct hit *hits;
 	uint32_t n = matcher_run(w->matcher, ev, &hits);
 	const struct clue *clue = look_for_clue(w, ev, hits, n);
-	if (!n && !clue) return;
+	bool integrity = ev->hole || says_cleared(shape);
+	if (!n && !clue && !integrity) return;
 	struct shared_parts parts = {0};
 	arena_reset(&w->scratch);
 	make_shared(w, ev, &parts);
@@ -184,5 +231,6 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	if (!parts.n_evidence) return;
 	for (uint32_t i = 0; i < n; i++) spill_hit(w, ev, &hits[i], &parts);
 	if (clue) spill_clue(w, ev, clue, &parts);
+	if (integrity) look_at_integrity(w, ev, &parts);
 	atomic_fetch_add(&w->scan->hits, n);
 }

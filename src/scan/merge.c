@@ -175,11 +175,11 @@ static bool add(const struct scan *s, struct group *g, struct str payload, struc
 	}
 	/* Hits were spilled before the final order of sources was known. */
 	struct evidence_ref *e = (struct evidence_ref *)finding.evidence;
-	for (uint32_t i = 0; (finding.kind == FINDING_HIT || finding.kind == (enum finding_kind)PACKED_CLUE) && i < finding.n_evidence; i++) {
+	bool hit = finding.kind == FINDING_HIT || finding.kind == FINDING_INTEGRITY || finding.kind == (enum finding_kind)PACKED_CLUE;
+	for (uint32_t i = 0; hit && i < finding.n_evidence; i++) {
 		verify(e[i].source < s->open.n);
 		e[i].source = s->final[e[i].source];
 	}
-	bool hit = finding.kind == FINDING_HIT || finding.kind == (enum finding_kind)PACKED_CLUE;
 	if (hit && s->left_out && s->left_out[e[0].source]) return true;
 	vec_push(&g->findings, finding);
 	vec_push(&g->joined, false);
