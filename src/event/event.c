@@ -96,3 +96,9 @@ void event_mark_json(const struct event *ev, struct buf *out)
 	if (ev->flags & EVENT_LIMITED) buf_lit(out, ",\"incomplete\":true");
 	buf_byte(out, '}');
 }
+
+bool event_says_cleared(const struct event *ev)
+{
+	const struct shape *s = ev->shape;
+	return (s->event_id == 1102 || s->event_id == 104) && str_eq(s->provider, STR("Microsoft-Windows-Eventlog"));
+}

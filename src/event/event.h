@@ -72,6 +72,8 @@ static inline struct value *event_cell(struct event *ev, uint32_t column)
 }
 /* Whether the reader's options (since, until, ids) want the event. */
 bool event_wanted(const struct event *ev, const struct reader_options *o);
+/* Whether it is Windows' own record that a log was cleared: 1102 in Security, 104 for the other logs. */
+bool event_says_cleared(const struct event *ev);
 /* Puts what is not as it should be (recovered, carved, incomplete) into the JSON object that ends `out`. */
 void event_mark_json(const struct event *ev, struct buf *out);
 /* The first cell of that name, or NULL. */

@@ -62,6 +62,10 @@ struct finding_stage {
 	uint32_t from, n;
 };
 
+/* Titles of integrity findings. */
+#define FINDING_CLEARED "Event log cleared"
+#define FINDING_MISSING "Records missing from an event log"
+
 struct finding {
 	enum finding_kind kind;
 	enum level level;

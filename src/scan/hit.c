@@ -165,12 +165,6 @@ static void spill_integrity(struct scan_worker *w, struct event *ev, struct find
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 
-/* Windows says so itself: 1102 in Security, 104 for the other logs. */
-static bool says_cleared(const struct shape *s)
-{
-	return (s->event_id == 1102 || s->event_id == 104) && str_eq(s->provider, STR("Microsoft-Windows-Eventlog"));
-}
-
 /* Record ids that are missing: rests on the records on both sides. */
 static void spill_hole(struct scan_worker *w, struct event *ev, const struct shared_parts *p)
 {
@@ -188,14 +182,14 @@ static void spill_hole(struct scan_worker *w, struct event *ev, const struct sha
 	buf_printf(&w->fields, "{\"MissingFirst\":%llu,\"MissingLast\":%llu,\"Missing\":%llu}", (unsigned long long)h->first, (unsigned long long)h->last,
 		(unsigned long long)(h->last - h->first + 1));
 	f.fields_json = buf_view(&w->fields);
-	spill_integrity(w, ev, &f, "Records missing from an event log", LEVEL_HIGH);
+	spill_integrity(w, ev, &f, FINDING_MISSING, LEVEL_HIGH);
 }
 
 static void look_at_integrity(struct scan_worker *w, struct event *ev, const struct shared_parts *p)
 {
-	if (says_cleared(ev->shape)) {
+	if (event_says_cleared(ev)) {
 		struct finding f = finding_of(ev, p);
-		spill_integrity(w, ev, &f, "Event log cleared", LEVEL_HIGH);
+		spill_integrity(w, ev, &f, FINDING_CLEARED, LEVEL_HIGH);
 	}
 	if (ev->hole) spill_hole(w, ev, p);
 }
@@ -222,7 +216,7 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	const struct hit *hits;
 	uint32_t n = matcher_run(w->matcher, ev, &hits);
 	const struct clue *clue = look_for_clue(w, ev, hits, n);
-	bool integrity = ev->hole || says_cleared(shape);
+	bool integrity = ev->hole || event_says_cleared(ev);
 	if (!n && !clue && !integrity) return;
 	struct shared_parts parts = {0};
 	arena_reset(&w->scratch);

@@ -4,6 +4,7 @@
  * chunks (chunks without kept leaves are left out), for lines one behind the other; a table leads back from there. */
 #include "verify/verify_internal.h"
 #include "verify/rederive.h"
+#include "base/cursor.h"
 #include "base/map.h"
 #include "correlate/correlate.h"
 #include "match/match.h"
@@ -20,6 +21,8 @@ struct rehit {
 	uint64_t offset;
 	uint32_t rule;            /* in the rule set */
 	struct etime time;
+	bool cleared;             /* it says that a log was cleared */
+	uint64_t number;          /* that the event log gave the record; 0 = none */
 	struct str host;
 	const struct str *values; /* correlate_keep's, where correlations want the rule */
 	uint32_t n_values;
@@ -238,7 +241,8 @@ static void push(struct reread *r, struct rehit h)
 static void take_event(struct rederive *d, const struct made *m, struct reread *r, struct event *ev)
 {
 	const struct hit *hits;
-	struct rehit h = {.rule = NO_RULE, .time = ev->time};
+	struct rehit h = {.rule = NO_RULE, .time = ev->time, .cleared = event_says_cleared(ev)};
+	if (str_eq(ev->shape->format, STR("evtx")) && ev->records[0].bytes && ev->records[0].length >= 16) h.number = le64_at((const uint8_t *)ev->records[0].bytes + 8);
 	if (!original_of(m, ev->records[0].offset, &h.offset)) return;
 	push(r, h);
 	uint32_t n = matcher_run(d->matcher, ev, &hits);
@@ -556,6 +560,52 @@ static enum verify_answer derive_correlation(struct rederive *d, const struct ve
 	return VERIFY_FAILED;
 }
 
+static enum verify_answer derive_cleared(struct rederive *d, const struct verify_finding *x, char why[200])
+{
+	bool any = false;
+	for (uint32_t i = 0; i < x->n_evidence; i++) {
+		size_t n;
+		if (x->evidence[i].role != EVIDENCE_RECORD) continue;
+		const struct rehit *h = hits_at(d, &x->evidence[i], &n);
+		if (!h) return snprintf(why, 200, "its record cannot be read by itself"), VERIFY_NEEDS_SOURCES;
+		if (!h->cleared) return snprintf(why, 200, "the record does not say that a log was cleared"), VERIFY_FAILED;
+		any = any || same_time(x->time, h->time);
+	}
+	if (!any) snprintf(why, 200, "no record of that time is cited");
+	return any ? VERIFY_DERIVED : VERIFY_FAILED;
+}
+
+/* Records in pairs: the one before the missing numbers, and the one behind them. Side by side they prove it. */
+static enum verify_answer derive_missing(struct rederive *d, const struct verify_finding *x, char why[200])
+{
+	const struct verify_evidence *before = NULL;
+	uint64_t first = 0, last = 0;
+	bool apart = false, any = false;
+	for (uint32_t i = 0; i < x->n_evidence; i++) {
+		const struct verify_evidence *e = &x->evidence[i];
+		size_t n;
+		if (e->role != EVIDENCE_RECORD) continue;
+		const struct rehit *h = hits_at(d, e, &n);
+		if (!h || !h->number) return snprintf(why, 200, "its record cannot be read by itself"), VERIFY_NEEDS_SOURCES;
+		if (!before) {
+			before = e;
+			first = h->number + 1;
+			continue;
+		}
+		last = h->number - 1;
+		char wanted[128];
+		snprintf(wanted, sizeof wanted, "{\"MissingFirst\":%llu,\"MissingLast\":%llu,\"Missing\":%llu}", (unsigned long long)first, (unsigned long long)last,
+			(unsigned long long)(last - first + 1)); /* as scan/hit.c writes it */
+		if (last < first || !str_eq(x->fields, str_of(wanted))) return snprintf(why, 200, "the records around it have other numbers"), VERIFY_FAILED;
+		apart |= before->offset + before->length != e->offset;
+		any = true;
+		before = NULL;
+	}
+	if (!any) return snprintf(why, 200, "it cites no two records"), VERIFY_FAILED;
+	if (apart) snprintf(why, 200, "that the first record ends its chunk is drawn from the whole log");
+	return apart ? VERIFY_PART : VERIFY_DERIVED;
+}
+
 static enum verify_answer derive_finding(void *arg, const struct verify_finding *x, char why[200])
 {
 	struct rederive *d = arg;
@@ -566,6 +616,8 @@ static enum verify_answer derive_finding(void *arg, const struct verify_finding 
 		return VERIFY_NEEDS_SOURCES;
 	}
 	if (str_eq(x->kind, STR("hit")) && index) return derive_hit(d, x, *index - 1, why);
+	if (str_eq(x->kind, STR("integrity")) && str_eq(x->title, STR(FINDING_CLEARED))) return derive_cleared(d, x, why);
+	if (str_eq(x->kind, STR("integrity")) && str_eq(x->title, STR(FINDING_MISSING))) return derive_missing(d, x, why);
 	if (str_eq(x->kind, STR("correlation"))) return derive_correlation(d, x, index ? *index - 1 : NO_RULE, why);
 	snprintf(why, 200, "it is drawn from whole logs");
 	return VERIFY_NEEDS_SOURCES;
