@@ -2,6 +2,7 @@
 #include "tests/oracle/naive_internal.h"
 #include <math.h>
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <wctype.h>
 #include <locale.h>
 #include <stdio.h>
@@ -801,19 +802,24 @@ static bool read_lines(struct naive_set *s, const char *data, const char *file)
 	return true;
 }
 
+static int is_data(const struct dirent *d) { return str_ends(str_of(d->d_name), STR(".txt")); }
+
 struct naive_set *naive_set_new(const char *data)
 {
-	static const char *const files[] = {"windows.txt", "web.txt", "exchange.txt", "aws.txt", "azure.txt", "gcp.txt", "m365.txt", "saas.txt", "zeek.txt",
-		"network.txt", "endpoint.txt", "application.txt"};
 	struct naive_set *s = xcalloc(1, sizeof *s);
+	struct dirent **names;
+	int n = scandir(data, &names, is_data, alphasort);
+	bool ok = n > 0;
 	arena_init(&s->arena, (size_t)4 << 30);
 	setlocale(LC_CTYPE, "C.UTF-8"); /* for iswalnum */
-	for (size_t i = 0; i < COUNT(files); i++)
-		if (!read_lines(s, data, files[i])) {
-			naive_set_free(s);
-			return NULL;
-		}
-	return s;
+	for (int i = 0; i < n; i++) {
+		ok = read_lines(s, data, names[i]->d_name) && ok;
+		free(names[i]);
+	}
+	if (n >= 0) free(names);
+	if (ok) return s;
+	naive_set_free(s);
+	return NULL;
 }
 
 void naive_set_free(struct naive_set *s)
