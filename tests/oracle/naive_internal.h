@@ -43,7 +43,8 @@ struct tree {
 	struct test test;
 };
 
-struct source { struct str product, category, service; };
+/* `ids` number the three among all that rules state: 0 not stated, -1 stated by no rule. */
+struct source { struct str product, category, service; int32_t ids[3]; };
 struct naive_rule {
 	struct str id, name, title;
 	struct source source;
@@ -63,6 +64,7 @@ struct naive_set {
 	VEC(struct naive_rule) rules;
 	VEC(struct naive_filter) filters;
 	VEC(struct str) fields;
+	VEC(struct str) source_words;
 	VEC(struct str) places;             /* placeholders that rules name */
 	VEC(pcre2_code *) regexes;
 	VEC(struct tree *) trees;
@@ -75,4 +77,4 @@ struct naive_set {
 };
 
 int32_t naive_field(struct naive_set *s, struct str name);
-bool naive_covers(struct str wanted, struct str have);
+void naive_number(const struct naive_set *s, struct source *source);

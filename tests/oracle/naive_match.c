@@ -122,18 +122,21 @@ static void add_binding(const struct naive_set *s, struct naive_event *e, struct
 	int32_t *at = xmalloc((s->fields.n + 1) * sizeof *at);
 	struct binding b = {.source = source, .holds = !condition.n || condition_holds(e, condition), .at = at};
 	memcpy(at, e->plain, s->fields.n * sizeof *at);
-	for (size_t f = 0; f < s->fields.n; f++) {
-		bool done = false;
-		for (size_t i = 0; i < s->lines.n && !done; i++) {
-			const struct data_line *l = &s->lines.v[i];
-			bool rename = str_eq(l->word, STR("rename")) && str_eq(l->v[0], source.service) && str_eq(l->v[1], source.category);
-			bool alias = str_eq(l->word, STR("alias")) && format.n && str_eq(l->v[0], format);
-			struct str from = l->v[rename ? 2 : 1], to = l->v[rename ? 3 : 2];
-			if ((!rename && !alias) || !str_eq(from, s->fields.v[f])) continue;
-			for (size_t k = 0; k < e->named.n && !done; k++)
-				if (str_eq(e->named.v[k].name, to)) at[f] = (int32_t)k, done = true;
-		}
+	naive_number(s, &b.source);
+	bool *done = xcalloc(s->fields.n + 1, 1);
+	/* Of several lines for one field the first counts whose field the event has. */
+	for (size_t i = 0; i < s->lines.n; i++) {
+		const struct data_line *l = &s->lines.v[i];
+		bool rename = str_eq(l->word, STR("rename")) && str_eq(l->v[0], source.service) && str_eq(l->v[1], source.category);
+		bool alias = str_eq(l->word, STR("alias")) && format.n && str_eq(l->v[0], format);
+		struct str from = l->v[rename ? 2 : 1], to = l->v[rename ? 3 : 2];
+		size_t f = 0;
+		if (!rename && !alias) continue;
+		while (f < s->fields.n && !str_eq(s->fields.v[f], from)) f++;
+		for (size_t k = 0; k < e->named.n && f < s->fields.n && !done[f]; k++)
+			if (str_eq(e->named.v[k].name, to)) at[f] = (int32_t)k, done[f] = true;
 	}
+	free(done);
 	for (size_t i = 0; i < s->lines.n; i++) {
 		const struct data_line *l = &s->lines.v[i];
 		if (str_eq(l->word, STR("value")) && str_eq(l->v[0], source.service) && str_eq(l->v[1], source.category)) vec_push(&b.values, l);
@@ -153,16 +156,16 @@ static bool has_id(struct str ids, struct str id)
 static void windows_bindings(const struct naive_set *s, struct naive_event *e)
 {
 	struct str channel = first_text(e, STR("Channel")), id = first_text(e, STR("EventID")), none = {"", 0};
-	add_binding(s, e, (struct source){STR("windows"), none, none}, none, none);
+	add_binding(s, e, (struct source){STR("windows"), none, none, {0}}, none, none);
 	for (size_t i = 0; i < s->lines.n; i++) {
 		const struct data_line *c = &s->lines.v[i];
-		if (str_eq(c->word, STR("source")) && str_eq(c->v[0], channel)) add_binding(s, e, (struct source){c->v[1], c->v[2], c->v[3]}, none, none);
+		if (str_eq(c->word, STR("source")) && str_eq(c->v[0], channel)) add_binding(s, e, (struct source){c->v[1], c->v[2], c->v[3], {0}}, none, none);
 		if (!str_eq(c->word, STR("channel")) || !str_eq(c->v[0], channel)) continue;
-		add_binding(s, e, (struct source){STR("windows"), none, c->v[1]}, none, none);
+		add_binding(s, e, (struct source){STR("windows"), none, c->v[1], {0}}, none, none);
 		for (size_t k = 0; k < s->lines.n; k++) {
 			const struct data_line *l = &s->lines.v[k];
 			if (str_eq(l->word, STR("event")) && str_eq(l->v[0], c->v[1]) && has_id(l->v[1], id))
-				add_binding(s, e, (struct source){STR("windows"), l->v[2], l->v[0]}, l->n > 3 ? l->v[3] : none, none);
+				add_binding(s, e, (struct source){STR("windows"), l->v[2], l->v[0], {0}}, l->n > 3 ? l->v[3] : none, none);
 		}
 	}
 }
@@ -172,7 +175,7 @@ static void format_bindings(const struct naive_set *s, struct naive_event *e, st
 	for (size_t i = 0; i < s->lines.n; i++) {
 		const struct data_line *l = &s->lines.v[i];
 		if (str_eq(l->word, STR("format")) && str_eq(l->v[0], format))
-			add_binding(s, e, (struct source){l->v[1], l->v[2], l->v[3]}, l->n > 4 ? l->v[4] : (struct str){"", 0}, format);
+			add_binding(s, e, (struct source){l->v[1], l->v[2], l->v[3], {0}}, l->n > 4 ? l->v[4] : (struct str){"", 0}, format);
 	}
 }
 
@@ -392,7 +395,13 @@ static enum naive_verdict walk(const struct naive_set *s, const struct tree *t, 
 	return all;
 }
 
-static bool covers(struct str wanted, struct str have) { return !wanted.n || str_eq(wanted, have); }
+/* What a rule does not state may be anything (LS-2). */
+static bool covers(const struct source *rule, const struct source *have)
+{
+	for (int i = 0; i < 3; i++)
+		if (rule->ids[i] && rule->ids[i] != have->ids[i]) return false;
+	return true;
+}
 
 enum naive_verdict naive_match(const struct naive_set *s, uint32_t rule, const struct naive_event *e, bool any, bool *ret_covered)
 {
@@ -402,8 +411,7 @@ enum naive_verdict naive_match(const struct naive_set *s, uint32_t rule, const s
 	if (any) all = walk(s, r->tree, e, NULL);
 	for (size_t i = 0; !any && i < e->bindings.n; i++) {
 		const struct binding *b = &e->bindings.v[i];
-		if (!b->holds || !covers(r->source.product, b->source.product) || !covers(r->source.category, b->source.category) ||
-		    !covers(r->source.service, b->source.service)) continue;
+		if (!b->holds || !covers(&r->source, &b->source)) continue;
 		covered = true;
 		enum naive_verdict v = walk(s, r->tree, e, b);
 		if (v == NAIVE_YES || all == NAIVE_NO) all = v;

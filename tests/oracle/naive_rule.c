@@ -682,7 +682,7 @@ static struct source source_of(struct naive_set *s, const struct yaml_node *root
 {
 	const struct yaml_node *l = yaml_get(root, STR("logsource"));
 	if (!text_at(l, "product").n && !text_at(l, "category").n && !text_at(l, "service").n) s->failed = s->failed || !s->fragments;
-	return (struct source){text_at(l, "product"), text_at(l, "category"), text_at(l, "service")};
+	return (struct source){text_at(l, "product"), text_at(l, "category"), text_at(l, "service"), {0}};
 }
 
 static const struct yaml_node *merged(struct naive_set *s, const struct yaml_node *into, const struct yaml_node *from)
@@ -766,8 +766,31 @@ static bool filtered(const struct naive_filter *f, const struct naive_rule *r)
 	return named && contained(f->source.product, r->source.product) && contained(f->source.category, r->source.category) && contained(f->source.service, r->source.service);
 }
 
+void naive_number(const struct naive_set *s, struct source *source)
+{
+	const struct str words[] = {source->product, source->category, source->service};
+	for (int i = 0; i < 3; i++) {
+		source->ids[i] = words[i].n ? -1 : 0;
+		for (size_t k = 0; k < s->source_words.n; k++)
+			if (words[i].n && str_eq(s->source_words.v[k], words[i])) source->ids[i] = (int32_t)k + 1;
+	}
+}
+
+static void number_rules(struct naive_set *s)
+{
+	for (size_t i = 0; i < s->rules.n; i++) {
+		struct source *source = &s->rules.v[i].source;
+		const struct str words[] = {source->product, source->category, source->service};
+		naive_number(s, source);
+		for (int k = 0; k < 3; k++)
+			if (source->ids[k] < 0) vec_push(&s->source_words, words[k]);
+		naive_number(s, source);
+	}
+}
+
 void naive_set_finish(struct naive_set *s)
 {
+	number_rules(s);
 	for (size_t i = 0; i < s->rules.n; i++)
 		for (size_t k = 0; k < s->filters.n; k++) {
 			if (!filtered(&s->filters.v[k], &s->rules.v[i])) continue;
@@ -834,6 +857,7 @@ void naive_set_free(struct naive_set *s)
 	vec_free(&s->rules);
 	vec_free(&s->filters);
 	vec_free(&s->fields);
+	vec_free(&s->source_words);
 	vec_free(&s->places);
 	vec_free(&s->regexes);
 	vec_free(&s->trees);
