@@ -12,6 +12,7 @@ static const struct reader_ops *const formats[] = {
 	&read_winxml_ops,
 	&read_syslog_ops,
 	&read_csv_ops,
+	&read_journal_ops,
 };
 
 const struct reader_ops *const *read_formats(size_t *ret_n)

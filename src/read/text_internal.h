@@ -15,6 +15,7 @@ struct text_format {
 	bool (*next)(struct reader *r);                /* the next event into r->event (text_event); false at the end */
 	void (*end)(struct reader *r);                 /* frees what the state holds; NULL: nothing to do */
 	void (*parameters)(struct reader *r, struct buf *out); /* appends " key=value"...; NULL: nothing but format and zone */
+	bool binary;                                   /* not text: `lines` is not used, the format reads the source itself */
 };
 
 enum { TEXT_BATCH = 48 << 20, TEXT_NOTES = 1 << 20, TEXT_KEEP = 8 << 20 };

@@ -32,7 +32,7 @@ struct reader *text_open(const struct text_format *format, struct input *in, con
 	arena_init(&r->keep, TEXT_KEEP);
 	r->report.arena = &r->notes;
 	r->own = xcalloc(1, format->own_size + 1);
-	if (parse_logsource(r, f) && lines_open(&r->lines, in, &r->report, f) && (!format->begin || format->begin(r, f))) return r;
+	if (parse_logsource(r, f) && (format->binary || lines_open(&r->lines, in, &r->report, f)) && (!format->begin || format->begin(r, f))) return r;
 	text_free(r);
 	return NULL;
 }
