@@ -309,7 +309,15 @@ static enum proof prove_data(struct own *o, uint64_t at, uint64_t size)
 	return cut ? UNKNOWN : journal_hash(&o->j.h, payload.p, payload.n) == stored ? PROVED : WRONG;
 }
 
-/* An ENTRY proves itself by a time and by leading to DATA objects only. */
+/* A FIELD object too. */
+static enum proof prove_field(struct own *o, uint64_t at, uint64_t size)
+{
+	if (size > 40 + J_NAME_MAX) return UNKNOWN;
+	const uint8_t *p = journal_at(&o->j.bytes, at, (size_t)size);
+	return p && journal_hash(&o->j.h, p + 40, (size_t)size - 40) == le64_at(p + 16) ? PROVED : WRONG;
+}
+
+/* An ENTRY proves itself by leading to DATA objects only. */
 static enum proof prove_entry(struct own *o, uint64_t at, uint64_t size)
 {
 	uint32_t step = journal_item_size(&o->j.h);
@@ -386,6 +394,16 @@ static bool skip_zeros(struct reader *r)
 	return o->at > from;
 }
 
+/* Whether an object that proves itself begins within [from, to). */
+static bool holds_object(struct own *o, uint64_t from, uint64_t to, uint64_t size)
+{
+	for (uint64_t at = from; at < to && size - at >= J_HEAD; at += 8) {
+		const uint8_t *p = journal_at(&o->j.bytes, at, J_HEAD);
+		if (p && p[0] && believable(o, at, size)) return true;
+	}
+	return false;
+}
+
 /* What an object with a sound head is worth; NULL: take it, else why not. */
 static const char *doubt(struct own *o, const uint8_t *p, uint64_t at, uint64_t n, uint64_t size)
 {
@@ -394,6 +412,9 @@ static const char *doubt(struct own *o, const uint8_t *p, uint64_t at, uint64_t 
 	uint8_t type = p[0];
 	if (type == J_DATA) proof = prove_data(o, at, n);
 	else if (type == J_ENTRY && !next) proof = prove_entry(o, at, n);
+	else if (type == J_FIELD) proof = prove_field(o, at, n);
+	/* Tables and arrays have no proof: what follows is broken, or their size is. */
+	else if (!next && !holds_object(o, at + J_HEAD, at + n, size)) proof = PROVED;
 	if (proof == PROVED || next) {
 		if (proof == WRONG) count_first(&o->wrong_hash, &o->first_wrong_hash, at);
 		return NULL;
@@ -430,7 +451,7 @@ static void closing_notes(struct reader *r)
 	if (!h->sound) return;
 	if (h->n_entries != o->n_entries) report_note(&r->report, 0, "the header counts %llu entries, %llu were found", (unsigned long long)h->n_entries,
 		(unsigned long long)o->n_entries);
-	if (o->wrong_hash) report_note(&r->report, o->first_wrong_hash, "wrong hash of %llu data objects, this is the first", (unsigned long long)o->wrong_hash);
+	if (o->wrong_hash) report_note(&r->report, o->first_wrong_hash, "wrong hash of %llu data or field objects, this is the first", (unsigned long long)o->wrong_hash);
 	if (o->wrong_xor) report_note(&r->report, o->first_wrong_xor, "%llu entries are not made of the data they were written with, this is the first",
 		(unsigned long long)o->wrong_xor);
 	if (o->lost_items) report_note(&r->report, o->first_lost, "%llu entries lead to data that cannot be read, this is the first", (unsigned long long)o->lost_items);

@@ -1,7 +1,7 @@
 /* hit.c: one event through the matcher; each hit becomes a packed finding in the worker's spill. */
 #include "scan/scan_internal.h"
 
-enum { MAX_DETAILS = 64, MAX_CONTEXTS = 16, MAX_RECORDS = 1000, SCRATCH = 16 << 20 };
+enum { MAX_DETAILS = 64, MAX_CONTEXTS = 64, MAX_RECORDS = 1000, SCRATCH = 16 << 20 };
 
 /* What all hits of one event share; made at the first. */
 struct shared_parts {

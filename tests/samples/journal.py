@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Journals of all kinds that the generator makes: every entry comes out with every value; journalctl, where it is installed, reads the same.
+usage: journal.py PROGRAM"""
+import collections
+import importlib.machinery
+import importlib.util
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv[1])
+ROOT = os.environ.get('EXHIBIT_SOURCE_ROOT', os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
+sys.path.insert(0, os.path.join(ROOT, 'tests'))
+sys.path.insert(0, os.path.join(ROOT, 'tools/lib'))
+import tap  # noqa: E402
+
+KINDS = {'plain': [], 'compact': ['--compact'], 'old': ['--no-key'], 'xz': ['--compress', 'xz', '--no-key'], 'lz4': ['--compress', 'lz4', '--compact'],
+         'zstd': ['--compress', 'zstd'], 'open': ['--open', '--room', '100000']}
+
+
+def make(path, *args):
+    subprocess.run([sys.executable, os.path.join(ROOT, 'tools/make-journal'), path, *args], check=True)
+
+
+def read_export(raw):
+    entries, current, at = [], collections.defaultdict(list), 0
+    while at < len(raw):
+        end = raw.index(b'\n', at)
+        line = raw[at:end]
+        at = end + 1
+        if not line:
+            if current:
+                entries.append(current)
+            current = collections.defaultdict(list)
+            continue
+        name, mark, value = line.partition(b'=')
+        if not mark:
+            n = struct.unpack('<Q', raw[at:at + 8])[0]
+            value = raw[at + 8:at + 8 + n]
+            at += 8 + n + 1
+        current[name.decode()].append(value.decode('utf-8', 'replace'))
+    return entries + ([current] if current else [])
+
+
+def plain(event):
+    return {k: sorted(str(x) for x in v) if isinstance(v, list) else [str(v)] for k, v in event.items() if k not in ('__CURSOR', '__SEQNUM', '__SEQNUM_ID')}
+
+
+def events(path):
+    out = subprocess.run([PROGRAM, 'events', path], check=True, stdout=subprocess.PIPE).stdout
+    return [plain(json.loads(line)) for line in out.splitlines()]
+
+
+class Journals(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def wanted(self):
+        make(self.path('x.export'), '--export')
+        with open(self.path('x.export'), 'rb') as f:
+            return [plain(e) for e in read_export(f.read())]
+
+    def test_every_kind_gives_every_value(self):
+        wanted = self.wanted()
+        self.assertEqual(len(wanted), 40)
+        for kind, args in KINDS.items():
+            make(self.path(kind), *args)
+            self.assertEqual(events(self.path(kind)), wanted, kind)
+
+    def test_journalctl_reads_the_same(self):
+        if not shutil.which('journalctl'):
+            self.skipTest('journalctl is not installed')
+        for kind, args in KINDS.items():
+            make(self.path(kind + '.journal'), *args)
+            out = subprocess.run(['journalctl', '--file', self.path(kind + '.journal'), '-o', 'export'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            if out.returncode:
+                self.skipTest('journalctl: ' + out.stderr.decode()[:80])
+            self.assertEqual([plain(e) for e in read_export(out.stdout)], events(self.path(kind + '.journal')), kind)
+
+    def test_rules_for_its_programs_reach_it(self):
+        make(self.path('x.journal'))
+        rule = 'title: guessed\nlogsource: {product: linux, service: sshd}\ndetection: {k: [Failed password], condition: k}\nlevel: low\n'
+        with open(self.path('r.yml'), 'w') as f:
+            f.write(rule)
+        out = subprocess.run([PROGRAM, 'scan', '-q', '-r', self.path('r.yml'), '-o', '-', self.path('x.journal')], check=True, stdout=subprocess.PIPE).stdout
+        found = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual(len(found), sum(e['SYSLOG_IDENTIFIER'] == ['sshd'] and 'Failed password' in e['MESSAGE'][0] for e in self.wanted()))
+        with open(self.path('x.journal'), 'rb') as f:
+            raw = f.read()
+        roles = [e['role'] for e in found[0]['evidence']]
+        self.assertEqual(roles.count('record'), 1)
+        self.assertTrue(any(b'MESSAGE=Failed' in raw[e['offset']:e['offset'] + e['length']] for e in found[0]['evidence'] if e['role'] == 'context'))
+
+
+if __name__ == '__main__':
+    tap.main()
