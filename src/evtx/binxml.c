@@ -11,9 +11,12 @@ enum {
 	TOKEN_TEMPLATE = 0x0c, TOKEN_SLOT = 0x0d, TOKEN_SLOT_OPTIONAL = 0x0e, TOKEN_FRAGMENT = 0x0f, TOKEN_MORE = 0x40
 };
 
+/* A GUID fixes what a template is, but damage does not respect that. So a template is known by its GUID and by what it says; by its GUID alone
+ * only where checksums hold. */
 struct template_store {
 	struct arena arena;
-	struct map by_guid;              /* GUID -> index */
+	struct map by_guid;              /* GUID -> index, of those met in chunks whose checksums hold */
+	struct map by_content;           /* GUID and hash -> index */
 	VEC(struct fragment *) fragments;
 };
 
@@ -28,6 +31,7 @@ void template_store_free(struct template_store *s)
 {
 	if (!s) return;
 	map_done(&s->by_guid);
+	map_done(&s->by_content);
 	vec_free(&s->fragments);
 	arena_done(&s->arena);
 	free(s);
@@ -458,6 +462,56 @@ static void chunk_note(struct evtx_chunk *c, uint32_t def, uint32_t id, uint32_t
 	c->where[at] = (uint8_t)++c->n_seen;
 }
 
+static void mix(uint64_t *h, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+	for (size_t i = 0; i < n; i++) *h = (*h ^ p[i]) * 0x100000001b3u;
+	*h = (*h ^ n) * 0x9e3779b97f4a7c15u;
+	*h ^= *h >> 29;
+}
+
+/* What a tree says, whatever the offsets of its names were. As deep as element() went: EVTX_DEPTH. */
+static void mix_node(uint64_t *h, const struct xnode *x)
+{
+	uint32_t shape[] = {x->kind, x->optional, x->slot, x->n_attrs, x->n_children};
+	mix(h, shape, sizeof shape);
+	mix(h, x->text.p, x->text.n);
+	for (uint32_t i = 0; i < x->n_attrs; i++) {
+		mix(h, x->attrs[i].name.p, x->attrs[i].name.n);
+		mix(h, &x->attrs[i].n_parts, sizeof x->attrs[i].n_parts);
+		for (uint32_t k = 0; k < x->attrs[i].n_parts; k++) mix_node(h, x->attrs[i].parts[k]);
+	}
+	for (uint32_t i = 0; i < x->n_children; i++) mix_node(h, x->children[i]);
+}
+
+/* The template read from its definition, or the one that is known and says the same. */
+static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, uint32_t id, uint32_t size)
+{
+	struct template_store *s = c->store;
+	struct { uint8_t guid[16]; uint64_t hash; } key;
+	struct parse p = {c, c->arena, def + 24, def + 24 + size, true};
+	struct fragment *f = read_fragment(&p, 0);
+	if (!f) return lost(c, "template cannot be read");
+	memcpy(key.guid, c->p + def + 4, 16);
+	key.hash = 0;
+	mix_node(&key.hash, f->root);
+	struct str by_content = {(const char *)&key, sizeof key};
+	uint32_t *known = map_get(&s->by_content, by_content), index = known ? *known : (uint32_t)s->fragments.n;
+	if (!known) {
+		if (s->fragments.n >= EVTX_TEMPLATES_MAX) return fail(c, "too many templates"), NULL;
+		p = (struct parse){c, &s->arena, def + 24, def + 24 + size, true};
+		f = read_fragment(&p, 0);
+		if (!f) return lost(c, "template cannot be read");
+		f->is_template = true;
+		memcpy(f->guid, key.guid, 16);
+		map_put(&s->by_content, by_content, index, NULL);
+		vec_push(&s->fragments, f);
+	}
+	if (c->sure) map_put(&s->by_guid, (struct str){(const char *)key.guid, 16}, index, NULL);
+	if (c->sure || !known) vec_push(&c->fresh, (struct fresh_template){id, def, c->sure});
+	return s->fragments.v[index];
+}
+
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id)
 {
 	struct fragment *f = chunk_seen(c, def, id);
@@ -469,22 +523,9 @@ struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id
 	if (size > c->n - def - 24) return lost(c, "template runs out of the chunk");
 	if (c->n_contexts < COUNT(c->contexts)) c->contexts[c->n_contexts++] = (struct range){def, 24 + (uint64_t)size};
 	struct str key = {(const char *)guid, 16};
-	uint32_t *at = map_get(&c->store->by_guid, key);
-	if (at) {
-		f = c->store->fragments.v[*at];
-		chunk_note(c, def, id, size, f);
-		return f;
-	}
-	if (c->store->fragments.n >= EVTX_TEMPLATES_MAX) return fail(c, "too many templates"), NULL;
-	struct parse p = {c, &c->store->arena, def + 24, def + 24 + size, true};
-	f = read_fragment(&p, 0);
-	if (!f) return lost(c, "template cannot be read");
-	f->is_template = true;
-	vec_push(&c->fresh, (struct fresh_template){id, def});
-	memcpy(f->guid, guid, 16);
-	map_put(&c->store->by_guid, key, (uint32_t)c->store->fragments.n, NULL);
-	vec_push(&c->store->fragments, f);
-	chunk_note(c, def, id, size, f);
+	uint32_t *at = c->sure ? map_get(&c->store->by_guid, key) : NULL;
+	f = at ? c->store->fragments.v[*at] : template_by_content(c, def, id, size);
+	if (f) chunk_note(c, def, id, size, f);
 	return f;
 }
 

@@ -93,7 +93,7 @@ struct instance {
 };
 
 /* A template read for the first time: its id, and the chunk offset of its definition. */
-struct fresh_template { uint32_t id, def; };
+struct fresh_template { uint32_t id, def; bool sure; };
 
 struct template_store;           /* GUID -> fragment, per cursor */
 
@@ -107,6 +107,7 @@ struct lane_cache {
 struct evtx_chunk {
 	const uint8_t *p;            /* EVTX_CHUNK bytes (or less at the end of a file) and EVTX_PAD readable behind */
 	uint32_t n;
+	bool sure;                   /* its checksums hold: a template's GUID then says truly which it is */
 	struct template_store *store;
 	struct arena *arena;         /* the batch */
 	/* Templates met in this chunk, by the offset of their definition: where[hash] is an index in seen, plus one. */

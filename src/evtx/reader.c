@@ -10,7 +10,7 @@
 
 /* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
 struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
-struct known_template { uint64_t chunk; uint32_t def; };
+struct known_template { uint64_t chunk; uint32_t def; bool sure; };
 
 struct reader {
 	struct input *in;
@@ -154,7 +154,7 @@ static void walk_chunk(struct reader_cursor *c)
 	uint32_t n = c->chunk.n, at = 0;
 	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), cut = has_header && n < EVTX_CHUNK, sure = false;
 	c->n_places = c->next_place = 0;
-	c->sure = false;
+	c->sure = c->chunk.sure = false;
 	c->recovered = !has_header;
 	if (all_zero(p, n)) {
 		r->slack += n;
@@ -162,7 +162,7 @@ static void walk_chunk(struct reader_cursor *c)
 	}
 	if (has_header) {
 		r->header += EVTX_CHUNK_HEADER;
-		c->sure = sure = checksums_hold(r, p, n, c->offset);
+		c->sure = c->chunk.sure = sure = checksums_hold(r, p, n, c->offset);
 		at = EVTX_CHUNK_HEADER;
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n && n <= EVTX_CHUNK ? free : n;
@@ -709,7 +709,8 @@ static bool live_add(struct reader *r, uint64_t key)
 	return true;
 }
 
-/* Templates that this cursor read for the first time are known to all: the first place in the file counts. */
+/* Templates that this cursor read for the first time are known to all: of places whose checksums hold, or if there is none of all, the first in the file
+ * counts. */
 static void publish_templates(struct reader_cursor *c)
 {
 	struct reader *r = c->r;
@@ -718,9 +719,9 @@ static void publish_templates(struct reader_cursor *c)
 		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
 		bool fresh;
 		uint32_t at = *map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh);
-		struct known_template k = {c->offset, c->chunk.fresh.v[i].def};
+		struct known_template k = {c->offset, c->chunk.fresh.v[i].def, c->chunk.fresh.v[i].sure};
 		if (fresh) vec_push(&r->known_at, k);
-		else if (k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
+		else if (k.sure != r->known_at.v[at].sure ? k.sure : k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
 	}
 	pthread_mutex_unlock(&r->lock);
 	c->chunk.fresh.n = 0;
@@ -753,6 +754,7 @@ static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct
 	chunk->p = block;
 	chunk->n = (uint32_t)n;
 	chunk->offset = offset;
+	chunk->sure = false;
 	chunk_forget(chunk);
 	return true;
 }

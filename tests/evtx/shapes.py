@@ -157,6 +157,24 @@ def record_ids_and_times_select(scratch):
 
 
 @test
+def a_damaged_definition_harms_its_own_chunk_only(scratch):
+    path = os.path.join(scratch, "x.evtx")
+    for broken in 0, 1, 2:
+        w = EvtxWriter(records_per_chunk=5)
+        for i in range(15):
+            w.add({**SYSTEM, "data": [["Needle", "uint32", i]]})
+        b = bytearray(w.bytes())
+        at = b.find("Needle".encode("utf-16-le"), 4096 + 65536 * broken)
+        b[at] = ord("X")
+        with open(path, "wb") as f:
+            f.write(b)
+        one, three = exhibit("events", "-j", "1", path), exhibit("events", "-j", "3", path)
+        need(one == three, "threads matter")
+        names = [list(json.loads(line)["Event"]["EventData"])[0] for line in one.splitlines()]
+        need(names == [("Xeedle" if i // 5 == broken else "Needle") for i in range(15)], f"{broken}: {names}")
+
+
+@test
 def few_bytes_cannot_show_very_much(scratch):
     """A template that shows one value thousands of times, on several levels."""
     plain = evtx_writer.content_of
