@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { NEAR_LEAST = 3 }; /* a shorter word is near to everything */
+
 struct lexer {
 	struct doc *d;
 	const struct yaml_node *at;
@@ -99,10 +101,51 @@ static bool fits(struct str pattern, struct str name)
 	return p == pattern.n;
 }
 
+/* What people write instead of keywords: why it is wrong, or NULL. */
+static const char *other_spelling(struct lexer *l)
+{
+	static const char *const keywords[] = {"and", "or", "not", "of", "all", "any", "them"};
+	struct str rest = str_sub(l->text, l->token_at, 2);
+	for (size_t i = 0; i < COUNT(keywords); i++)
+		if (str_eq_nocase(l->token, str_of(keywords[i])) && !is(l, keywords[i])) return "keywords are written in lower case";
+	if (is(l, "&")) return "'and' is written as a word";
+	if (str_eq(rest, STR("||"))) return "'or' is written as a word";
+	if (is(l, "!") || is(l, "~")) return "'not' is written as a word";
+	return NULL;
+}
+
+/* A pattern that fits nothing: what it may have meant. */
+static const struct node *fits_nothing(struct lexer *l)
+{
+	struct doc *d = l->d;
+	struct str base = l->token;
+	const char *why = other_spelling(l);
+	if (why) return bad(l, "%s, not '%.*s'", why, STR_FMT(l->token));
+	while (base.n && base.p[base.n - 1] == '*') base.n--;
+	for (uint32_t i = 0; i < d->n_searches; i++)
+		if (base.n == l->token.n && base.n && str_starts(d->searches[i].name, base)) return bad(l, "'%.*s' fits no search identifier; did you mean '%.*s*'?", STR_FMT(base), STR_FMT(base));
+	/* The names, and what stands before their last underscore. */
+	const char **names = doc_scratch(d, 2 * (size_t)d->n_searches + 1, sizeof *names);
+	uint32_t n = 0;
+	for (uint32_t i = 0; names && i < d->n_searches; i++) {
+		struct str name = d->searches[i].name;
+		size_t end = name.n;
+		while (end && name.p[end - 1] != '_') end--;
+		char *prefix = end ? doc_scratch(d, end + 1, 1) : NULL;
+		if (prefix) memcpy(prefix, name.p, end), prefix[end] = 0, names[n++] = prefix;
+		names[n++] = name.p;
+	}
+	if (names) names[n] = NULL;
+	const char *near = names && base.n >= NEAR_LEAST ? nearest_word(base, names) : NULL;
+	if (near) return bad(l, "'%.*s' fits no search identifier; did you mean '%s%s'?", STR_FMT(l->token), near, near[strlen(near) - 1] == '_' ? "*" : "");
+	return bad(l, "'%.*s' fits no search identifier", STR_FMT(l->token));
+}
+
 static const struct node *selector(struct lexer *l, bool all)
 {
 	struct doc *d = l->d;
 	next(l);
+	if (str_eq(l->token, STR("OF"))) return bad(l, "keywords are written in lower case, not 'OF'");
 	if (!is(l, "of")) return bad(l, "'of' must follow '%s', as in '%s of selection_*'", all ? "all" : "1", all ? "all" : "1");
 	next(l);
 	if (!l->token.n || !word_char(l->token.p[0])) return bad(l, "behind 'of' stands a pattern or 'them', without brackets");
@@ -117,21 +160,20 @@ static const struct node *selector(struct lexer *l, bool all)
 		if (!them && !fits(l->token, name)) continue;
 		if (!(children[n++] = refer(l, i))) return NULL;
 	}
-	if (!n) return bad(l, "'%.*s' fits no search identifier", STR_FMT(l->token));
+	if (!n) return fits_nothing(l);
 	next(l);
 	return n == 1 ? children[0] : node_new(d, all ? NODE_AND : NODE_OR, children, n);
 }
 
 static const struct node *unknown(struct lexer *l)
 {
-	static const char *const keywords[] = {"AND", "OR", "NOT", "OF", "ALL", "ANY", "THEM", NULL};
 	struct doc *d = l->d;
-	for (size_t i = 0; keywords[i]; i++)
-		if (is(l, keywords[i])) return bad(l, "keywords are written in lower case, not '%s'", keywords[i]);
+	const char *why = other_spelling(l);
+	if (why) return bad(l, "%s, not '%.*s'", why, STR_FMT(l->token));
 	if (str_find_byte(l->token, '*', 0) != SIZE_MAX) return bad(l, "a pattern stands behind 'of': 1 of %.*s, or all of %.*s", STR_FMT(l->token), STR_FMT(l->token));
 	const char **names = doc_scratch(d, d->n_searches + 1, sizeof *names);
 	for (uint32_t i = 0; names && i < d->n_searches; i++) names[i] = d->searches[i].name.p; /* kept with a NUL behind it */
-	const char *near = names ? nearest_word(l->token, names) : NULL;
+	const char *near = names && l->token.n >= NEAR_LEAST ? nearest_word(l->token, names) : NULL;
 	if (near) return bad(l, "there is no search identifier '%.*s'; did you mean '%s'?", STR_FMT(l->token), near);
 	return bad(l, "there is no search identifier '%.*s'", STR_FMT(l->token));
 }
@@ -156,17 +198,20 @@ static const struct node *in_brackets(struct lexer *l)
 	next(l);
 	const struct node *inner = either(l);
 	if (!inner) return NULL;
+	const char *why = is(l, ")") ? NULL : other_spelling(l);
+	if (why) return bad(l, "%s, not '%.*s'", why, STR_FMT(l->token));
 	if (!is(l, ")")) return l->token.n ? bad(l, "'and', 'or' or a closing ')' is expected, not '%.*s'", STR_FMT(l->token)) : bad(l, "a closing ')' is missing");
 	l->depth--;
 	next(l);
 	return inner;
 }
 
+/* 'OF' too: then the place of the mistake is there. */
 static bool followed_by_of(const struct lexer *l)
 {
 	struct lexer ahead = *l;
 	next(&ahead);
-	return is(&ahead, "of");
+	return str_eq_nocase(ahead.token, STR("of"));
 }
 
 static const struct node *primary(struct lexer *l)
@@ -174,6 +219,8 @@ static const struct node *primary(struct lexer *l)
 	uint64_t number;
 	if (is(l, "(")) return in_brackets(l);
 	if (!l->token.n) return bad(l, "it ends where a search identifier is expected");
+	const char *why = is(l, "and") || is(l, "or") || word_char(l->token.p[0]) ? NULL : other_spelling(l);
+	if (why) return bad(l, "%s, not '%.*s'", why, STR_FMT(l->token));
 	if (is(l, "|")) return bad(l, "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
 	if ((is(l, "1") || is(l, "any")) && followed_by_of(l)) return selector(l, false);
 	if (is(l, "all") && followed_by_of(l)) return selector(l, true);
@@ -228,6 +275,8 @@ const struct node *condition_tree(struct doc *d, const struct yaml_node *at, uin
 	if (!l.token.n) return bad(&l, "it is empty");
 	const struct node *tree = either(&l);
 	if (!tree) return NULL;
+	const char *why = other_spelling(&l);
+	if (why && l.token.n) return bad(&l, "%s, not '%.*s'", why, STR_FMT(l.token));
 	if (is(&l, "|")) return bad(&l, "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
 	if (l.token.n) return bad(&l, "'and' or 'or' is expected, not '%.*s'", STR_FMT(l.token));
 	*nodes = l.nodes;

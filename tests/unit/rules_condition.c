@@ -58,10 +58,10 @@ TEST(selectors)
 	CHECK_STR(cond("1 of sel-*"), "sel-x=1");
 	CHECK_STR(cond("1 of Sel*"), "Selection=1");
 	CHECK_STR(cond("1 of _*"), "(_hidden=1 | _hidden2=1)");
-	CHECK_STR(cond("1 of *hidden"), "!condition:21:21 condition: '*hidden' fits no search identifier");
+	CHECK_STR(cond("1 of *hidden"), "!condition:21:21 condition: '*hidden' fits no search identifier; did you mean '_hidden'?");
 	CHECK_STR(cond("all of them"), "(a=1 & b=1 & c=1 & notepad=1 & or1=1 & selection_1=1 & selection_2=1 & sel-x=1 & Selection=1 & filter_main_x.conf=1 & all=1 & 1=1 & of=1 & them=1)");
 	CHECK_STR(cond("1 of filter_*"), "filter_main_x.conf=1");
-	REFUSED_AT(21, "1 of SEL*", "'SEL*' fits no search identifier");
+	REFUSED_AT(21, "1 of SEL*", "'SEL*' fits no search identifier; did you mean 'sel-x'?");
 	REFUSED("2 of selection_*", "only '1 of', 'any of' and 'all of' exist, not '2 of'");
 	REFUSED_AT(21, "1 of (selection_*)", "behind 'of' stands a pattern or 'them', without brackets");
 	REFUSED_AT(32, "1 of selection_1, selection_2", "'and' or 'or' is expected, not ','");
@@ -72,10 +72,10 @@ TEST(selectors)
 /* CON-2, CON-3, CON-9, CON-11. */
 TEST(mistakes)
 {
-	REFUSED_AT(18, "a AND b", "'and' or 'or' is expected, not 'AND'");
+	REFUSED_AT(18, "a AND b", "keywords are written in lower case, not 'AND'");
 	REFUSED("NOT a", "keywords are written in lower case, not 'NOT'");
 	REFUSED("ANY of them", "keywords are written in lower case, not 'ANY'");
-	REFUSED_AT(18, "1 OF them", "'and' or 'or' is expected, not 'OF'");
+	REFUSED_AT(18, "1 OF them", "keywords are written in lower case, not 'OF'");
 	REFUSED_AT(18, "a b", "'and' or 'or' is expected, not 'b'");
 	REFUSED_AT(24, "a and (b", "a closing ')' is missing");
 	REFUSED_AT(17, "a)", "'and' or 'or' is expected, not ')'");
@@ -87,13 +87,17 @@ TEST(mistakes)
 	REFUSED_AT(22, "a and selction_1", "there is no search identifier 'selction_1'; did you mean 'selection_1'?");
 	REFUSED_AT(18, "a | count() > 5", "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
 	REFUSED_AT(17, "'| count() > 5'", "aggregations with '|' are deprecated; write a correlation rule: type event_count or value_count, group-by, timespan");
-	REFUSED_AT(18, "a & b", "'and' or 'or' is expected, not '&'");
+	REFUSED_AT(18, "a & b", "'and' is written as a word, not '&'");
+	REFUSED_AT(18, "a || b", "'or' is written as a word, not '|'");
+	REFUSED_AT(22, "a and !b", "'not' is written as a word, not '!'");
+	REFUSED_AT(19, "(a OR b)", "keywords are written in lower case, not 'OR'");
+	REFUSED_AT(21, "1 of sell-*", "'sell-*' fits no search identifier; did you mean 'sel-x'?");
 }
 
 /* The place inside quoted and block texts. */
 TEST(places)
 {
-	CHECK_STR(cond("'a and x'"), "!condition:21:23 condition: there is no search identifier 'x'; did you mean 'a'?");
+	CHECK_STR(cond("'a and x'"), "!condition:21:23 condition: there is no search identifier 'x'");
 	CHECK_STR(cond("|\n      a and\n      b and (zz)"), "!condition:23:18 condition: there is no search identifier 'zz'");
 	CHECK_STR(cond("\"a\\u0020and zz\""), "!condition:21:16 condition: there is no search identifier 'zz'");
 }
