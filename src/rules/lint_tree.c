@@ -1,8 +1,9 @@
 /* lint_tree.c: checks of the tree: contradictions, values nothing can have, regular expressions, searches left out. */
 #include "rules/lint_internal.h"
+#include "rules/value_internal.h"
 #include "text/regex.h"
 
-enum { PAIRS_MAX = 64 }; /* children of one AND that are compared with each other */
+enum { PAIRS_MAX = 64, OPTIONS_MAX = 32 }; /* items of one AND that are compared with each other; alternatives of one */
 
 /* --- contradictions --------------------------------------------------------------------------------------------------- */
 
@@ -37,6 +38,9 @@ static bool is_upper(const struct leaf *l) { return l->kind == LEAF_COMPARE && (
 static bool numbers_clash(const struct leaf *a, const struct leaf *b)
 {
 	if (a->kind == LEAF_NUMBER && b->kind == LEAF_NUMBER) return bound(a) != bound(b);
+	if (a->kind == LEAF_COMPARE && b->kind == LEAF_NUMBER) return numbers_clash(b, a);
+	if (a->kind == LEAF_NUMBER && is_lower(b)) return b->op == COMPARE_GT ? bound(a) <= bound(b) : bound(a) < bound(b);
+	if (a->kind == LEAF_NUMBER && is_upper(b)) return b->op == COMPARE_LT ? bound(a) >= bound(b) : bound(a) > bound(b);
 	if (is_lower(b) && is_upper(a)) return numbers_clash(b, a);
 	if (!is_lower(a) || !is_upper(b)) return false;
 	return bound(a) > bound(b) || (bound(a) == bound(b) && (a->op == COMPARE_GT || b->op == COMPARE_LT));
@@ -44,11 +48,87 @@ static bool numbers_clash(const struct leaf *a, const struct leaf *b)
 
 static bool nothing(const struct leaf *l) { return l->kind == LEAF_NULL || (l->kind == LEAF_EXISTS && !l->truth); }
 
+/* A whole text as an address. */
+static bool address_of(const struct leaf *l, struct val *ret)
+{
+	return l->kind == LEAF_STRING && l->n_pieces == 1 && l->pieces[0].kind == PIECE_LITERAL && !net_parse(l->pieces[0].literal, ret) && ret->net_bits == (ret->net_v6 ? 128 : 32);
+}
+
+static bool nets_clash(const struct leaf *a, const struct leaf *b)
+{
+	struct val v = {.net_v6 = b->net_v6, .net_bits = b->net_bits};
+	if (a->kind != LEAF_CIDR) return b->kind == LEAF_CIDR && nets_clash(b, a);
+	memcpy(v.net, b->net, sizeof v.net);
+	if (b->kind != LEAF_CIDR && !address_of(b, &v)) return b->kind == LEAF_STRING && b->n_pieces == 1 && b->pieces[0].kind == PIECE_LITERAL;
+	if (a->net_v6 != v.net_v6) return true;
+	for (unsigned bit = 0; bit < a->net_bits && bit < v.net_bits; bit++)
+		if ((a->net[bit / 8] ^ v.net[bit / 8]) & (0x80 >> bit % 8)) return true;
+	return false;
+}
+
+/* Empty, and some text in it. */
+static bool empty_clash(const struct leaf *a, const struct leaf *b)
+{
+	if (a->kind != LEAF_EMPTY) return b->kind == LEAF_EMPTY && empty_clash(b, a);
+	for (uint32_t i = 0; b->kind == LEAF_STRING && i < b->n_pieces; i++)
+		if (b->pieces[i].kind != PIECE_ANY) return true;
+	return b->kind == LEAF_NUMBER || b->kind == LEAF_BOOL || b->kind == LEAF_CIDR || b->kind == LEAF_COMPARE || b->kind == LEAF_TIMEPART;
+}
+
 static bool clash(const struct leaf *a, const struct leaf *b)
 {
 	if (!a->field.n || !str_eq(a->field, b->field)) return false;
 	if (nothing(a) != nothing(b)) return !(a->kind == LEAF_EXISTS && b->kind == LEAF_EXISTS) || a->truth != b->truth;
-	return texts_clash(a, b) || numbers_clash(a, b);
+	return texts_clash(a, b) || numbers_clash(a, b) || nets_clash(a, b) || empty_clash(a, b);
+}
+
+/* What must hold: one of these leaves, which ask the same field. */
+struct demand { const struct leaf *v[OPTIONS_MAX]; uint32_t n; };
+
+static bool options_of(const struct node *n, struct demand *ret)
+{
+	if (n->kind == NODE_LEAF) {
+		if (ret->n == OPTIONS_MAX || (ret->n && !str_eq(ret->v[0]->field, n->leaf->field))) return false;
+		ret->v[ret->n++] = n->leaf;
+		return true;
+	}
+	if (n->kind != NODE_OR) return false;
+	for (uint32_t i = 0; i < n->n; i++)
+		if (!options_of(n->children[i], ret)) return false;
+	return true;
+}
+
+static void demands_of(const struct node *n, struct demand *ret, uint32_t *ret_n)
+{
+	for (uint32_t i = 0; i < n->n && *ret_n < PAIRS_MAX; i++) {
+		ret[*ret_n].n = 0;
+		if (n->children[i]->kind == NODE_AND) demands_of(n->children[i], ret, ret_n);
+		else if (options_of(n->children[i], &ret[*ret_n])) ++*ret_n;
+	}
+}
+
+static bool demands_clash(const struct demand *a, const struct demand *b)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		for (uint32_t k = 0; k < b->n; k++)
+			if (!clash(a->v[i], b->v[k])) return false;
+	return a->n && b->n;
+}
+
+static void check_and(struct linting *l, const struct rule *r, const struct node *n)
+{
+	struct demand *demands = xcalloc(PAIRS_MAX, sizeof *demands);
+	uint32_t count = 0;
+	demands_of(n, demands, &count);
+	for (uint32_t k = 1; k < count; k++)
+		for (uint32_t i = 0; i < k; i++) {
+			const struct leaf *a = demands[i].v[0], *b = demands[k].v[0];
+			if (!demands_clash(&demands[i], &demands[k])) continue;
+			lint_say(l->out, r, b->line, b->column, LINT_WARNING, "never-matches", "no single value of '%.*s' is %s and what line %u says", STR_FMT(str_sub(a->field, 0, 100)),
+				demands[k].n > 1 ? "one of these" : "this", a->line);
+			break;
+		}
+	free(demands);
 }
 
 /* The leaves that must all hold: of an AND, and of ANDs right inside of it. */
@@ -58,20 +138,6 @@ static void demanded(const struct node *n, const struct leaf **ret, uint32_t *re
 		if (n->children[i]->kind == NODE_LEAF) ret[(*ret_n)++] = n->children[i]->leaf;
 		else if (n->children[i]->kind == NODE_AND) demanded(n->children[i], ret, ret_n);
 	}
-}
-
-static void check_and(struct linting *l, const struct rule *r, const struct node *n)
-{
-	const struct leaf *leaves[PAIRS_MAX];
-	uint32_t count = 0;
-	demanded(n, leaves, &count);
-	for (uint32_t i = 0; i < count; i++)
-		for (uint32_t k = i + 1; k < count; k++) {
-			const struct leaf *a = leaves[i], *b = leaves[k];
-			if (!clash(a, b)) continue;
-			lint_say(l->out, r, b->line, b->column, LINT_WARNING, "never-matches", "no single value of '%.*s' is this and what line %u says", STR_FMT(str_sub(a->field, 0, 100)), a->line);
-			return;
-		}
 }
 
 /* --- the condition against itself ------------------------------------------------------------------------------------------ */
@@ -156,8 +222,25 @@ static bool could_be_number(const struct leaf *l)
 	return true;
 }
 
+/* Words of Sysmon's schema that are true or false, and numbers that are ports. */
+static void check_range(struct linting *l, const struct rule *r, const struct leaf *leaf)
+{
+	static const char *const truths[] = {"Initiated", "Signed", "SourceIsIpv6", "DestinationIsIpv6", "IsExecutable"};
+	static const int64_t least[] = {0, 0, 1, 1, 1, INT64_MIN}, most[] = {59, 23, 31, 53, 12, INT64_MAX};
+	bool whole = leaf->kind == LEAF_STRING && leaf->n_pieces == 1 && leaf->pieces[0].kind == PIECE_LITERAL;
+	for (size_t i = 0; whole && i < COUNT(truths); i++)
+		if (str_eq(leaf->field, str_of(truths[i])) && !str_eq(leaf->pieces[0].literal, STR("-")) && !str_eq_nocase(leaf->pieces[0].literal, STR("true")) && !str_eq_nocase(leaf->pieces[0].literal, STR("false")))
+			lint_say(l->out, r, leaf->line, leaf->column, LINT_WARNING, "never-matches", "%s is true or false", truths[i]);
+	bool port = str_eq(leaf->field, STR("DestinationPort")) || str_eq(leaf->field, STR("SourcePort")) || str_eq(leaf->field, STR("dst_port")) || str_eq(leaf->field, STR("src_port"));
+	if (port && leaf->kind == LEAF_NUMBER && (leaf->real < 0 || leaf->real > 65535))
+		lint_say(l->out, r, leaf->line, leaf->column, LINT_WARNING, "never-matches", "ports go from 0 to 65535");
+	if (leaf->kind == LEAF_TIMEPART && ((leaf->op == COMPARE_GT && leaf->integer >= most[leaf->part]) || (leaf->op == COMPARE_LT && leaf->integer <= least[leaf->part])))
+		lint_say(l->out, r, leaf->line, leaf->column, LINT_WARNING, "never-matches", "no time is beyond %lld", (long long)leaf->integer);
+}
+
 static void check_leaf(struct linting *l, const struct rule *r, const struct leaf *leaf)
 {
+	check_range(l, r, leaf);
 	if (leaf->kind == LEAF_NEVER) lint_say(l->out, r, leaf->line, leaf->column, LINT_WARNING, "never-matches", "this never matches");
 	if (leaf->kind == LEAF_REGEX) check_regex(l, r, leaf);
 	if (star_by_mistake(leaf)) lint_say(l->out, r, leaf->line, leaf->column, LINT_NOTE, "literal-star", "the star behind a backslash is a plain star; a wildcard behind a backslash is written \\\\*");

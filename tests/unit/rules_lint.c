@@ -3,6 +3,7 @@
 #include "rules/lint.h"
 
 #define HEAD "title: A title\nid: 929a690e-bef0-4204-a928-ef5e620d6fcc\nstatus: test\ndescription: d\nlevel: low\ntags: [attack.t1059]\n"
+#define NETWORK "logsource: {product: windows, category: network_connection}\n"
 #define WINDOWS "logsource: {product: windows, category: process_creation}\n"
 
 /* "line:column level check; ..." of everything that is said. */
@@ -150,6 +151,20 @@ TEST(conditions_against_themselves)
 	CHECK_STR(detection("  a: {Image|endswith: x}\n  filter: {Image|endswith: x, User: y}\n  condition: a and not filter\n"), "");
 	CHECK_STR(detection("  a: {Image|endswith: [x, y]}\n  filter: {Image|endswith: x}\n  condition: a and not filter\n"), "");
 	CHECK_STR(detection("  a: {Image|endswith: x}\n  filter: {Image|endswith|cased: x}\n  condition: a and not filter\n"), "");
+}
+
+/* Demands on one field that no value meets: texts, numbers, networks, empty; lists as a whole; each demand once. */
+TEST(demands)
+{
+	CHECK_STR(detection("  a: {User|endswith: [x, y], User: [ab, cd]}\n  condition: a\n"), "9:37 warning never-matches");
+	CHECK_STR(detection("  a: {User|endswith: [x, y], User: [ab, cx]}\n  condition: a\n"), "");
+	CHECK_STR(detection("  a: {ProcessId: [1, 2], ProcessId|gt: 5}\n  b: {ProcessId: [1, 6], ProcessId|gt: 5}\n  c: {ProcessId|lte: 5, ProcessId|gte: 5}\n  condition: 1 of them\n"), "9:40 warning never-matches");
+	CHECK_STR(detection("  a: {User: '', User|contains: x}\n  b: {User: '', User|contains: ''}\n  condition: 1 of them\n"), "9:32 warning never-matches");
+	CHECK_STR(detection("  a: {User: a, User|startswith: b, User|endswith: c}\n  condition: a\n"), "9:33 warning never-matches; 9:51 warning never-matches");
+	CHECK_STR(lint(HEAD NETWORK "detection: {a: {SourceIp|cidr: 10.0.0.0/8, SourceIp: [192.168.1.1, '::1']}, b: {SourceIp|cidr: [10.0.0.0/8, '::/0'], SourceIp: '::1'}, condition: a or b}\n"),
+		"8:55 warning never-matches");
+	CHECK_STR(lint(HEAD NETWORK "detection: {a: {DestinationPort: 70000, Initiated: maybe, UtcTime|hour|gt: 23, UtcTime|minute|lt: 1}, b: {Initiated: 'True', DestinationPort: 65535}, condition: a or b}\n"),
+		"8:34 warning never-matches; 8:52 warning never-matches; 8:76 warning never-matches");
 }
 
 #define LINUX "logsource: {product: linux, category: process_creation}\n"
