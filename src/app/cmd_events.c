@@ -3,6 +3,7 @@
  * Order with several cursors: each thread gathers a block's lines and files them under the block's number. A block may be written
  * when every thread is known to be at a later one. */
 #include "app/app.h"
+#include "app/auth_lines.h"
 #include "app/formats.h"
 #include "event/event.h"
 #include "read/archive.h"
@@ -11,7 +12,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_XML, OPT_CARVE, OPT_DIGITS, OPT_ABSENT, OPT_WHOLE, OPT_HALVES, OPT_EXACT };
+enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_XML, OPT_AUTH, OPT_CARVE, OPT_DIGITS, OPT_ABSENT, OPT_WHOLE, OPT_HALVES, OPT_EXACT };
 static const struct option_row rows[] = {
 	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
 	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (RFC 3339, UTC)"},
@@ -19,6 +20,7 @@ static const struct option_row rows[] = {
 	[OPT_IDS] = {0, "record-ids", "A-B", "only events with a record id from A to B; one number for one id"},
 	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
 	[OPT_XML] = {0, "xml", NULL, "Windows events as XML, as Windows shows them, one a line"},
+	[OPT_AUTH] = {0, "auth", NULL, "attempts to log in instead of events, each in the same words whatever log it\nstands in, with the lines it rests on"},
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
 	[OPT_DIGITS] = {0, "time-digits", "6|7", "digits of Windows times behind the point: 6 as other tools write them (the default), 7 as they are kept"},
 	[OPT_ABSENT] = {0, "omit-absent", NULL, "leave out elements that depend on a value which is not there, as Windows does"},
@@ -52,6 +54,7 @@ struct settings {
 	unsigned jobs;
 	bool output_failed;
 	bool xml;
+	struct auth *auth;    /* with --auth */
 	const char *argument; /* the path given, as against those below it */
 	int status;           /* enum exit_status so far */
 };
@@ -223,6 +226,18 @@ static bool read_straight(struct settings *s, const struct reader_ops *ops, stru
 	return ok;
 }
 
+static bool put_auth(void *arg, struct buf *lines)
+{
+	(void)arg;
+	return write_out(lines);
+}
+
+/* Attempts to log in, with one cursor: lines of one attempt are joined in file order. */
+static bool read_auth(struct settings *s, const struct reader_ops *ops, struct reader *r, struct str path)
+{
+	return auth_lines(s->auth, s->taxonomy, ops, r, &s->reader, path, put_auth, s);
+}
+
 /* Says on stderr what of the source was not read. */
 static bool tell(const char *path, const struct source_report *r)
 {
@@ -249,7 +264,7 @@ static void read_input(struct settings *s, struct input *in, bool named)
 	snprintf(path, sizeof path, "%.*s", STR_FMT(in->path));
 	const struct reader_ops *const *formats = formats_all(&n);
 	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, in, &f);
-	if (ops && !s->taxonomy && (s->xml || !ops->next_lines)) s->taxonomy = taxonomy_new(&f);
+	if (ops && !s->taxonomy && (s->xml || s->auth || !ops->next_lines)) s->taxonomy = taxonomy_new(&f);
 	struct reader *r = ops && (s->taxonomy || !f.kind) ? ops->open(in, &s->reader, &f) : NULL;
 	if (!r) {
 		app_error("%s: %s", path, f.kind ? f.text : "no known log format");
@@ -259,7 +274,7 @@ static void read_input(struct settings *s, struct input *in, bool named)
 	struct source_report report = {.arena = &strings};
 	arena_init(&strings, 64 << 20);
 	bool several = s->jobs > 1 && ops->max_cursors > 1 && in->size > 1 << 20;
-	bool ok = several ? read_parallel(s, ops, r) && read_straight(s, ops, r) : read_straight(s, ops, r);
+	bool ok = s->auth ? read_auth(s, ops, r, in->path) : several ? read_parallel(s, ops, r) && read_straight(s, ops, r) : read_straight(s, ops, r);
 	s->output_failed |= !ok;
 	ops->finish(r, &report);
 	report_sort(&report);
@@ -334,6 +349,7 @@ static bool take_ids(struct reader_options *o, struct str text)
 
 static bool take_option(struct settings *s, int which, const char *argument)
 {
+	struct fault f = FAULT_INIT;
 	uint64_t n;
 	switch (which) {
 	case OPT_JOBS:
@@ -360,6 +376,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	case OPT_EXACT: s->reader.exact_times = s->reader.omit_absent = s->reader.whole_text = s->reader.lone_surrogates = true; return true;
 	case OPT_CARVE: s->reader.carve = true; return true;
 	case OPT_XML: s->xml = true; return true;
+	case OPT_AUTH: return s->auth = auth_new(&f), s->auth || (app_fault(&f), false);
 	}
 	return false;
 }
@@ -393,6 +410,7 @@ static int run(const struct command *self, int argc, char **argv)
 		status = EXIT_FAILED;
 	}
 	taxonomy_free(s.taxonomy);
+	auth_free(s.auth);
 	vec_free(&paths);
 	return status;
 }
@@ -411,6 +429,7 @@ const struct command command_events = {
 		"could not be read \"incomplete\":true.\n\n"
 		"examples:\n"
 		"  exhibit events Security.evtx > security.jsonl\n"
+		"  exhibit events --auth /var/log | jq -r '.\"auth.src_ip\"' | sort | uniq -c | sort -n\n"
 		"  exhibit events evidence.zip > all.jsonl\n"
 		"  exhibit events --record-ids 1200-1300 Security.evtx\n"
 		"  exhibit events --since 2021-03-01T00:00:00Z -j 4 *.evtx | jq .Event.System.EventID\n\n"

@@ -12,10 +12,10 @@
 #include "read/text_internal.h"
 #include "base/map.h"
 
-enum column_id { S_HOST, S_PROGRAM, S_PID, S_MESSAGE, S_FACILITY, S_SEVERITY, S_MSGID, S_DATA, S_DEVICE, S_COLUMNS,
+enum column_id { S_HOST, S_PROGRAM, S_PID, S_MESSAGE, S_FACILITY, S_SEVERITY, S_MSGID, S_DATA, S_DEVICE, S_MODULE, S_COLUMNS,
 	/* sudo alone: "anna : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh" */
 	S_TTY = S_COLUMNS, S_PWD, S_USER, S_COMMAND, S_ALL };
-static const char *const names[S_ALL] = {"host", "program", "pid", "message", "facility", "severity", "msgid", "structured_data", "device_facility", "TTY", "PWD", "USER", "COMMAND"};
+static const char *const names[S_ALL] = {"host", "program", "pid", "message", "facility", "severity", "msgid", "structured_data", "device_facility", "module", "TTY", "PWD", "USER", "COMMAND"};
 enum { MAX_PROGRAMS = 512, YEARS_FULL = 16 << 20, YEARS_PIECE = 64 << 10, YEARS_STEP = 1 << 20, NO_YEAR = 2000 };
 
 struct kind { struct str program; const struct shape *shape; };
@@ -147,7 +147,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	struct reader *r = (struct reader *)ev->impl;
 	const struct syslog_line *l = &own(r)->line;
 	const struct str texts[S_COLUMNS] = {[S_HOST] = l->host, [S_PROGRAM] = l->program, [S_PID] = l->pid, [S_MESSAGE] = l->message,
-		[S_MSGID] = l->msgid, [S_DATA] = l->data};
+		[S_MSGID] = l->msgid, [S_DATA] = l->data, [S_MODULE] = l->part};
 	*ret = (struct value){.kind = VALUE_ABSENT};
 	if (column >= S_COLUMNS) {
 		struct str s = sudo_value(l->message, str_of(names[column]));

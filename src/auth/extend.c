@@ -1,0 +1,56 @@
+/* extend.c: an event's shape with the columns of event/auth.h behind its own. */
+#include "auth/auth_internal.h"
+#include "base/buf.h"
+
+const char *const auth_columns[AUTH_COLUMNS] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts"};
+
+const char *auth_outcome_word(enum auth_outcome o)
+{
+	static const char *const words[] = {[AUTH_FAILURE] = "failure", [AUTH_SUCCESS] = "success", [AUTH_PROBE] = "probe"};
+	return words[o];
+}
+
+static struct value text_or_none(struct str s) { return s.n ? value_str(s) : (struct value){.kind = VALUE_ABSENT}; }
+
+void auth_value(const struct auth_event *a, unsigned column, struct value *ret)
+{
+	switch (column) {
+	case AUTH_OUTCOME: *ret = value_str(str_of(auth_outcome_word(a->outcome))); break;
+	case AUTH_SRC_IP: *ret = text_or_none(a->src_ip); break;
+	case AUTH_USER: *ret = text_or_none(a->user); break;
+	case AUTH_SERVICE: *ret = text_or_none(a->service); break;
+	default: *ret = value_int(a->attempts); break;
+	}
+}
+
+/* The base's log sources, and that of its product's logins. */
+static struct logsource_binding *bindings_of(const struct shape *base, uint32_t *ret_n)
+{
+	struct logsource_binding *v = xcalloc(base->n_bindings + 1, sizeof *v);
+	if (base->n_bindings) memcpy(v, base->bindings, base->n_bindings * sizeof *v);
+	v[base->n_bindings] = (struct logsource_binding){.ls = {.category = STR("authentication")}};
+	for (uint32_t i = 0; i < base->n_bindings && !v[base->n_bindings].ls.product.n; i++) v[base->n_bindings].ls.product = base->bindings[i].ls.product;
+	*ret_n = base->n_bindings + 1;
+	return v;
+}
+
+const struct shape *extended_shape(struct shape_table *t, const struct shape *base, const struct shape **kept)
+{
+	if (*kept || base->id == UINT32_MAX) return *kept;
+	struct buf key = {0};
+	struct shape spec = *base;
+	struct column *columns = xcalloc(base->n_columns + AUTH_COLUMNS, sizeof *columns);
+	memcpy(columns, base->columns, base->n_columns * sizeof *columns);
+	for (uint32_t i = 0; i < AUTH_COLUMNS; i++) columns[base->n_columns + i] = (struct column){.name = str_of(auth_columns[i]), .covered = true};
+	struct logsource_binding *bindings = bindings_of(base, &spec.n_bindings);
+	spec.columns = columns;
+	spec.n_columns += AUTH_COLUMNS;
+	spec.bindings = bindings;
+	buf_printf(&key, "authentication %u", base->id);
+	*kept = shape_table_find(t, buf_view(&key));
+	if (!*kept) *kept = shape_table_add(t, buf_view(&key), &spec);
+	buf_done(&key);
+	free(columns);
+	free(bindings);
+	return *kept;
+}

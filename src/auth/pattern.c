@@ -1,0 +1,265 @@
+/* pattern.c: see pattern_internal.h. */
+#include "auth/pattern_internal.h"
+
+enum { ELEMENTS = 32, LINE = 1000, OCCURRENCES = 64 };
+
+/* --- the language --- */
+
+static const struct { const char *word; enum element_kind kind; } elements[] = {
+	{"<addr>", ELEMENT_ADDR}, {"<int>", ELEMENT_INT}, {"<attempts>", ELEMENT_ATTEMPTS}, {"<word>", ELEMENT_WORD}, {"<user>", ELEMENT_USER}, {"<any>", ELEMENT_ANY},
+};
+static const struct { const char *word; enum pattern_kind kind; } kinds[] = {
+	{"failure", PATTERN_FAILURE}, {"success", PATTERN_SUCCESS}, {"probe", PATTERN_PROBE}, {"announce", PATTERN_ANNOUNCE}, {"restate", PATTERN_RESTATE}, {"close", PATTERN_CLOSE},
+};
+
+static bool is_wild(const struct element *e) { return e->kind == ELEMENT_USER || e->kind == ELEMENT_ANY; }
+
+/* The element at the front of *rest. */
+static struct element take_element(struct arena *a, struct str *rest)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < COUNT(elements); i++) {
+		struct str word = str_of(elements[i].word);
+		if (!str_starts(*rest, word)) continue;
+		*rest = str_sub(*rest, word.n, rest->n);
+		return (struct element){elements[i].kind, {"", 0}};
+	}
+	for (bool next = false; n < rest->n && !next; n += !next)
+		for (size_t i = 0; i < COUNT(elements); i++) next |= n > 0 && str_starts(str_sub(*rest, n, rest->n), str_of(elements[i].word));
+	struct element e = {ELEMENT_TEXT, arena_str(a, str_sub(*rest, 0, n))};
+	*rest = str_sub(*rest, n, rest->n);
+	return e;
+}
+
+static const char *add_pattern(struct patterns *p, enum pattern_kind kind, struct str text)
+{
+	struct element v[ELEMENTS];
+	struct pattern x = {.kind = kind};
+	uint32_t wild = 0, addresses = 0;
+	if (!p->services.n) return "a pattern before the first service";
+	while (text.n) {
+		if (x.n == ELEMENTS) return "more than 32 elements";
+		v[x.n] = take_element(&p->arena, &text);
+		addresses += v[x.n].kind == ELEMENT_ADDR;
+		if (is_wild(&v[x.n])) {
+			if (wild && is_wild(&v[x.n - 1])) return "two wild elements side by side";
+			if (!wild++) x.first_wild = x.n;
+			x.last_wild = x.n;
+		}
+		x.n++;
+	}
+	if (!x.n) return "an empty pattern";
+	if (wild > 2 || addresses > 1) return "more than two wild elements, or more than one address";
+	if (!wild) x.first_wild = x.last_wild = x.n;
+	struct element *kept = arena_calloc(&p->arena, x.n, sizeof *kept);
+	if (!kept) return "too many patterns";
+	memcpy(kept, v, x.n * sizeof *v);
+	x.elements = kept;
+	vec_push(&p->services.v[p->services.n - 1].patterns, x);
+	return NULL;
+}
+
+static const char *add_names(struct patterns *p, struct map *to, struct str rest)
+{
+	if (!p->services.n) return "no service before";
+	while (rest.p) {
+		struct str name = str_cut(&rest, ' ');
+		bool fresh;
+		if (str_eq(name, STR("*"))) {
+			p->services.v[p->services.n - 1].any_program = true;
+			vec_push(&p->any, (uint32_t)p->services.n - 1);
+		} else if (name.n) {
+			map_put(to, name, (uint32_t)p->services.n - 1, &fresh);
+			if (!fresh) return "another service has this name";
+		}
+	}
+	return NULL;
+}
+
+static const char *add_line(struct patterns *p, struct str line)
+{
+	struct str rest = line, word = str_cut(&rest, ' ');
+	if (!rest.p) rest = (struct str){"", 0};
+	if (str_eq(word, STR("service"))) {
+		vec_push(&p->services, (struct service){.name = arena_str(&p->arena, rest)});
+		return rest.n ? NULL : "a service has a name";
+	}
+	if (str_eq(word, STR("program"))) return add_names(p, &p->programs, rest);
+	if (str_eq(word, STR("format"))) return add_names(p, &p->formats, rest);
+	if (str_eq(word, STR("word")) && p->services.n) {
+		vec_push(&p->services.v[p->services.n - 1].words, arena_str(&p->arena, rest));
+		return NULL;
+	}
+	for (size_t i = 0; i < COUNT(kinds); i++)
+		if (str_eq(word, str_of(kinds[i].word))) return add_pattern(p, kinds[i].kind, rest);
+	return "no word of the language";
+}
+
+bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f)
+{
+	uint32_t number = 0;
+	while (file.p) {
+		struct str line = str_cut(&file, '\n');
+		number++;
+		if (!str_trim(line).n || line.p[0] == '#') continue;
+		const char *wrong = add_line(p, line);
+		if (!wrong) continue;
+		fault_set(f, FAULT_SYNTAX, "%s: '%.*s'", wrong, STR_FMT(line));
+		fault_path(f, name);
+		if (f) f->line = number;
+		return false;
+	}
+	return true;
+}
+
+void patterns_done(struct patterns *p)
+{
+	for (size_t i = 0; i < p->services.n; i++) {
+		vec_free(&p->services.v[i].patterns);
+		vec_free(&p->services.v[i].words);
+	}
+	vec_free(&p->services);
+	vec_free(&p->any);
+	map_done(&p->programs);
+	map_done(&p->formats);
+	arena_done(&p->arena);
+}
+
+/* --- a message --- */
+
+static bool address_byte(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == ':' || c == '%' || c == '_' || c == '-';
+}
+
+static bool in_class(enum element_kind kind, char c)
+{
+	if (kind == ELEMENT_ADDR) return address_byte(c);
+	if (kind == ELEMENT_WORD) return (unsigned char)c > ' ';
+	return c >= '0' && c <= '9';
+}
+
+static bool keep(const struct element *e, struct str token, struct pattern_match *m)
+{
+	if (e->kind == ELEMENT_ADDR) m->addr = token;
+	return e->kind != ELEMENT_ATTEMPTS || (str_u64(token, &m->attempts) && m->attempts <= 100000);
+}
+
+/* The text that must follow element i, so that a class does not swallow it: "1.2.3.4:" is an address and a colon. */
+static size_t left_token(const struct pattern *p, uint32_t i, struct str s, size_t at)
+{
+	const struct element *e = &p->elements[i];
+	size_t n = 0;
+	if (e->kind == ELEMENT_ADDR && at < s.n && s.p[at] == '[') {
+		size_t end = str_find_byte(s, ']', at);
+		return end == SIZE_MAX ? 0 : end + 1 - at;
+	}
+	while (at + n < s.n && in_class(e->kind, s.p[at + n])) n++;
+	if (i + 1 == p->n || p->elements[i + 1].kind != ELEMENT_TEXT) return n;
+	struct str next = p->elements[i + 1].text;
+	while (n && !str_starts(str_sub(s, at + n, s.n), next)) n--;
+	return n;
+}
+
+/* Elements [from, to) at s[at]; the place behind them, or SIZE_MAX. */
+static size_t match_left(const struct pattern *p, uint32_t from, uint32_t to, struct str s, size_t at, struct pattern_match *m)
+{
+	for (uint32_t i = from; i < to; i++) {
+		const struct element *e = &p->elements[i];
+		size_t n = e->text.n;
+		if (e->kind == ELEMENT_TEXT) {
+			if (!str_starts(str_sub(s, at, s.n), e->text)) return SIZE_MAX;
+		} else {
+			n = left_token(p, i, s, at);
+			if (!n || !keep(e, str_sub(s, at, n), m)) return SIZE_MAX;
+		}
+		at += n;
+	}
+	return at;
+}
+
+static size_t right_token(const struct pattern *p, uint32_t i, struct str s, size_t end)
+{
+	const struct element *e = &p->elements[i];
+	size_t n = 0;
+	if (e->kind == ELEMENT_ADDR && end && s.p[end - 1] == ']') {
+		while (n < end && s.p[end - 1 - n] != '[') n++;
+		return n == end ? 0 : n + 1;
+	}
+	while (n < end && in_class(e->kind, s.p[end - 1 - n])) n++;
+	if (!i || p->elements[i - 1].kind != ELEMENT_TEXT) return n;
+	struct str before = p->elements[i - 1].text;
+	while (n && !str_ends(str_sub(s, 0, end - n), before)) n--;
+	return n;
+}
+
+/* Elements [from, to) that end at s[end]; where they begin, or SIZE_MAX. */
+static size_t match_right(const struct pattern *p, uint32_t from, uint32_t to, struct str s, size_t end, struct pattern_match *m)
+{
+	for (uint32_t i = to; i-- > from;) {
+		const struct element *e = &p->elements[i];
+		size_t n = e->text.n;
+		if (e->kind == ELEMENT_TEXT) {
+			if (!str_ends(str_sub(s, 0, end), e->text)) return SIZE_MAX;
+		} else {
+			n = right_token(p, i, s, end);
+			if (!n || !keep(e, str_sub(s, end - n, n), m)) return SIZE_MAX;
+		}
+		end -= n;
+	}
+	return end;
+}
+
+static void keep_user(const struct pattern *p, uint32_t element, struct str s, size_t from, size_t to, struct pattern_match *m)
+{
+	if (p->elements[element].kind == ELEMENT_USER) m->user = str_sub(s, from, to - from);
+}
+
+/* What stands between two wild elements, wherever it can: all of its places must name the same address. */
+static bool match_between(const struct pattern *p, struct str s, size_t from, size_t to, struct pattern_match *m)
+{
+	const struct element *first = &p->elements[p->first_wild + 1];
+	struct str within = str_sub(s, 0, to), addr = {NULL, 0};
+	uint32_t found = 0, tried = 0;
+	bool differ = false;
+	if (first->kind != ELEMENT_TEXT) return false;
+	for (size_t at = str_find(within, first->text, from); at != SIZE_MAX; at = str_find(within, first->text, at + 1)) {
+		struct pattern_match one = {.addr = {NULL, 0}};
+		if (++tried > OCCURRENCES) differ = true;
+		size_t end = differ ? SIZE_MAX : match_left(p, p->first_wild + 1, p->last_wild, within, at, &one);
+		if (differ && tried > OCCURRENCES) break;
+		if (end == SIZE_MAX) continue;
+		if (!found++) {
+			addr = one.addr;
+			if (one.attempts) m->attempts = one.attempts;
+			keep_user(p, p->first_wild, s, from, at, m);
+			keep_user(p, p->last_wild, s, end, to, m);
+		} else if (!str_eq(addr, one.addr)) {
+			differ = true;
+		}
+	}
+	if (!found) return false;
+	if (addr.p) m->addr = addr;
+	if (differ) m->addr = m->user = (struct str){NULL, 0};
+	return true;
+}
+
+bool pattern_match(const struct pattern *p, struct str s, struct pattern_match *m)
+{
+	*m = (struct pattern_match){.kind = p->kind};
+	size_t from = match_left(p, 0, p->first_wild, s, 0, m);
+	if (from == SIZE_MAX) return false;
+	if (p->first_wild == p->n) return from == s.n;
+	size_t to = match_right(p, p->last_wild + 1, p->n, s, s.n, m);
+	if (to == SIZE_MAX || to < from) return false;
+	if (p->first_wild != p->last_wild) return match_between(p, s, from, to, m);
+	keep_user(p, p->first_wild, s, from, to, m);
+	return true;
+}
+
+bool service_match(const struct service *s, struct str message, struct pattern_match *ret)
+{
+	for (size_t i = 0; i < s->patterns.n; i++)
+		if (pattern_match(&s->patterns.v[i], message, ret)) return true;
+	return false;
+}

@@ -1,0 +1,59 @@
+/* pattern: the lines of the service files, compiled, and a message held against them.
+ *
+ *	service NAME                      what follows is about this service (auth.service)
+ *	program NAME...                   its messages come from these programs of syslog; '*': from any
+ *	format NAME...                    its messages are those of this format of the readers
+ *	word TEXT                         a message of it that holds this looks like a login: for coverage
+ *	failure|success|probe PATTERN     the message is an attempt with that outcome
+ *	announce PATTERN                  it is a failure if nothing of the connection says more
+ *	restate PATTERN                   it says again what a line before it said: joined, not counted
+ *	close PATTERN                     the connection has ended
+ * PATTERN is the whole message: text that stands there as written, and
+ *	<addr>      letters, digits and . : % _ - or an address in brackets; a name has no address
+ *	<int>       decimal digits          <attempts>  the same: how many tries it stands for
+ *	<word>      one or more bytes but blanks
+ *	<user>      any bytes, also none; the name
+ *	<any>       any bytes, also none
+ * Of <user> and <any> at most two. What stands before the first is read from the left, what stands behind the last from the right; what
+ * stands between two of them must stand in the message once, or each time with the same address: else there is no address. So a
+ * message costs time in proportion to its length times the number of its service's patterns that begin like it. Pure; any thread. */
+#pragma once
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/fault.h"
+#include "base/map.h"
+#include "event/auth.h"
+
+enum element_kind { ELEMENT_TEXT, ELEMENT_ADDR, ELEMENT_INT, ELEMENT_ATTEMPTS, ELEMENT_WORD, ELEMENT_USER, ELEMENT_ANY };
+struct element { enum element_kind kind; struct str text; };
+
+enum pattern_kind { PATTERN_FAILURE, PATTERN_SUCCESS, PATTERN_PROBE, PATTERN_ANNOUNCE, PATTERN_RESTATE, PATTERN_CLOSE };
+struct pattern {
+	enum pattern_kind kind;
+	const struct element *elements;
+	uint32_t n, first_wild, last_wild; /* of the elements; first_wild == n: none */
+};
+struct service {
+	struct str name;
+	bool any_program;
+	VEC(struct pattern) patterns;
+	VEC(struct str) words;
+};
+struct patterns {
+	struct arena arena;
+	VEC(struct service) services;
+	struct map programs, formats;      /* name -> index in services */
+	VEC(uint32_t) any;                 /* services of any program */
+};
+/* Adds the lines of a file. False and *f (line, column) when one is not of the language. */
+bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f);
+void patterns_done(struct patterns *p);
+
+struct pattern_match {
+	enum pattern_kind kind;
+	struct str addr, user;  /* views of the message; p == NULL: not there, or two readings differ */
+	uint64_t attempts;      /* 0: the pattern does not say */
+};
+/* The first pattern of the service that the message is. */
+bool service_match(const struct service *s, struct str message, struct pattern_match *ret);
+bool pattern_match(const struct pattern *p, struct str message, struct pattern_match *ret);

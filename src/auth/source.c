@@ -1,0 +1,455 @@
+/* source.c: the events of one source: which are attempts, and which lines belong to one. See auth.h. */
+#include "auth/auth_internal.h"
+#include "base/buf.h"
+
+enum { KINDS = 4096, CONNECTIONS = 1024, RECORDS = 8, TEXT_MAX = 512, WAIT_SECONDS = 120, SCRATCH = 32 << 20 };
+
+/* An attempt that waits for what else is said about it. */
+struct attempt {
+	struct auth_event auth;     /* its texts lie in `text` */
+	struct record_ref records[RECORDS];
+	uint32_t n_records;
+	struct str program, pid, message;
+	char *text;                 /* own */
+};
+struct connection {
+	uint64_t key;               /* program, process id; 0 = free */
+	bool waits;
+	bool entered;               /* somebody logged in */
+	uint64_t counted;           /* failures that were handed out */
+	struct attempt attempt;
+};
+
+struct auth_source {
+	const struct auth *auth;
+	struct shape_table *shapes;
+	struct auth_kind *kinds;    /* [KINDS], by hash of the shape */
+	struct connection *connections; /* [CONNECTIONS], made when the first is met */
+	uint32_t looked_at;         /* the connection whose time is looked at next */
+	VEC(struct attempt) due;
+	size_t due_at;
+	struct attempt current;     /* what auth_source_due gave last */
+	struct auth_stats stats;
+	/* the event handed out */
+	struct event event;
+	struct event *base;
+	struct auth_event said;
+	struct value *cells;
+	uint32_t cells_cap;
+	struct record_ref records[RECORDS + 1];
+	char address[ADDRESS_MAX];
+	struct arena arena;
+	const struct shape *line_shape; /* of attempts that come by themselves */
+};
+
+/* --- making and freeing ------------------------------------------------------------------------------------------- */
+
+struct auth *auth_new(struct fault *f)
+{
+	struct auth *a = xcalloc(1, sizeof *a);
+	struct sha256 *sha = sha256_new();
+	bool ok = true;
+	arena_init(&a->patterns.arena, 16 << 20);
+	arena_init(&a->mappings.arena, 4 << 20);
+	for (size_t i = 0; ok && i < auth_data_count; i++) {
+		struct str bytes = {(const char *)auth_data[i].bytes, auth_data[i].n}, name = str_of(auth_data[i].name);
+		sha256_add(sha, bytes.p, bytes.n);
+		ok = str_eq(name, STR("fields.txt")) ? mappings_add(&a->mappings, bytes, name, f) : patterns_add(&a->patterns, bytes, name, f);
+	}
+	sha256_end(sha, a->sha256);
+	sha256_free(sha);
+	if (ok) return a;
+	auth_free(a);
+	return NULL;
+}
+
+void auth_free(struct auth *a)
+{
+	if (!a) return;
+	patterns_done(&a->patterns);
+	mappings_done(&a->mappings);
+	free(a);
+}
+
+const uint8_t *auth_sha256(const struct auth *a) { return a->sha256; }
+
+struct auth_source *auth_source_new(const struct auth *a, struct shape_table *shapes)
+{
+	struct auth_source *s = xcalloc(1, sizeof *s);
+	s->auth = a;
+	s->shapes = shapes;
+	s->kinds = xcalloc(KINDS, sizeof *s->kinds);
+	arena_init(&s->arena, SCRATCH);
+	return s;
+}
+
+void auth_source_free(struct auth_source *s)
+{
+	if (!s) return;
+	for (size_t i = 0; i < KINDS; i++) free(s->kinds[i].mappings);
+	for (size_t i = 0; s->connections && i < CONNECTIONS; i++) free(s->connections[i].attempt.text);
+	for (size_t i = s->due_at; i < s->due.n; i++) free(s->due.v[i].text);
+	free(s->current.text);
+	vec_free(&s->due);
+	free(s->kinds);
+	free(s->connections);
+	free(s->cells);
+	arena_done(&s->arena);
+	free(s);
+}
+
+void auth_source_stats(const struct auth_source *s, struct auth_stats *ret) { *ret = s->stats; }
+
+/* --- what is known of a shape -------------------------------------------------------------------------------------- */
+
+static const struct service *service_of(const struct auth_source *s, const struct map *names, struct str name)
+{
+	const uint32_t *at = map_get(names, name);
+	return at ? &s->auth->patterns.services.v[*at] : NULL;
+}
+
+static void learn(struct auth_source *s, struct auth_kind *k, const struct shape *shape)
+{
+	const struct mappings *all = &s->auth->mappings;
+	free(k->mappings);
+	*k = (struct auth_kind){.shape = shape};
+	k->message = shape_column(shape, STR("message"));
+	k->pid = shape_column(shape, STR("pid"));
+	k->client = shape_column(shape, STR("c-ip"));
+	k->module = shape_column(shape, STR("module"));
+	k->program = shape_column(shape, STR("program"));
+	if (k->message >= 0) k->service = service_of(s, &s->auth->patterns.formats, shape->format);
+	if (k->program >= 0 && shape->columns[k->program].constant) k->service = service_of(s, &s->auth->patterns.programs, shape->columns[k->program].value.text);
+	for (size_t i = 0; i < all->v.n; i++) {
+		const struct mapping *m = &all->v.v[i];
+		if (m->format.n ? !str_eq(m->format, shape->format) : shape->event_id != m->event_id || !str_eq(m->channel, shape->channel)) continue;
+		if (!k->mappings) k->mappings = xcalloc(all->v.n, sizeof *k->mappings);
+		k->mappings[k->n_mappings++] = m;
+	}
+}
+
+static struct auth_kind *kind_of(struct auth_source *s, const struct shape *shape)
+{
+	struct auth_kind *k = &s->kinds[(uint64_t)(uintptr_t)shape * 0x9e3779b97f4a7c15 >> 52];
+	if (k->shape != shape || shape->id == UINT32_MAX) learn(s, k, shape);
+	return k;
+}
+
+/* --- the event handed out ------------------------------------------------------------------------------------------ */
+
+static void decode(struct event *ev, uint32_t column, struct value *ret)
+{
+	struct auth_source *s = (struct auth_source *)ev->impl;
+	uint32_t n = s->base->shape->n_columns;
+	if (column < n) *ret = *event_cell(s->base, column);
+	else auth_value(&s->said, column - n, ret);
+}
+
+static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
+{
+	const struct auth_source *s = ev->impl;
+	return s->base->ops->contexts ? s->base->ops->contexts(s->base, ret, max) : 0;
+}
+
+static const struct event_ops extended_ops = {decode, contexts, NULL, NULL};
+
+static struct value *fresh_cells(struct auth_source *s, uint32_t n)
+{
+	if (n > s->cells_cap) {
+		free(s->cells);
+		s->cells = xcalloc(n, sizeof *s->cells);
+		s->cells_cap = n;
+	}
+	for (uint32_t i = 0; i < n; i++) s->cells[i].kind = VALUE_UNREAD;
+	return s->cells;
+}
+
+/* The base event with what it says of an attempt. Without room for its shape it stays as it is. */
+static struct event *extend(struct auth_source *s, struct auth_kind *k, struct event *ev, const struct attempt *before)
+{
+	const struct shape *shape = extended_shape(s->shapes, ev->shape, &k->extended);
+	uint32_t n = 0;
+	if (!shape) return ev;
+	s->base = ev;
+	s->event = *ev;
+	s->event.shape = shape;
+	s->event.cells = fresh_cells(s, shape->n_columns);
+	s->event.ops = &extended_ops;
+	s->event.impl = s;
+	if (!before) return &s->event;
+	for (; n < before->n_records; n++) s->records[n] = before->records[n];
+	s->records[n++] = ev->records[0];
+	s->event.records = s->records;
+	s->event.n_records = n;
+	return &s->event;
+}
+
+/* --- connections --------------------------------------------------------------------------------------------------- */
+
+static struct str take_text(char **at, struct str s)
+{
+	struct str kept = {*at, s.n < TEXT_MAX ? s.n : TEXT_MAX};
+	if (kept.n) memcpy(*at, s.p, kept.n);
+	*at += kept.n;
+	return kept;
+}
+
+static struct str cell_text(struct event *ev, int32_t column)
+{
+	if (column < 0) return (struct str){"", 0};
+	struct value *v = event_cell(ev, (uint32_t)column);
+	return v->kind == VALUE_ABSENT || v->kind == VALUE_NULL ? (struct str){"", 0} : value_text(v, ev->arena);
+}
+
+static struct record_ref record_of(const struct event *ev)
+{
+	struct record_ref r = ev->records[0];
+	r.bytes = NULL;
+	return r;
+}
+
+static void put_aside(struct attempt *a, const struct auth_kind *k, struct event *ev, const struct auth_event *said)
+{
+	*a = (struct attempt){.auth = *said, .text = xmalloc(7 * TEXT_MAX)};
+	char *at = a->text;
+	a->auth.src_ip = take_text(&at, said->src_ip);
+	a->auth.user = take_text(&at, said->user);
+	a->auth.host = take_text(&at, said->host);
+	a->program = take_text(&at, cell_text(ev, k->program));
+	a->pid = take_text(&at, cell_text(ev, k->pid));
+	a->message = take_text(&at, cell_text(ev, k->message));
+	a->records[a->n_records++] = record_of(ev);
+}
+
+/* One more line about an attempt. What it says of user and address counts where nothing was said before. */
+static void join(struct attempt *a, struct event *ev, const struct auth_event *said)
+{
+	if (a->n_records < RECORDS) a->records[a->n_records++] = record_of(ev);
+	char *at = a->text + 6 * TEXT_MAX;
+	if (!a->auth.src_ip.n && said->src_ip.n && said->src_ip.n < ADDRESS_MAX) a->auth.src_ip = take_text(&at, said->src_ip);
+	if (!a->auth.user.n && said->user.n && said->user.n + ADDRESS_MAX < TEXT_MAX) a->auth.user = take_text(&at, said->user);
+}
+
+static void make_due(struct auth_source *s, struct connection *c)
+{
+	if (c->waits) vec_push(&s->due, c->attempt);
+	c->waits = false;
+	c->attempt = (struct attempt){.n_records = 0};
+}
+
+static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev)
+{
+	struct str pid = cell_text(ev, k->pid);
+	if (!pid.n) return NULL;
+	uint64_t key = hash_bytes(pid.p, pid.n) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
+	struct str host = event_host(ev);
+	key = (key ^ hash_bytes(host.p, host.n)) | 1;
+	if (!s->connections) s->connections = xcalloc(CONNECTIONS, sizeof *s->connections);
+	/* The place by the process id alone, so that it does not depend on the process key of the hash. */
+	uint32_t place = 0;
+	for (size_t i = 0; i < pid.n; i++) place = place * 31 + (uint8_t)pid.p[i];
+	struct connection *c = &s->connections[place % CONNECTIONS];
+	if (c->key != key) {
+		make_due(s, c);
+		*c = (struct connection){.key = key};
+	}
+	return c;
+}
+
+/* One connection an event is looked at, so that none waits for ever. */
+static void look_for_old(struct auth_source *s, struct etime now)
+{
+	if (!s->connections || !now.present) return;
+	struct connection *c = &s->connections[s->looked_at++ % CONNECTIONS];
+	if (c->waits && now.sec - c->attempt.auth.time.sec > WAIT_SECONDS) make_due(s, c);
+}
+
+/* --- lines --------------------------------------------------------------------------------------------------------- */
+
+/* "message repeated 5 times: [ Failed password ...]": what it stands for. */
+static struct str unrepeated(struct str s, uint32_t *times)
+{
+	static const struct str begin = {"message repeated ", 17}, middle = {" times: [ ", 10};
+	size_t at;
+	uint64_t n;
+	*times = 1;
+	if (!str_starts(s, begin) || s.p[s.n - 1] != ']' || (at = str_find(s, middle, begin.n)) == SIZE_MAX) return s;
+	if (!str_u64(str_sub(s, begin.n, at - begin.n), &n) || n < 1 || n > 1000000) return s;
+	*times = (uint32_t)n;
+	return str_sub(s, at + middle.n, s.n - at - middle.n - 1);
+}
+
+/* Solaris: "[ID 800047 auth.info] Failed ..." */
+static struct str without_id(struct str s)
+{
+	size_t end = str_starts(s, STR("[ID ")) ? str_find(s, STR("] "), 4) : SIZE_MAX;
+	return end == SIZE_MAX || end > 40 ? s : str_sub(s, end + 2, s.n);
+}
+
+static void say(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct pattern_match *m, struct str service, uint32_t times)
+{
+	struct str client = !m->addr.p && k->client >= 0 ? cell_text(ev, k->client) : m->addr;
+	size_t n = client.p ? address_canonical(client, s->address) : 0;
+	uint64_t attempts = (m->attempts ? m->attempts : 1) * (uint64_t)times;
+	s->said = (struct auth_event){.time = ev->time, .outcome = m->kind == PATTERN_SUCCESS ? AUTH_SUCCESS : m->kind == PATTERN_FAILURE || m->kind == PATTERN_ANNOUNCE ? AUTH_FAILURE : AUTH_PROBE,
+		.src_ip = {s->address, n}, .user = m->user.p ? m->user : (struct str){"", 0}, .service = service, .host = event_host(ev),
+		.attempts = attempts < UINT32_MAX ? (uint32_t)attempts : UINT32_MAX};
+}
+
+static bool looks_like_login(const struct service *s, struct str message)
+{
+	for (size_t i = 0; i < s->words.n; i++)
+		if (str_find(message, s->words.v[i], 0) != SIZE_MAX) return true;
+	return false;
+}
+
+/* The service whose pattern the message is: the program's own, then those of any program. NULL: none. */
+static const struct service *understand(struct auth_source *s, const struct auth_kind *k, struct str message, struct pattern_match *m)
+{
+	const struct patterns *p = &s->auth->patterns;
+	bool looks = k->service && looks_like_login(k->service, message);
+	if (k->service && service_match(k->service, message, m)) {
+		s->stats.looking++, s->stats.understood++;
+		return k->service;
+	}
+	for (size_t i = 0; k->program >= 0 && i < p->any.n; i++) {
+		const struct service *any = &p->services.v[p->any.v[i]];
+		if (!looks_like_login(any, message)) continue;
+		looks = true;
+		if (!service_match(any, message, m)) continue;
+		s->stats.looking++, s->stats.understood++;
+		return any;
+	}
+	s->stats.looking += looks;
+	return NULL;
+}
+
+static struct event *hand_out(struct auth_source *s, struct auth_kind *k, struct event *ev, const struct attempt *before, struct auth_event *ret, bool *ret_is)
+{
+	struct event *out = extend(s, k, ev, before);
+	*ret_is = out != ev;
+	*ret = s->said;
+	return out;
+}
+
+static bool same_text(struct str a, struct str b) { return !a.n || !b.n || str_eq(a, b); }
+
+/* A line that decides an attempt. */
+static struct event *decide(struct auth_source *s, struct auth_kind *k, struct event *ev, struct connection *c, struct auth_event *ret, bool *ret_is)
+{
+	struct auth_event *said = &s->said;
+	bool joined = c && c->waits && said->outcome == AUTH_FAILURE && same_text(c->attempt.auth.src_ip, said->src_ip);
+	if (c && c->waits && !joined) make_due(s, c);
+	if (c) c->counted += said->outcome == AUTH_FAILURE ? said->attempts : 0;
+	if (c && said->outcome == AUTH_SUCCESS) c->entered = true;
+	if (!joined) return hand_out(s, k, ev, NULL, ret, ret_is);
+	free(s->current.text);
+	s->current = c->attempt;
+	c->waits = false;
+	c->attempt = (struct attempt){.n_records = 0};
+	if (!said->src_ip.n) said->src_ip = s->current.auth.src_ip;
+	if (!said->user.n) said->user = s->current.auth.user;
+	return hand_out(s, k, ev, &s->current, ret, ret_is);
+}
+
+static struct event *take_line(struct auth_source *s, struct auth_kind *k, struct event *ev, struct auth_event *ret, bool *ret_is)
+{
+	struct pattern_match m;
+	uint32_t times;
+	struct str message = without_id(cell_text(ev, k->message));
+	if (!message.n) return ev;
+	message = unrepeated(message, &times);
+	const struct service *service = understand(s, k, message, &m);
+	if (!service) return ev;
+	struct connection *c = connection_of(s, k, ev);
+	say(s, k, ev, &m, k->service ? k->service->name : service->name, times);
+	/* "PAM 2 more authentication failures" says in the end what its connection's lines have said one by one. */
+	if (c && service->any_program && m.attempts && c->counted >= m.attempts) s->said.outcome = AUTH_PROBE;
+	if (m.kind <= PATTERN_PROBE) return decide(s, k, ev, c, ret, ret_is);
+	bool same = c && c->waits && same_text(c->attempt.auth.src_ip, s->said.src_ip) && same_text(c->attempt.auth.user, s->said.user);
+	if (m.kind == PATTERN_ANNOUNCE) {
+		if (!c) return hand_out(s, k, ev, NULL, ret, ret_is);
+		if (same) return join(&c->attempt, ev, &s->said), NULL;
+		make_due(s, c);
+		put_aside(&c->attempt, k, ev, &s->said);
+		c->waits = true;
+		return NULL;
+	}
+	if (c && c->waits) {
+		join(&c->attempt, ev, &s->said);
+		if (m.kind == PATTERN_CLOSE) make_due(s, c);
+		return NULL;
+	}
+	bool says_nothing = m.kind == PATTERN_CLOSE && c && (c->entered || c->counted) && !m.user.p;
+	if (m.kind == PATTERN_CLOSE && c) c->key = 0;
+	return says_nothing || !s->said.src_ip.n ? ev : hand_out(s, k, ev, NULL, ret, ret_is);
+}
+
+/* --- the door ------------------------------------------------------------------------------------------------------ */
+
+static struct event *take_fields(struct auth_source *s, struct auth_kind *k, struct event *ev, struct auth_event *ret, bool *ret_is)
+{
+	const struct mapping *m = mapping_of(k->mappings, k->n_mappings, ev);
+	if (!m) return ev;
+	size_t n = address_canonical(mapping_text(ev, m->addresses, m->n_addresses), s->address);
+	s->stats.looking++, s->stats.understood++;
+	s->said = (struct auth_event){.time = ev->time, .outcome = m->outcome, .src_ip = {s->address, n}, .user = mapping_text(ev, m->users, m->n_users), .service = m->service,
+		.host = event_host(ev), .attempts = 1};
+	return hand_out(s, k, ev, NULL, ret, ret_is);
+}
+
+struct event *auth_source_take(struct auth_source *s, struct event *ev, struct auth_event *ret, bool *ret_is)
+{
+	struct auth_kind *k = kind_of(s, ev->shape);
+	*ret_is = false;
+	if (k->n_mappings) return take_fields(s, k, ev, ret, ret_is);
+	if (k->message < 0 || (!k->service && k->program < 0)) return ev;
+	look_for_old(s, ev->time);
+	return take_line(s, k, ev, ret, ret_is);
+}
+
+/* --- attempts by themselves ---------------------------------------------------------------------------------------- */
+
+enum { LINE_HOST, LINE_PROGRAM, LINE_PID, LINE_MESSAGE, LINE_COLUMNS };
+
+static void decode_line(struct event *ev, uint32_t column, struct value *ret)
+{
+	struct auth_source *s = (struct auth_source *)ev->impl;
+	const struct str texts[LINE_COLUMNS] = {s->current.auth.host, s->current.program, s->current.pid, s->current.message};
+	if (column >= LINE_COLUMNS) auth_value(&s->current.auth, column - LINE_COLUMNS, ret);
+	else *ret = texts[column].n ? value_str(texts[column]) : (struct value){.kind = VALUE_ABSENT};
+}
+
+static const struct event_ops line_ops = {decode_line, NULL, NULL, NULL};
+
+static const struct shape *line_shape(struct auth_source *s)
+{
+	static const char *const names[] = {"host", "program", "pid", "message"};
+	static const struct logsource_binding bindings[] = {{.ls = {.product = {"linux", 5}}}, {.ls = {.product = {"linux", 5}, .category = {"authentication", 14}}}};
+	struct column columns[LINE_COLUMNS + AUTH_COLUMNS] = {0};
+	if (s->line_shape) return s->line_shape;
+	for (unsigned i = 0; i < LINE_COLUMNS + AUTH_COLUMNS; i++) columns[i].name = str_of(i < LINE_COLUMNS ? names[i] : auth_columns[i - LINE_COLUMNS]);
+	const struct shape spec = {.n_columns = COUNT(columns), .columns = columns, .format = STR("syslog"), .event_id = -1, .host_column = LINE_HOST, .n_bindings = COUNT(bindings),
+		.bindings = bindings};
+	s->line_shape = shape_table_find(s->shapes, STR("authentication"));
+	if (!s->line_shape) s->line_shape = shape_table_add(s->shapes, STR("authentication"), &spec);
+	return s->line_shape;
+}
+
+struct event *auth_source_due(struct auth_source *s, bool end, struct auth_event *ret)
+{
+	for (size_t i = 0; end && s->connections && i < CONNECTIONS; i++) make_due(s, &s->connections[i]);
+	if (s->due_at == s->due.n) {
+		s->due.n = s->due_at = 0;
+		return NULL;
+	}
+	const struct shape *shape = line_shape(s);
+	free(s->current.text);
+	s->current = s->due.v[s->due_at++];
+	if (!shape) return NULL;
+	arena_reset(&s->arena);
+	s->event = (struct event){.shape = shape, .cells = fresh_cells(s, shape->n_columns), .arena = &s->arena, .ops = &line_ops, .impl = s, .time = s->current.auth.time,
+		.records = s->current.records, .n_records = s->current.n_records};
+	*ret = s->current.auth;
+	return &s->event;
+}
