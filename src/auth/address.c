@@ -6,6 +6,9 @@ static struct str without_port(struct str s)
 {
 	size_t colon = str_find_byte(s, ':', 0);
 	uint64_t port;
+	size_t dot = str_find_byte(s, '.', 0);
+	/* ::ffff:192.0.2.1:22 */
+	if (colon != SIZE_MAX && dot != SIZE_MAX && colon < dot) colon = str_find_byte(s, ':', dot);
 	if (colon == SIZE_MAX || str_find_byte(s, ':', colon + 1) != SIZE_MAX || !str_u64(str_sub(s, colon + 1, s.n), &port)) return s;
 	return str_sub(s, 0, colon);
 }

@@ -1,4 +1,5 @@
 /* pattern.c: see pattern_internal.h. */
+#include "auth/address.h"
 #include "auth/pattern_internal.h"
 
 enum { ELEMENTS = 32, LINE = 1000, OCCURRENCES = 64 };
@@ -9,7 +10,7 @@ static const struct { const char *word; enum element_kind kind; } elements[] = {
 	{"<addr>", ELEMENT_ADDR}, {"<int>", ELEMENT_INT}, {"<attempts>", ELEMENT_ATTEMPTS}, {"<word>", ELEMENT_WORD}, {"<user>", ELEMENT_USER}, {"<any>", ELEMENT_ANY},
 };
 static const struct { const char *word; enum pattern_kind kind; } kinds[] = {
-	{"failure", PATTERN_FAILURE}, {"success", PATTERN_SUCCESS}, {"probe", PATTERN_PROBE}, {"announce", PATTERN_ANNOUNCE}, {"restate", PATTERN_RESTATE}, {"close", PATTERN_CLOSE},
+	{"failure", PATTERN_FAILURE}, {"success", PATTERN_SUCCESS}, {"probe", PATTERN_PROBE}, {"announce", PATTERN_ANNOUNCE}, {"restate", PATTERN_RESTATE}, {"close", PATTERN_CLOSE}, {"peer", PATTERN_PEER},
 };
 
 static bool is_wild(const struct element *e) { return e->kind == ELEMENT_USER || e->kind == ELEMENT_ANY; }
@@ -42,14 +43,15 @@ static const char *add_pattern(struct patterns *p, enum pattern_kind kind, struc
 		v[x.n] = take_element(&p->arena, &text);
 		addresses += v[x.n].kind == ELEMENT_ADDR;
 		if (is_wild(&v[x.n])) {
-			if (wild && is_wild(&v[x.n - 1])) return "two wild elements side by side";
+			if (wild && v[x.last_wild + 1].kind != ELEMENT_TEXT) return "text must follow a wild element that is not the last";
 			if (!wild++) x.first_wild = x.n;
+			if (wild > 1 && x.last_wild + 1 == x.n) return "two wild elements side by side";
 			x.last_wild = x.n;
 		}
 		x.n++;
 	}
 	if (!x.n) return "an empty pattern";
-	if (wild > 2 || addresses > 1) return "more than two wild elements, or more than one address";
+	if (addresses > 1) return "more than one address";
 	if (!wild) x.first_wild = x.last_wild = x.n;
 	struct element *kept = arena_calloc(&p->arena, x.n, sizeof *kept);
 	if (!kept) return "too many patterns";
@@ -215,31 +217,60 @@ static void keep_user(const struct pattern *p, uint32_t element, struct str s, s
 	if (p->elements[element].kind == ELEMENT_USER) m->user = str_sub(s, from, to - from);
 }
 
-/* What stands between two wild elements, wherever it can: all of its places must name the same address. */
+static uint32_t next_wild(const struct pattern *p, uint32_t from)
+{
+	while (from < p->n && !is_wild(&p->elements[from])) from++;
+	return from;
+}
+
+/* The block of elements [first, last) at its first place in s from `at` on; where it begins and ends. */
+static bool find_block(const struct pattern *p, uint32_t first, uint32_t last, struct str s, size_t at, size_t ret[2], struct pattern_match *m)
+{
+	uint32_t tried = 0;
+	for (at = str_find(s, p->elements[first].text, at); at != SIZE_MAX && tried++ < OCCURRENCES; at = str_find(s, p->elements[first].text, at + 1)) {
+		struct pattern_match one = *m;
+		size_t end = match_left(p, first, last, s, at, &one);
+		if (end == SIZE_MAX) continue;
+		*m = one;
+		ret[0] = at;
+		ret[1] = end;
+		return true;
+	}
+	return false;
+}
+
+/* Whether the block with the address stands somewhere else too, with another one. */
+static bool contradicted(const struct pattern *p, uint32_t first, uint32_t last, struct str s, size_t at, struct str addr)
+{
+	size_t place[2];
+	for (uint32_t i = 0; i < OCCURRENCES; i++) {
+		struct pattern_match one = {.addr = {NULL, 0}};
+		if (!find_block(p, first, last, s, at, place, &one)) return false;
+		if (!str_eq(one.addr, addr)) return true;
+		at = place[0] + 1;
+	}
+	return true;
+}
+
+/* What stands between the wild elements, each at its first place; what the wild ones hold is between. */
 static bool match_between(const struct pattern *p, struct str s, size_t from, size_t to, struct pattern_match *m)
 {
-	const struct element *first = &p->elements[p->first_wild + 1];
-	struct str within = str_sub(s, 0, to), addr = {NULL, 0};
-	uint32_t found = 0, tried = 0;
+	struct str within = str_sub(s, 0, to);
 	bool differ = false;
-	if (first->kind != ELEMENT_TEXT) return false;
-	for (size_t at = str_find(within, first->text, from); at != SIZE_MAX; at = str_find(within, first->text, at + 1)) {
-		struct pattern_match one = {.addr = {NULL, 0}};
-		if (++tried > OCCURRENCES) differ = true;
-		size_t end = differ ? SIZE_MAX : match_left(p, p->first_wild + 1, p->last_wild, within, at, &one);
-		if (differ && tried > OCCURRENCES) break;
-		if (end == SIZE_MAX) continue;
-		if (!found++) {
-			addr = one.addr;
-			if (one.attempts) m->attempts = one.attempts;
-			keep_user(p, p->first_wild, s, from, at, m);
-			keep_user(p, p->last_wild, s, end, to, m);
-		} else if (!str_eq(addr, one.addr)) {
-			differ = true;
-		}
+	uint32_t wild = p->first_wild;
+	for (; wild != p->last_wild;) {
+		uint32_t first = wild + 1, next = next_wild(p, first);
+		struct str before = m->addr;
+		size_t place[2];
+		m->addr = (struct str){NULL, 0};
+		if (!find_block(p, first, next, within, from, place, m)) return false;
+		keep_user(p, wild, s, from, place[0], m);
+		if (m->addr.p) differ = contradicted(p, first, next, within, place[0] + 1, m->addr);
+		else m->addr = before;
+		from = place[1];
+		wild = next;
 	}
-	if (!found) return false;
-	if (addr.p) m->addr = addr;
+	keep_user(p, wild, s, from, to, m);
 	if (differ) m->addr = m->user = (struct str){NULL, 0};
 	return true;
 }
@@ -252,14 +283,40 @@ bool pattern_match(const struct pattern *p, struct str s, struct pattern_match *
 	if (p->first_wild == p->n) return from == s.n;
 	size_t to = match_right(p, p->last_wild + 1, p->n, s, s.n, m);
 	if (to == SIZE_MAX || to < from) return false;
-	if (p->first_wild != p->last_wild) return match_between(p, s, from, to, m);
-	keep_user(p, p->first_wild, s, from, to, m);
-	return true;
+	return match_between(p, s, from, to, m);
+}
+
+/* Whether a client's words in it may look like an address. */
+static bool doubtful(const struct pattern *p, const struct pattern_match *m)
+{
+	bool digit = false, mark = false;
+	if (p->first_wild < p->n && p->first_wild != p->last_wild) return true;
+	for (size_t i = 0; i < m->user.n; i++) {
+		digit |= m->user.p[i] >= '0' && m->user.p[i] <= '9';
+		mark |= m->user.p[i] == '.' || m->user.p[i] == ':';
+	}
+	return digit && mark;
+}
+
+/* Another pattern from the i-th on reads the message with another address. */
+static bool read_otherwise(const struct service *s, size_t i, struct str message, struct str addr)
+{
+	struct pattern_match other;
+	char a[ADDRESS_MAX], b[ADDRESS_MAX];
+	size_t n = address_canonical(addr, a), m;
+	for (; n && i < s->patterns.n; i++) {
+		if (!pattern_match(&s->patterns.v[i], message, &other) || !other.addr.p || !(m = address_canonical(other.addr, b))) continue;
+		if (n != m || memcmp(a, b, n)) return true;
+	}
+	return false;
 }
 
 bool service_match(const struct service *s, struct str message, struct pattern_match *ret)
 {
-	for (size_t i = 0; i < s->patterns.n; i++)
-		if (pattern_match(&s->patterns.v[i], message, ret)) return true;
+	for (size_t i = 0; i < s->patterns.n; i++) {
+		if (!pattern_match(&s->patterns.v[i], message, ret)) continue;
+		if (ret->addr.p && doubtful(&s->patterns.v[i], ret) && read_otherwise(s, i + 1, message, ret->addr)) ret->addr = ret->user = (struct str){NULL, 0};
+		return true;
+	}
 	return false;
 }

@@ -8,15 +8,17 @@
  *	announce PATTERN                  it is a failure if nothing of the connection says more
  *	restate PATTERN                   it says again what a line before it said: joined, not counted
  *	close PATTERN                     the connection has ended
+ *	peer PATTERN                      it has begun: whose it is, for lines that do not say
  * PATTERN is the whole message: text that stands there as written, and
  *	<addr>      letters, digits and . : % _ - or an address in brackets; a name has no address
  *	<int>       decimal digits          <attempts>  the same: how many tries it stands for
  *	<word>      one or more bytes but blanks
  *	<user>      any bytes, also none; the name
  *	<any>       any bytes, also none
- * Of <user> and <any> at most two. What stands before the first is read from the left, what stands behind the last from the right; what
- * stands between two of them must stand in the message once, or each time with the same address: else there is no address. So a
- * message costs time in proportion to its length times the number of its service's patterns that begin like it. Pure; any thread. */
+ * What stands before the first <user> or <any> is read from the left, what stands behind the last from the right; what stands between two of them
+ * is taken at its first place. Where such a part holds the address, it must stand in the rest of the message nowhere else with another
+ * one: else there is no address. So a message costs time in proportion to its length times the number of its service's patterns that
+ * begin like it. Pure; any thread. */
 #pragma once
 #include "base/alloc.h"
 #include "base/arena.h"
@@ -27,7 +29,7 @@
 enum element_kind { ELEMENT_TEXT, ELEMENT_ADDR, ELEMENT_INT, ELEMENT_ATTEMPTS, ELEMENT_WORD, ELEMENT_USER, ELEMENT_ANY };
 struct element { enum element_kind kind; struct str text; };
 
-enum pattern_kind { PATTERN_FAILURE, PATTERN_SUCCESS, PATTERN_PROBE, PATTERN_ANNOUNCE, PATTERN_RESTATE, PATTERN_CLOSE };
+enum pattern_kind { PATTERN_FAILURE, PATTERN_SUCCESS, PATTERN_PROBE, PATTERN_ANNOUNCE, PATTERN_RESTATE, PATTERN_CLOSE, PATTERN_PEER };
 struct pattern {
 	enum pattern_kind kind;
 	const struct element *elements;
@@ -54,6 +56,6 @@ struct pattern_match {
 	struct str addr, user;  /* views of the message; p == NULL: not there, or two readings differ */
 	uint64_t attempts;      /* 0: the pattern does not say */
 };
-/* The first pattern of the service that the message is. */
+/* The first pattern of the service that the message is; without address and user when another of its patterns reads another address. */
 bool service_match(const struct service *s, struct str message, struct pattern_match *ret);
 bool pattern_match(const struct pattern *p, struct str message, struct pattern_match *ret);

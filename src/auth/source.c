@@ -17,6 +17,8 @@ struct connection {
 	bool waits;
 	bool entered;               /* somebody logged in */
 	uint64_t counted;           /* failures that were handed out */
+	char peer[ADDRESS_MAX];     /* whose it is, when a line has said so */
+	uint8_t peer_n;
 	struct attempt attempt;
 };
 
@@ -338,7 +340,7 @@ static bool same_text(struct str a, struct str b) { return !a.n || !b.n || str_e
 static struct event *decide(struct auth_source *s, struct auth_kind *k, struct event *ev, struct connection *c, struct auth_event *ret, bool *ret_is)
 {
 	struct auth_event *said = &s->said;
-	bool joined = c && c->waits && said->outcome == AUTH_FAILURE && same_text(c->attempt.auth.src_ip, said->src_ip);
+	bool joined = c && c->waits && said->outcome != AUTH_PROBE && same_text(c->attempt.auth.src_ip, said->src_ip);
 	if (c && c->waits && !joined) make_due(s, c);
 	if (c) c->counted += said->outcome == AUTH_FAILURE ? said->attempts : 0;
 	if (c && said->outcome == AUTH_SUCCESS) c->entered = true;
@@ -352,6 +354,36 @@ static struct event *decide(struct auth_source *s, struct auth_kind *k, struct e
 	return hand_out(s, k, ev, &s->current, ret, ret_is);
 }
 
+static const struct service *understand_joined(struct auth_source *s, const struct auth_kind *k, struct str message, struct pattern_match *m)
+{
+	if (!message.n || !service_match(k->service, message, m)) return NULL;
+	s->stats.understood++;
+	return k->service;
+}
+
+/* A line that names no address is about the connection's. */
+static void know_peer(struct auth_source *s, struct connection *c)
+{
+	if (s->said.src_ip.n) {
+		memcpy(c->peer, s->address, s->said.src_ip.n);
+		c->peer_n = (uint8_t)s->said.src_ip.n;
+	} else if (c->peer_n) {
+		memcpy(s->address, c->peer, c->peer_n);
+		s->said.src_ip.n = c->peer_n;
+	}
+}
+
+/* "pop3-login: Info: ..." of a line whose first word was taken for its program; empty when that cannot be told. */
+static struct str with_program(const struct event *ev, struct str message)
+{
+	struct str raw = ev->raw;
+	if (!raw.p || message.p < raw.p || message.p + message.n != raw.p + raw.n) return (struct str){"", 0};
+	size_t at = raw.n - message.n;
+	while (at && raw.p[at - 1] == ' ') at--;
+	while (at && raw.p[at - 1] != ' ') at--;
+	return str_sub(raw, at, raw.n);
+}
+
 static struct event *take_line(struct auth_source *s, struct auth_kind *k, struct event *ev, struct auth_event *ret, bool *ret_is)
 {
 	struct pattern_match m;
@@ -360,9 +392,18 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	if (!message.n) return ev;
 	message = unrepeated(message, &times);
 	const struct service *service = understand(s, k, message, &m);
+	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), &m);
 	if (!service) return ev;
 	struct connection *c = connection_of(s, k, ev);
+	if (m.kind == PATTERN_PEER) {
+		if (!c) return ev;
+		make_due(s, c);
+		*c = (struct connection){.key = c->key};
+		if (m.addr.p) c->peer_n = (uint8_t)address_canonical(m.addr, c->peer);
+		return ev;
+	}
 	say(s, k, ev, &m, k->service ? k->service->name : service->name, times);
+	if (c) know_peer(s, c);
 	/* "PAM 2 more authentication failures" says in the end what its connection's lines have said one by one. */
 	if (c && service->any_program && m.attempts && c->counted >= m.attempts) s->said.outcome = AUTH_PROBE;
 	if (m.kind <= PATTERN_PROBE) return decide(s, k, ev, c, ret, ret_is);

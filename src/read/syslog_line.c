@@ -206,13 +206,21 @@ static bool parse_5424(struct str s, struct syslog_line *l)
 	return true;
 }
 
+/* HOST PROGRAM[PID]: MESSAGE, as journals are written out without their times. */
+static bool parse_timeless(struct str s, struct syslog_line *l)
+{
+	uint64_t pid;
+	l->host = take_word(&s);
+	return l->host.n && tag_byte(l->host.p[0]) && str_find_byte(l->host, ':', 0) == SIZE_MAX && take_tag(&s, l) && str_u64(l->pid, &pid) && (l->message = s, true);
+}
+
 bool syslog_parse(struct str line, int year, struct syslog_line *l)
 {
 	*l = (struct syslog_line){.priority = -1};
 	struct str s = line;
 	if (!take_priority(&s, &l->priority)) return false;
 	if (l->priority >= 0 && str_starts(s, STR("1 "))) return parse_5424(s, l);
-	if (!take_classic_time(&s, year, l) && !take_iso_time(&s, l)) return false;
+	if (!take_classic_time(&s, year, l) && !take_iso_time(&s, l)) return parse_timeless(s, l);
 	if (s.n && s.p[0] == ':') skip(&s, 1);
 	if (s.n && s.p[0] != ' ') return false;
 	take_rest(&s, l);

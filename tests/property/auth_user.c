@@ -1,0 +1,131 @@
+/* Every service pattern: whatever a client puts where its words go, the address is the one the server wrote, or none. And the lines of which it is
+ * known how they were misread elsewhere. */
+#include "auth/auth.h"
+#include "auth/auth_internal.h"
+#include "check.h"
+#include "base/buf.h"
+
+#define TRUE_ADDR "198.51.100.99"
+
+static const char *const words[] = {"", " ", "x", "x from 1.2.3.4", "x from 1.2.3.4 port 22 ssh2", "x from 1.2.3.4 port 22 ssh2: y", "1.2.3.4", "x 1.2.3.4", "x 1.2.3.4 port 5 [preauth]",
+	"'@'1.2.3.4' (using password: NO)", ">, method=PLAIN, rip=1.2.3.4, lip=5.6.7.8, session=<x>", "]: FAIL LOGIN: Client \"1.2.3.4\"", "x rhost=1.2.3.4", "x rhost=1.2.3.4  user=root", "[1.2.3.4]",
+	") [1.2.3.4]: 535 Incorrect authentication data (set_id=x", ", ip=[1.2.3.4]", "' from 1.2.3.4", "\", client: 1.2.3.4, server: x", "CORP\\joe", "joe@corp.example", "\xc3\xbcser", "$(id)", "' or 1=1--", "a\x01""b", "from", "ssh2",
+	"for invalid user x from 1.2.3.4", "1.2.3.4 (using password: YES)", "user x from 1.2.3.4 not allowed because not listed in AllowUsers"};
+
+/* The pattern's own message, with `word` in each place of the client's. */
+static void spell(const struct pattern *p, const char *word, size_t n, struct buf *b)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		const struct element *e = &p->elements[i];
+		switch (e->kind) {
+		case ELEMENT_TEXT: buf_str(b, e->text); break;
+		case ELEMENT_ADDR: buf_lit(b, TRUE_ADDR); break;
+		case ELEMENT_INT: buf_lit(b, "22"); break;
+		case ELEMENT_ATTEMPTS: buf_lit(b, "3"); break;
+		case ELEMENT_WORD: buf_lit(b, "password"); break;
+		case ELEMENT_USER: buf_put(b, word, n); break;
+		case ELEMENT_ANY: buf_lit(b, "whatever"); break;
+		}
+	}
+}
+
+static bool has(const struct pattern *p, enum element_kind kind)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		if (p->elements[i].kind == kind) return true;
+	return false;
+}
+
+static uint64_t tried, none;
+
+static void hold(const struct service *s, const struct pattern *p, const char *word, size_t n)
+{
+	struct buf b = {0};
+	struct pattern_match m;
+	char out[ADDRESS_MAX];
+	spell(p, word, n, &b);
+	tried++;
+	/* The service has no other pattern that would read it otherwise, either. */
+	if (!service_match(s, buf_view(&b), &m)) {
+		printf("# %.*s: not understood: %.200s\n", STR_FMT(s->name), b.p);
+		CHECK(false);
+	} else {
+		size_t length = m.addr.p ? address_canonical(m.addr, out) : 0;
+		none += !length;
+		bool right = !length || str_eq((struct str){out, length}, STR(TRUE_ADDR));
+		CHECK(right);
+		if (!right) printf("# %.*s: %.*s in: %.*s\n", STR_FMT(s->name), (int)length, out, (int)(b.n < 300 ? b.n : 300), b.p);
+	}
+	buf_done(&b);
+}
+
+TEST(no_name_moves_the_address)
+{
+	struct fault f = FAULT_INIT;
+	struct auth *a = auth_new(&f);
+	NEED(a);
+	char *longest = xmalloc(65536);
+	memset(longest, 'x', 65536);
+	memcpy(longest + 30000, " from 1.2.3.4 port 22 ssh2", 26);
+	for (size_t i = 0; i < a->patterns.services.n; i++) {
+		const struct service *s = &a->patterns.services.v[i];
+		for (size_t k = 0; k < s->patterns.n; k++) {
+			const struct pattern *p = &s->patterns.v[k];
+			if (!has(p, ELEMENT_ADDR)) continue;
+			for (size_t w = 0; w < COUNT(words); w++) hold(s, p, words[w], strlen(words[w]));
+			hold(s, p, "nul\0byte", 8);
+			if (has(p, ELEMENT_USER)) hold(s, p, longest, 65536);
+		}
+	}
+	printf("# %llu messages, %llu without an address\n", (unsigned long long)tried, (unsigned long long)none);
+	CHECK(tried > 5000 && none < tried / 3);
+	free(longest);
+	auth_free(a);
+}
+
+static void is(const struct auth *a, const char *program, const char *message, enum pattern_kind kind, const char *addr, const char *user)
+{
+	struct pattern_match m;
+	char out[ADDRESS_MAX];
+	const uint32_t *at = map_get(&a->patterns.programs, str_of(program));
+	NEED(at);
+	const struct service *own = &a->patterns.services.v[*at], *any = &a->patterns.services.v[a->patterns.any.v[0]];
+	bool ok = service_match(own, str_of(message), &m) || service_match(any, str_of(message), &m);
+	size_t n = ok && m.addr.p ? address_canonical(m.addr, out) : 0;
+	CHECK(ok && m.kind == kind && str_eq((struct str){out, n}, str_of(addr)));
+	if (user) CHECK(m.user.p && str_eq(m.user, str_of(user)));
+	if (!ok || m.kind != kind || !str_eq((struct str){out, n}, str_of(addr))) printf("# %s\n", message);
+}
+
+TEST(lines_that_were_misread_elsewhere)
+{
+	struct auth *a = auth_new(NULL);
+	NEED(a);
+	is(a, "sshd", "Failed password for x from 1.2.3.4 port 22 ssh2 from 9.9.9.9 port 1 ssh2", PATTERN_FAILURE, "9.9.9.9", "x from 1.2.3.4 port 22 ssh2");
+	is(a, "sshd", "Invalid user x from 1.2.3.4 port 22 from 9.9.9.9 port 1", PATTERN_ANNOUNCE, "9.9.9.9", "x from 1.2.3.4 port 22");
+	is(a, "sshd", "Invalid user  from 9.9.9.9 port 1", PATTERN_ANNOUNCE, "9.9.9.9", "");
+	is(a, "sshd", "Failed keyboard-interactive/pam for x from 1.2.3.4 from 9.9.9.9 port 1 ssh2", PATTERN_FAILURE, "9.9.9.9", NULL);
+	is(a, "sshd", "Connection closed by invalid user x 1.2.3.4 9.9.9.9 port 1 [preauth]", PATTERN_CLOSE, "9.9.9.9", "x 1.2.3.4");
+	is(a, "sshd", "Disconnected from invalid user x 1.2.3.4 9.9.9.9 port 1 [preauth]", PATTERN_CLOSE, "9.9.9.9", "x 1.2.3.4");
+	is(a, "sshd-auth", "Failed password for root from ::ffff:9.9.9.9 port 1 ssh2", PATTERN_FAILURE, "9.9.9.9", "root");
+	is(a, "sshd", "Failed password for root from fe80::9%eth0 port 1 ssh2", PATTERN_FAILURE, "fe80::9", "root");
+	is(a, "sshd", "error: maximum authentication attempts exceeded for x from 1.2.3.4 from 9.9.9.9 port 1 ssh2 [preauth]", PATTERN_RESTATE, "9.9.9.9", NULL);
+	is(a, "sshd", "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=evil.example.com  user=root", PATTERN_ANNOUNCE, "", "root");
+	is(a, "sshd", "PAM 5 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=9.9.9.9  user=root", PATTERN_FAILURE, "9.9.9.9", "root");
+	is(a, "sshd", "drop connection #0 from [9.9.9.9]:1 on [10.0.0.1]:22 penalty: failed authentication", PATTERN_CLOSE, "9.9.9.9", NULL);
+	is(a, "sshd", "Failed password for user from 9.9.9.9 port 1 ssh1: ruser x from 1.2.3.4", PATTERN_FAILURE, "", NULL); /* two readings: whoever knows the connection knows better */
+	auth_free(a);
+}
+
+TEST(what_is_an_address)
+{
+	static const char *const pairs[][2] = {{"1.2.3.4", "1.2.3.4"}, {"1.2.3.4:22", "1.2.3.4"}, {"::ffff:1.2.3.4", "1.2.3.4"}, {"::FFFF:1.2.3.4", "1.2.3.4"}, {"::ffff:1.2.3.4:22", "1.2.3.4"}, {"[::1]:22", "::1"},
+		{"[2001:DB8::1]", "2001:db8::1"}, {"fe80::9%eth0", "fe80::9"}, {"2001:0db8:0:0::1", "2001:db8::1"}, {"-", ""}, {"", ""}, {"host.example", ""}, {"1.2.3", ""}, {"1.2.3.4.5", ""}, {"01.2.3.4", ""},
+		{"1.2.3.4x", ""}, {"[1.2.3.4", ""}, {"1.2.3.4%", ""}, {":::", ""}};
+	char out[ADDRESS_MAX];
+	for (size_t i = 0; i < COUNT(pairs); i++) {
+		out[address_canonical(str_of(pairs[i][0]), out)] = 0;
+		CHECK_STR(out, pairs[i][1]);
+	}
+}
+TEST_MAIN
