@@ -28,7 +28,7 @@ static struct route *route_of(struct plan *p, const struct logsource *ls)
 static enum scan_engine engine_of(int wanted)
 {
 	enum cpu_level level = cpu_level();
-	enum scan_engine best = level == CPU_AVX2 ? ENGINE_AVX2 : level == CPU_SSE4 ? ENGINE_SSE4 : ENGINE_PLAIN;
+	enum scan_engine best = level >= CPU_AVX2 ? ENGINE_AVX2 : level >= CPU_SSE4 ? ENGINE_SSE4 : ENGINE_PLAIN;
 	if (wanted == 1) return ENGINE_PLAIN;
 	if (wanted == 2 && best == ENGINE_AVX2) return ENGINE_SSE4;
 	return best;
