@@ -78,6 +78,7 @@ struct json_layout {
 	uint32_t n_families;
 	uint32_t n_exchange;             /* the last columns, only for shapes of the channel MSExchange Management */
 	bool windows;
+	bool bytes_as_arrays;            /* journalctl: an array of numbers is a text */
 	int32_t channel, event_id, provider, record_id; /* leaves, -1 = none; Windows */
 	int32_t channel_column, event_id_column, provider_column; /* columns that become constants */
 	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */

@@ -152,6 +152,7 @@ static void find_families(struct json_layout *l, const struct taxonomy *taxonomy
 		if (!family_fits(l, &all[i], f)) continue;
 		sure = !f->n_conditions;
 		find_roles(l, f);
+		if (str_eq(f->family->format, STR("journal-json"))) l->bytes_as_arrays = true;
 		l->n_families++;
 	}
 	if (sure) return;

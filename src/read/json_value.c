@@ -82,6 +82,19 @@ void json_value(const struct json_tape *tape, struct str text, uint32_t token, s
 	else scalar_value(text, &tape->v[token], a, ret);
 }
 
+/* journalctl writes a value that is no text as an array of its bytes; numbers there are written as strings. */
+static void bytes_value(struct arena *a, struct value *v)
+{
+	if (v->kind != VALUE_LIST || !v->n) return;
+	for (uint32_t i = 0; i < v->n; i++)
+		if (v->items[i].kind != VALUE_INT || v->items[i].i < 0 || v->items[i].i > 255) return;
+	char *bytes = arena_alloc(a, v->n);
+	if (!bytes) return;
+	for (uint32_t i = 0; i < v->n; i++) bytes[i] = (char)v->items[i].i;
+	struct str text = utf8_clean(a, (struct str){bytes, v->n});
+	if (text.p) *v = value_str(text);
+}
+
 void json_leaf_value(const struct json_object *o, uint32_t leaf, struct arena *a, struct value *ret)
 {
 	const struct json_leaf *l = &o->layout->leaves[leaf];
@@ -89,6 +102,7 @@ void json_leaf_value(const struct json_object *o, uint32_t leaf, struct arena *a
 	struct gather g = {.tape = &o->tape, .text = o->text, .a = a, .sub = l->sub, .n_sub = l->n_sub};
 	if (l->n_sub) list_value(&g, token, ret);
 	else json_value(&o->tape, o->text, token, a, ret);
+	if (o->layout->bytes_as_arrays) bytes_value(a, ret);
 }
 
 /* A string or key: as it stands when nothing in it could act on a terminal, else decoded and written anew. */

@@ -13,6 +13,7 @@ static const struct reader_ops *const formats[] = {
 	&read_syslog_ops,
 	&read_csv_ops,
 	&read_journal_ops,
+	&read_journal_export_ops,
 	&read_utmp_ops,
 	&read_lastlog_ops,
 };

@@ -88,14 +88,31 @@ class Journals(unittest.TestCase):
                 self.skipTest('journalctl: ' + out.stderr.decode()[:80])
             self.assertEqual([plain(e) for e in read_export(out.stdout)], events(self.path(kind + '.journal')), kind)
 
+    def test_the_export_format_gives_every_value(self):
+        wanted = self.wanted()
+        self.assertEqual(events(self.path('x.export')), wanted)
+        with open(self.path('x.export'), 'rb') as f:
+            raw = f.read()
+        third = raw.index(b'__CURSOR=c2\n')
+        for name, text, count in (('cut', raw[:third + 40], 2), ('hole', raw[:third + 60] + b'\0\1 \n' + raw[third + 60:], 39), ('front', raw[7:], 39)):
+            with open(self.path(name), 'wb') as f:
+                f.write(text)
+            out = subprocess.run([PROGRAM, 'scan', '-q', '--as', 'journal-export', '--stats', '-', self.path(name)], stdout=subprocess.PIPE).stdout
+            source = json.loads(out)['sources'][0]
+            self.assertEqual((source['records'], sum(source['bytes'].values()), len(source['damage'])), (count, len(text), 1), name)
+
     def test_rules_for_its_programs_reach_it(self):
         make(self.path('x.journal'))
+        with open(self.path('x.json'), 'w') as f: # a text may be written as its bytes
+            for e in self.wanted():
+                f.write(json.dumps({k: v[0] if len(v) == 1 else v for k, v in e.items()} | {'MESSAGE': list(e['MESSAGE'][0].encode())}) + '\n')
         rule = 'title: guessed\nlogsource: {product: linux, service: sshd}\ndetection: {k: [Failed password], condition: k}\nlevel: low\n'
         with open(self.path('r.yml'), 'w') as f:
             f.write(rule)
-        out = subprocess.run([PROGRAM, 'scan', '-q', '-r', self.path('r.yml'), '-o', '-', self.path('x.journal')], check=True, stdout=subprocess.PIPE).stdout
-        found = [json.loads(line) for line in out.splitlines()]
-        self.assertEqual(len(found), sum(e['SYSLOG_IDENTIFIER'] == ['sshd'] and 'Failed password' in e['MESSAGE'][0] for e in self.wanted()))
+        for name in ('x.export', 'x.json', 'x.journal'):
+            out = subprocess.run([PROGRAM, 'scan', '-q', '-r', self.path('r.yml'), '-o', '-', self.path(name)], check=True, stdout=subprocess.PIPE).stdout
+            found = [json.loads(line) for line in out.splitlines()]
+            self.assertEqual(len(found), sum(e['SYSLOG_IDENTIFIER'] == ['sshd'] and 'Failed password' in e['MESSAGE'][0] for e in self.wanted()), name)
         with open(self.path('x.journal'), 'rb') as f:
             raw = f.read()
         roles = [e['role'] for e in found[0]['evidence']]
