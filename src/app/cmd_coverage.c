@@ -56,6 +56,31 @@ static void print_blind(const struct map *m, uint32_t total, struct buf *out)
 	free(sorted);
 }
 
+/* Four ways in which nothing is found, and what of each there was. */
+static void print_sight(const struct report_run *r, struct buf *out)
+{
+	struct buf text = {0};
+	uint64_t damaged = 0;
+	uint32_t sources = 0;
+	for (uint32_t i = 0; i < r->sources.n; i++) {
+		damaged += r->sources.v[i].account->damaged;
+		sources += r->sources.v[i].account->damaged > 0;
+	}
+	buf_byte(out, '\n');
+	if (r->rules) report_sight(r, &text);
+	struct str rest = buf_view(&text);
+	while (rest.n) {
+		struct str line = str_cut(&rest, '\n'), word = str_cut(&line, '\t');
+		buf_printf(out, "%-13.*s", STR_FMT(word));
+		term_str(out, line);
+		buf_byte(out, '\n');
+	}
+	if (r->n_unread || damaged)
+		buf_printf(out, "Not readable %u file%s (exhibit identify says why); %llu bytes of damage in %u logs\n", r->n_unread, r->n_unread == 1 ? "" : "s",
+			(unsigned long long)damaged, sources);
+	buf_done(&text);
+}
+
 static void print_json(const struct run_view *v, const struct map *blind, struct buf *out)
 {
 	struct json_out o = JSON_OUT(out);
@@ -75,6 +100,12 @@ static void print_json(const struct run_view *v, const struct map *blind, struct
 	json_begin_object(&o);
 	for (uint32_t i = 0; i < blind->n; i++) json_key_u64(&o, blind->entries[i].key, blind->entries[i].value);
 	json_end(&o);
+	if (v->run.rules) {
+		json_key(&o, STR("rule_states"));
+		report_rule_states_json(&v->run, &o);
+		json_key(&o, STR("rules"));
+		report_rules_json(&v->run, &o);
+	}
 	json_end(&o);
 	buf_byte(out, '\n');
 }
@@ -104,7 +135,7 @@ static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, b
 			print_json(&view, &blind, &out);
 		} else {
 			report_coverage_table(view.run.coverage, view.run.n_coverage, !strcmp(nl_langinfo(CODESET), "UTF-8"), &out);
-			if (view.run.n_unread) buf_printf(&out, "\n%u files were not read as logs (exhibit identify says why)\n", view.run.n_unread);
+			print_sight(&view.run, &out);
 			print_blind(&blind, rule_set_count(rules), &out);
 		}
 		fwrite(out.p, 1, out.n, stdout);

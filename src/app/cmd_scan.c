@@ -319,7 +319,7 @@ static int scan_all(struct settings *s)
 		if (f.kind == FAULT_USAGE) status = EXIT_USAGE;
 	} else {
 		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
-			.state_memory = s->state_memory, .every = s->every, .incidents = incidents, .keeper = kept ? case_output_keeper(kept) : NULL};
+			.state_memory = s->state_memory, .every = s->every, .any_logsource = s->plan.any_logsource, .incidents = incidents, .keeper = kept ? case_output_keeper(kept) : NULL};
 		config.formats = formats_all(&config.n_formats);
 		struct scan *scan = scan_new(&config, &f);
 		for (size_t i = 0; scan && i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);

@@ -1,6 +1,29 @@
 /* view.c: see view.h. */
 #include "app/view.h"
 
+enum { MISSING = 8 };
+
+/* The state of every detection rule. */
+static void view_rules(struct run_view *v, const struct scan_results *r, const struct rule_set *rules)
+{
+	uint32_t n = rule_set_count(rules);
+	v->rules = xcalloc(n + 1, sizeof *v->rules);
+	v->missing = xcalloc((size_t)n * MISSING + 1, sizeof *v->missing);
+	v->run.rules = v->rules;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct rule *rule = rule_set_at(rules, i);
+		const struct rule_coverage *c = &r->coverage[i];
+		struct str fields[64], *missing = v->missing + (size_t)i * MISSING;
+		if (!rule->condition) continue;
+		struct report_rule *x = &v->rules[v->run.n_rules++];
+		*x = (struct report_rule){.rule = &rule->info, .events = c->events, .hits = c->hits, .missing = missing};
+		x->state = c->hits ? RULE_FOUND : !c->events ? RULE_NOT_LOGGED : r->sight[i].possible ? RULE_NOT_FOUND : RULE_NO_FIELDS;
+		uint32_t n_fields = x->state == RULE_NO_FIELDS ? sight_fields(rule, fields, COUNT(fields)) : 0;
+		for (uint32_t k = 0; k < n_fields && x->n_missing < MISSING; k++)
+			if (!(r->sight[i].seen >> k & 1)) missing[x->n_missing++] = fields[k];
+	}
+}
+
 void run_view_init(struct run_view *v, const struct scan_results *r, const struct rule_set *rules)
 {
 	v->sources = xcalloc(r->n_sources, sizeof *v->sources);
@@ -20,7 +43,7 @@ void run_view_init(struct run_view *v, const struct scan_results *r, const struc
 	v->run.n_coverage = (uint32_t)r->hosts->rows.n;
 	for (size_t i = 0; i < r->hosts->rows.n; i++) {
 		const struct coverage_row *x = &r->hosts->rows.v[i];
-		v->coverage[i] = (struct report_coverage){x->host, x->log, x->first, x->last, x->events, (const struct report_day *)x->days.v, (uint32_t)x->days.n};
+		v->coverage[i] = (struct report_coverage){x->host, x->log, x->first, x->last, x->events, x->no_rule, (const struct report_day *)x->days.v, (uint32_t)x->days.n};
 	}
 	for (uint32_t i = 0; i < v->run.n_refused; i++) {
 		const struct rules_refused *x = rule_set_refused(rules, i);
@@ -30,6 +53,9 @@ void run_view_init(struct run_view *v, const struct scan_results *r, const struc
 		v->run.rules_no_log_source += !rule_set_at(rules, i)->correlation && r->coverage && !r->coverage[i].events;
 		v->run.undecided += r->coverage ? r->coverage[i].undecided : 0;
 	}
+	v->rules = NULL;
+	v->missing = NULL;
+	if (rules && r->coverage && r->sight) view_rules(v, r, rules);
 }
 
 void run_view_done(struct run_view *v)
@@ -38,4 +64,6 @@ void run_view_done(struct run_view *v)
 	free(v->unread);
 	free(v->refused);
 	free(v->coverage);
+	free(v->rules);
+	free(v->missing);
 }

@@ -8,6 +8,8 @@ struct run_view {
 	struct report_unread *unread;
 	struct report_refused *refused;
 	struct report_coverage *coverage;
+	struct report_rule *rules;
+	struct str *missing;
 	struct report_run run;
 };
 

@@ -97,6 +97,7 @@ void report_coverage_json(const struct report_coverage *rows, uint32_t n, struct
 		put_date(o, STR("first"), rows[i].first);
 		put_date(o, STR("last"), rows[i].last);
 		json_key_u64(o, STR("events"), rows[i].events);
+		if (rows[i].no_rule) json_key_u64(o, STR("no_rule"), rows[i].no_rule);
 		json_key_u64(o, STR("days"), rows[i].n_days);
 		json_key_u64(o, STR("days_missing"), missing(&rows[i]));
 		json_key(o, STR("gaps"));

@@ -33,7 +33,7 @@ struct report_day { int32_t day; uint32_t n; }; /* days since 1970-01-01 UTC, as
 struct report_coverage {
 	struct str host, log;
 	struct etime first, last;
-	uint64_t events;
+	uint64_t events, no_rule; /* events; of them those that no loaded rule looks at */
 	const struct report_day *days;
 	uint32_t n_days;
 };
@@ -42,6 +42,23 @@ struct json_out;
 void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool unicode, struct buf *out);
 /* The same as a JSON array, with the gaps named. */
 void report_coverage_json(const struct report_coverage *rows, uint32_t n, struct json_out *o);
+
+/* What came of a detection rule. "Not found" is said of a rule only that had something to look at, with the fields it needs. */
+enum rule_state { RULE_FOUND, RULE_NOT_FOUND, RULE_NO_FIELDS, RULE_NOT_LOGGED };
+const char *rule_state_word(enum rule_state s); /* "found", "not_found", "no_fields", "not_logged" */
+struct report_rule {
+	const struct rule_info *rule;
+	enum rule_state state;
+	uint64_t events, hits;
+	const struct str *missing;    /* RULE_NO_FIELDS: fields of its condition that no event of its log source had */
+	uint32_t n_missing;
+};
+/* The rules that had nothing to look at, by what was missing, and logs that no rule looks at: lines of plain text. */
+struct report_run;
+void report_sight(const struct report_run *r, struct buf *out);
+/* A JSON array, an object a rule; and an object that counts them by state. */
+void report_rules_json(const struct report_run *r, struct json_out *o);
+void report_rule_states_json(const struct report_run *r, struct json_out *o);
 
 struct report_refused { struct str file, reason, category; uint32_t line, column; };
 /* What happened in a run, for --stats and the summary. */
@@ -53,6 +70,8 @@ struct report_run {
 	const struct report_refused *refused;
 	uint32_t n_refused;
 	uint32_t rules_no_log_source; /* loaded, but no event of their log source was there */
+	const struct report_rule *rules; /* detection rules, in the rule set's order; NULL: none were run */
+	uint32_t n_rules;
 	uint64_t undecided;           /* rule verdicts that a regex limit left open */
 	uint64_t events, outside, findings;
 	const struct report_coverage *coverage;

@@ -93,6 +93,10 @@ static void put_rules(struct json_out *o, const struct report_run *r)
 	}
 	json_end(o);
 	json_key_u64(o, STR("no_log_source"), r->rules_no_log_source);
+	if (r->rules) {
+		json_key(o, STR("states"));
+		report_rule_states_json(r, o);
+	}
 	json_key_u64(o, STR("undecided"), r->undecided);
 	json_end(o);
 }

@@ -384,20 +384,31 @@ static void put_stories(struct page *p, const struct report_run *r)
 	if (r->n_stories > SHOWN) buf_printf(p->out, "and %u more incidents\n\n", r->n_stories - SHOWN);
 }
 
+/* What rules could see: a line for each of the ways in which nothing is found. */
+static void put_sight(struct page *p, const struct report_run *r)
+{
+	struct buf text = {0};
+	report_sight(r, &text);
+	struct str rest = buf_view(&text);
+	while (rest.n) {
+		struct str line = str_cut(&rest, '\n'), word = str_cut(&line, '\t');
+		colour(p, "\033[1m");
+		buf_printf(p->out, "%-11.*s", STR_FMT(word));
+		colour(p, "\033[0m");
+		term_str_cut(p->out, line, p->o->width > 50 ? p->o->width - 11 : 39);
+		buf_byte(p->out, '\n');
+	}
+	buf_done(&text);
+}
+
 /* Refused rules, counted by category. */
 static void put_blind(struct page *p, const struct report_run *r)
 {
 	struct map why = {0};
 	for (uint32_t i = 0; i < r->n_refused; i++) count(&why, r->refused[i].category);
-	if (r->rules_no_log_source || r->n_refused) {
-		heading(p, "Blind");
-		grouped(p->out, r->rules_no_log_source);
-		buf_printf(p->out, " of ");
-		grouped(p->out, r->rules_loaded);
-		buf_lit(p->out, " rules had no log of their kind to look at\n");
-	}
+	if (r->rules) put_sight(p, r);
 	if (r->n_refused) {
-		heading(p, "");
+		heading(p, "Refused");
 		buf_printf(p->out, "%u rule%s could not be used:", r->n_refused, plural(r->n_refused));
 		for (uint32_t i = 0; i < why.n; i++) {
 			buf_printf(p->out, "%s ", i ? "," : "");

@@ -50,11 +50,13 @@ void coverage_add(struct coverage_table *t, const void *shape, struct str log, s
 		r = row_of(t, host, log);
 		if (!r) {
 			t->more++;
+			t->last_added = false;
 			return;
 		}
 		t->last_shape = shape;
 		t->last_row = (uint32_t)(r - t->rows.v);
 	}
+	t->last_added = true;
 	r->events++;
 	if (!time.present) {
 		r->undated++;
@@ -63,6 +65,11 @@ void coverage_add(struct coverage_table *t, const void *shape, struct str log, s
 	int64_t day = (time.sec >= 0 ? time.sec : time.sec - 86399) / 86400;
 	widen(r, time, time);
 	if (day < INT32_MIN || day > INT32_MAX || !add_day(r, (int32_t)day, 1)) t->more++;
+}
+
+void coverage_no_rule(struct coverage_table *t)
+{
+	if (t->last_added) t->rows.v[t->last_row].no_rule++;
 }
 
 void coverage_merge(struct coverage_table *into, const struct coverage_table *from)
@@ -77,6 +84,7 @@ void coverage_merge(struct coverage_table *into, const struct coverage_table *fr
 		}
 		r->events += x->events;
 		r->undated += x->undated;
+		r->no_rule += x->no_rule;
 		widen(r, x->first, x->last);
 		for (size_t d = 0; d < x->days.n; d++)
 			if (!add_day(r, x->days.v[d].day, x->days.v[d].n)) into->more += x->days.v[d].n;

@@ -10,6 +10,7 @@ struct coverage_row {
 	struct str host, log;         /* log: the Windows channel, else the format */
 	struct etime first, last;     /* of dated events */
 	uint64_t events, undated;
+	uint64_t no_rule;             /* events that no loaded rule looks at */
 	VEC(struct coverage_day) days;/* by day after coverage_sort */
 	uint32_t last_index;          /* of the day met last */
 };
@@ -19,11 +20,14 @@ struct coverage_table {
 	uint64_t more;                /* events of hosts or days beyond the limits */
 	const void *last_shape;       /* the row met last, by shape and host */
 	uint32_t last_row;
+	bool last_added;              /* the event added last is in last_row */
 };
 enum { COVERAGE_MAX_ROWS = 20000, COVERAGE_MAX_DAYS = 20000 };
 
 /* `shape`: any pointer that stands for `log`; saves the look-up when shape and host repeat. */
 void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time);
+/* The event added last is one that no rule looks at. */
+void coverage_no_rule(struct coverage_table *t);
 void coverage_merge(struct coverage_table *into, const struct coverage_table *from);
 /* Rows by host, then log; days ascending. */
 void coverage_sort(struct coverage_table *t);

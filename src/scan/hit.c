@@ -213,6 +213,7 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
 	if (w->scan->config.log_sources) source_kinds(w->scan, w->source, ev);
 	if (!w->matcher) return;
+	if (!sight_shape(w->sight, shape)) coverage_no_rule(&w->hosts);
 	const struct hit *hits;
 	uint32_t n = matcher_run(w->matcher, ev, &hits);
 	const struct clue *clue = look_for_clue(w, ev, hits, n);

@@ -44,6 +44,9 @@ struct scan *scan_new(const struct scan_config *config, struct fault *f)
 	rank_rules(s);
 	if (config->plan) s->coverage = xcalloc(rule_set_count(config->rules), sizeof *s->coverage);
 	s->results.coverage = s->coverage;
+	if (config->plan) s->sight_plan = sight_plan_new(config->rules, config->any_logsource);
+	if (config->plan) s->sight = xcalloc(rule_set_count(config->rules) + 1, sizeof *s->sight);
+	s->results.sight = s->sight;
 	s->spill_fault = FAULT_INIT;
 	if (config->plan && !scan_correlate_start(s, f)) {
 		scan_free(s);
@@ -80,6 +83,8 @@ void scan_free(struct scan *s)
 	arena_done(&s->strings);
 	free(s->ranks);
 	free(s->coverage);
+	free(s->sight);
+	sight_plan_free(s->sight_plan);
 	free(s->sources);
 	free(s->final);
 	free(s->provisional);
@@ -315,6 +320,7 @@ struct scan_worker *scan_worker_new(struct scan *s)
 	w->scan = s;
 	w->shapes = shape_table_new(s->config.taxonomy, SHAPE_BUDGET);
 	w->matcher = s->config.plan ? matcher_new(s->config.plan) : NULL;
+	if (s->sight_plan) w->sight = sight_new(s->sight_plan);
 	if (s->config.incidents) w->analyser = analyser_new(s->config.incidents, ANALYSER_BUDGET);
 	w->spill = spill_new(s->config.temp_dir, SPILL_BUFFER);
 	arena_init(&w->scratch, SCRATCH_BUDGET);
@@ -359,8 +365,10 @@ void scan_worker_free(struct scan_worker *w)
 	s->results.outside += w->outside;
 	coverage_merge(&s->hosts, &w->hosts);
 	if (w->matcher) matcher_coverage(w->matcher, s->coverage);
+	if (w->sight) sight_merge(w->sight, s->sight);
 	pthread_mutex_unlock(&s->lock);
 	matcher_free(w->matcher);
+	sight_free(w->sight);
 	shape_table_free(w->shapes);
 	buf_done(&w->fields);
 	buf_done(&w->packed);

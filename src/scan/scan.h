@@ -10,6 +10,7 @@
 #include "incident/incident.h"
 #include "match/match.h"
 #include "scan/coverage.h"
+#include "scan/sight.h"
 
 /* What a driver that keeps a case wants to see. A source of an earlier scan has a number of at least SCAN_OLDER_SOURCE. */
 #define SCAN_OLDER_SOURCE 0x80000000u
@@ -36,6 +37,7 @@ struct scan_config {
 	size_t state_memory;                     /* of correlations, bytes; 0 = 256 MiB */
 	const struct incident_plan *incidents;   /* NULL: no incidents and no native analysers */
 	bool log_sources;                        /* scan_source.log_sources is wanted */
+	bool any_logsource;                      /* the plan's option */
 	bool every;                              /* correlations: a finding at each event at which the condition holds */
 	const struct scan_keeper *keeper;        /* NULL: no case is kept */
 };
@@ -100,6 +102,7 @@ struct scan_results {
 	const struct scan_unread *unread;
 	uint32_t n_unread;
 	const struct rule_coverage *coverage; /* [rule_set_count]; NULL without a plan */
+	const struct rule_sight *sight;       /* the same: had events the fields a rule needs? */
 	uint64_t events, outside; /* events read; of them outside --since/--until */
 	uint64_t findings;        /* after scan_finish */
 	uint64_t by_level[LEVELS];

@@ -51,6 +51,8 @@ struct scan {
 	VEC(struct str) stories;
 	bool correlating;             /* at least one rule feeds a correlation */
 	struct rule_coverage *coverage;
+	struct sight_plan *sight_plan;
+	struct rule_sight *sight;     /* [rules], all workers' */
 	struct fault spill_fault;
 	struct scan_source *sources;  /* after scan_settle */
 	uint32_t *final;              /* [open.n]: provisional number -> index in sources */
@@ -67,6 +69,7 @@ struct scan_worker {
 	struct scan *scan;
 	struct shape_table *shapes;
 	struct matcher *matcher;
+	struct sight *sight;          /* NULL without a plan */
 	struct spill *spill;
 	struct open_source *source;   /* being read by this worker, NULL = none */
 	struct reader_cursor *cursor;

@@ -1,0 +1,115 @@
+/* sight.c: what rules could see: not found, not logged, no fields, no rule, as four different things. */
+#include "report/report.h"
+#include "base/map.h"
+#include "text/json_write.h"
+
+const char *rule_state_word(enum rule_state s)
+{
+	static const char *const words[] = {"found", "not_found", "no_fields", "not_logged"};
+	return words[s];
+}
+
+static const char *plural(uint32_t n) { return n == 1 ? "" : "s"; }
+
+struct states { uint32_t n[RULE_NOT_LOGGED + 1]; };
+
+static struct states count_states(const struct report_run *r)
+{
+	struct states s = {0};
+	for (uint32_t i = 0; i < r->n_rules; i++) s.n[r->rules[i].state]++;
+	return s;
+}
+
+static int by_weight(const void *a, const void *b)
+{
+	const struct map_entry *x = a, *y = b;
+	if (x->value != y->value) return x->value < y->value ? 1 : -1;
+	return str_cmp(x->key, y->key);
+}
+
+/* "a 12, b 3, and 4 more": the entries with the most first. */
+static void put_most(struct buf *out, const struct map *m, uint32_t shown, bool numbers)
+{
+	struct map_entry *sorted = xcalloc(m->n + 1, sizeof *sorted);
+	if (m->n) memcpy(sorted, m->entries, m->n * sizeof *sorted);
+	qsort(sorted, m->n, sizeof *sorted, by_weight);
+	for (uint32_t i = 0; i < m->n && i < shown; i++) {
+		buf_printf(out, "%s%.*s", i ? ", " : "", STR_FMT(sorted[i].key));
+		if (numbers) buf_printf(out, " %u", sorted[i].value);
+	}
+	if (m->n > shown) buf_printf(out, ", and %u more", m->n - shown);
+	free(sorted);
+}
+
+static void put_missing(const struct report_run *r, struct buf *out)
+{
+	struct map fields = {0};
+	for (uint32_t i = 0; i < r->n_rules; i++)
+		for (uint32_t k = 0; k < r->rules[i].n_missing; k++) ++*map_put(&fields, r->rules[i].missing[k], 0, NULL);
+	put_most(out, &fields, 4, true);
+	map_done(&fields);
+}
+
+/* Logs of which no loaded rule looks at any event. */
+static void put_no_rule(const struct report_run *r, struct buf *out)
+{
+	struct map logs = {0};
+	uint64_t events = 0;
+	for (uint32_t i = 0; i < r->n_coverage; i++) {
+		const struct report_coverage *c = &r->coverage[i];
+		events += c->no_rule;
+		if (!c->no_rule) continue;
+		uint32_t *n = map_put(&logs, c->log, 0, NULL);
+		*n = UINT32_MAX - *n < c->no_rule ? UINT32_MAX : *n + (uint32_t)c->no_rule;
+	}
+	if (events) {
+		buf_printf(out, "No rule\t%llu of %llu events are of kinds no rule looks at: ", (unsigned long long)events, (unsigned long long)r->events);
+		put_most(out, &logs, 4, true);
+		buf_byte(out, '\n');
+	}
+	map_done(&logs);
+}
+
+void report_sight(const struct report_run *r, struct buf *out)
+{
+	struct states s = count_states(r);
+	buf_printf(out, "Not found\t%u of %u rules saw events with the fields they need and matched none\n", s.n[RULE_NOT_FOUND], r->n_rules);
+	if (s.n[RULE_NOT_LOGGED]) buf_printf(out, "Not logged\t%u rule%s had no log of their kind to look at\n", s.n[RULE_NOT_LOGGED], plural(s.n[RULE_NOT_LOGGED]));
+	if (s.n[RULE_NO_FIELDS]) {
+		buf_printf(out, "%s\t%u rule%s never had the fields they need: ", s.n[RULE_NOT_LOGGED] ? "" : "Not logged", s.n[RULE_NO_FIELDS],
+			plural(s.n[RULE_NO_FIELDS]));
+		put_missing(r, out);
+		buf_byte(out, '\n');
+	}
+	put_no_rule(r, out);
+}
+
+void report_rule_states_json(const struct report_run *r, struct json_out *o)
+{
+	struct states s = count_states(r);
+	json_begin_object(o);
+	for (unsigned i = 0; i <= RULE_NOT_LOGGED; i++) json_key_u64(o, str_of(rule_state_word((enum rule_state)i)), s.n[i]);
+	json_end(o);
+}
+
+void report_rules_json(const struct report_run *r, struct json_out *o)
+{
+	json_begin_array(o);
+	for (uint32_t i = 0; i < r->n_rules; i++) {
+		const struct report_rule *x = &r->rules[i];
+		json_begin_object(o);
+		json_key_str(o, STR("id"), x->rule->id);
+		json_key_str(o, STR("title"), x->rule->title);
+		json_key_str(o, STR("state"), str_of(rule_state_word(x->state)));
+		json_key_u64(o, STR("events"), x->events);
+		if (x->hits) json_key_u64(o, STR("hits"), x->hits);
+		if (x->n_missing) {
+			json_key(o, STR("missing"));
+			json_begin_array(o);
+			for (uint32_t k = 0; k < x->n_missing; k++) json_put_str(o, x->missing[k]);
+			json_end(o);
+		}
+		json_end(o);
+	}
+	json_end(o);
+}
