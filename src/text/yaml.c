@@ -122,6 +122,25 @@ static bool out_of_memory(struct yaml_reader *r, uint32_t line, struct fault *f)
 	return false;
 }
 
+/* What to do about libyaml's words. */
+static const char *hint_for(const char *problem, const char *context)
+{
+	static const struct { const char *problem, *context, *hint; } hints[] = {
+		{"cannot start any token", "", "; quote the value, and indent with blanks, not tabs"},
+		{"mapping values are not allowed", "", "; quote a value that has ': ' in it, or end the line before with ':'"},
+		{"", "scanning an alias", "; quote a value that begins with *"},
+		{"", "scanning an anchor", "; quote a value that begins with &"},
+		{"unknown escape character", "", "; between double quotes \\ is an escape: use single quotes"},
+		{"block sequence entries are not allowed", "", "; begin the list in a new line, or write [a, b]"},
+		{"did not find expected key", "block mapping", "; indent the keys of a map alike, close quotes, and write ' inside of '...' twice"},
+		{"did not find expected '-' indicator", "", "; indent the entries of a list alike"},
+		{"found unexpected end of stream", "quoted scalar", "; a quote is not closed"},
+	};
+	for (size_t i = 0; i < COUNT(hints); i++)
+		if (strstr(problem, hints[i].problem) && strstr(context, hints[i].context)) return hints[i].hint;
+	return "";
+}
+
 static bool syntax_fault(struct yaml_reader *r, struct fault *f)
 {
 	const yaml_parser_t *p = &r->parser;
@@ -142,9 +161,7 @@ static bool syntax_fault(struct yaml_reader *r, struct fault *f)
 		return false;
 	}
 	position(r, &p->problem_mark, &line, &column);
-	const char *hint = "";
-	if (p->problem && strstr(p->problem, "cannot start any token")) hint = "; quote the value, and indent with blanks, not tabs";
-	if (p->problem && strstr(p->problem, "mapping values are not allowed")) hint = "; quote a value that has ': ' in it";
+	const char *hint = hint_for(p->problem ? p->problem : "", p->context ? p->context : "");
 	if (p->context && p->context_mark.line != p->problem_mark.line) {
 		position(r, &p->context_mark, &from, &ignored);
 		fault_at(f, FAULT_SYNTAX, line, column, "%s %s that begins in line %u%s", p->problem, p->context, from, hint);

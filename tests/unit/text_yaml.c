@@ -74,7 +74,7 @@ TEST(faults_say_where)
 	CHECK_STR(all("<<: {a: 1}\n", NULL), "!1:1 merge keys (<<) are not supported; write the keys out");
 	CHECK_STR(all("'<<': 1\n", NULL), "{\"<<\":1}");
 	CHECK_STR(all("? [a, b]\n: 1\n", NULL), "!1:3 a key must be a single value, not a list");
-	CHECK_STR(all("a: b: c\n", NULL), "!1:5 mapping values are not allowed in this context; quote a value that has ': ' in it");
+	CHECK_STR(all("a: b: c\n", NULL), "!1:5 mapping values are not allowed in this context; quote a value that has ': ' in it, or end the line before with ':'");
 	CHECK_STR(all("a:\n\t- b\n", NULL),
 		"!2:1 found character that cannot start any token while scanning for the next token; quote the value, "
 		"and indent with blanks, not tabs");
