@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
 	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
 	[OPT_XML] = {0, "xml", NULL, "Windows events as XML, as Windows shows them, one a line"},
 	[OPT_AUTH] = {0, "auth", NULL, "attempts to log in instead of events, each in the same words whatever log it\nstands in, with the lines it rests on"},
-	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
+	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs, and those in any other file or disk image"},
 	[OPT_DIGITS] = {0, "time-digits", "6|7", "digits of Windows times behind the point: 6 as other tools write them (the default), 7 as they are kept"},
 	[OPT_ABSENT] = {0, "omit-absent", NULL, "leave out elements that depend on a value which is not there, as Windows does"},
 	[OPT_WHOLE] = {0, "whole-text", NULL, "keep the text behind a NUL character in a value"},
@@ -264,6 +264,7 @@ static void read_input(struct settings *s, struct input *in, bool named)
 	snprintf(path, sizeof path, "%.*s", STR_FMT(in->path));
 	const struct reader_ops *const *formats = formats_all(&n);
 	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, in, &f);
+	if (!ops && !f.kind && s->reader.carve) ops = scan_format_of(formats, n, STR("evtx"), in, &f); /* parts of logs, wherever they are */
 	if (ops && !s->taxonomy && (s->xml || s->auth || !ops->next_lines)) s->taxonomy = taxonomy_new(&f);
 	struct reader *r = ops && (s->taxonomy || !f.kind) ? ops->open(in, &s->reader, &f) : NULL;
 	if (!r) {

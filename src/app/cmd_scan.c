@@ -33,7 +33,7 @@ static const struct option_row rows[] = {
 	[OPT_LOGSOURCE] = {0, "logsource", "SPEC", "log source of all events: product=windows,category=process_creation"},
 	[OPT_ANY] = {0, "any-logsource", NULL, "try every rule on every event"},
 	[OPT_TIMEZONE] = {0, "timezone", "+HH:MM", "zone of logs that carry none (default: UTC)"},
-	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs"},
+	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs, and those in any other file or disk image"},
 	[OPT_STATE_MEMORY] = {0, "state-memory", "SIZE", "memory for correlations, e.g. 256M (the default) or 1G"},
 	[OPT_EVERY] = {0, "every", NULL, "correlations: a finding at each event that meets the condition"},
 	[OPT_BASELINE] = {0, "baseline", "FILE", "script paths of your web servers that are legitimate, one a line"},

@@ -19,6 +19,7 @@ struct reader {
 	uint64_t next_batch;
 	struct source_report report;     /* under the lock, but for strings */
 	struct arena notes;
+	bool image;                      /* no log, but something that may hold parts of logs: what is no record is none of our business */
 	bool failed;                     /* a read error: nothing more comes */
 	uint64_t peeked;                 /* a chunk is known to begin here; 0 = nowhere */
 	uint8_t *carry;                  /* bytes read ahead, when a chunk begins in the middle of a block */
@@ -142,7 +143,7 @@ static void walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end)
 static void no_records(struct reader_cursor *c, uint32_t from, uint32_t to, const char *why)
 {
 	if (from >= to) return;
-	if (all_zero(c->chunk.p + from, to - from)) c->local.slack += to - from;
+	if (c->r->image || all_zero(c->chunk.p + from, to - from)) c->local.slack += to - from;
 	else report_damage(&c->local, c->offset + from, to - from, why);
 }
 
@@ -193,7 +194,7 @@ static void walk_chunk(struct reader_cursor *c)
 		no_records(c, gap, limit, cut ? "chunk cut off" : has_header ? "no record" : "no chunk header and no record");
 		gap = limit;
 	}
-	if (cut && gap < n) report_damage(r, c->offset + gap, n - gap, "chunk cut off");
+	if (cut && gap < n && !c->r->image) report_damage(r, c->offset + gap, n - gap, "chunk cut off");
 	else walk_slack(c, gap, n);
 }
 
@@ -207,7 +208,7 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 		report_note(r, c->offset + place->at, "record %llu: %s", (unsigned long long)le64_at(p + 8), why);
 		r->limited++;
 	}
-	if (c->recovered || place->carved || c->last_pass || why) r->recovered += place->size, r->n_recovered++;
+	if (c->recovered || place->carved || c->last_pass || c->r->image || why) r->recovered += place->size, r->n_recovered++;
 	else r->records += place->size;
 	r->n_records++;
 	if (c->first_written && written >= c->first_written && written <= c->last_written) return;
@@ -501,7 +502,7 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 	/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
 	c->event.shape = shape;
 	c->event.cells = cells;
-	c->event.flags = place->carved ? EVENT_CARVED : c->recovered || c->last_pass ? EVENT_RECOVERED : 0;
+	c->event.flags = place->carved || c->r->image ? EVENT_CARVED : c->recovered || c->last_pass ? EVENT_RECOVERED : 0;
 	c->event.batch = c->batch;
 	event_time(c, p, &c->event.time);
 	const struct slot *id = sys_slot(c, SYS_RECORD_ID);
@@ -550,7 +551,13 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 	int64_t n = input_pread(in, head, 8, 0, f);
 	bool no_header = n < 8 || memcmp(head, "ElfFile", 8);
 	/* A file that does not begin with the file's header: chunks are looked for from the first byte on. */
-	if (n >= 0 && no_header) return r;
+	if (n >= 0 && no_header) {
+		uint8_t second[8] = {0};
+		bool chunk = n == 8 && !memcmp(head, "ElfChnk", 8);
+		chunk = chunk || (input_pread(in, second, 8, EVTX_FILE_HEADER, NULL) == 8 && !memcmp(second, "ElfChnk", 8));
+		r->image = options->carve && !chunk;
+		return r;
+	}
 	if (n >= 0) n = input_next(in, head, sizeof head, f);
 	if (n < 0) {
 		reader_free(r);
@@ -605,6 +612,22 @@ static uint32_t moved_by(struct reader *r, uint64_t end)
 	return moved;
 }
 
+/* Where the first record begins that the end of the block tears; n: there is none. For places without chunks, where nothing says how
+ * records lie. */
+static uint32_t torn_record(const uint8_t *p, uint32_t n)
+{
+	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};
+	for (uint32_t at = 0; at + 8 <= n;) {
+		const uint8_t *hit = memmem(p + at, n - at, magic, sizeof magic);
+		if (!hit || n - (uint32_t)(hit - p) < 8) return hit && hit > p ? (uint32_t)(hit - p) : n;
+		at = (uint32_t)(hit - p);
+		uint32_t size = le32_at(hit + 4), whole = record_size(hit, n - at);
+		if (size >= EVTX_RECORD_MIN && size <= EVTX_CHUNK && size > n - at) return at;
+		at += whole ? whole : 1;
+	}
+	return n;
+}
+
 /* The next block, under the lock: a chunk of 64 KiB, with what moved its end. A block that does not begin with a chunk ends where one
  * begins in it; the rest is carried over, so that chunks which were moved are read as chunks. */
 static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset, struct fault *f)
@@ -623,8 +646,9 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 		return got < 0 ? -1 : n + got;
 	}
 	const uint8_t *chunk = memmem(block + 1, n - 1, "ElfChnk\0", 8);
-	if (!chunk) return n;
-	uint32_t end = (uint32_t)(chunk - block);
+	uint32_t end = chunk ? (uint32_t)(chunk - block) : n == EVTX_CHUNK ? torn_record(block, n) : n;
+	if (end == n) return n;
+	chunk = block + end;
 	if (!r->carry) r->carry = xmalloc(EVTX_CHUNK);
 	r->carry_n = n - end;
 	memcpy(r->carry, chunk, r->carry_n);
@@ -997,7 +1021,7 @@ static struct event *cursor_next(struct reader_cursor *c)
 static void line_of_place(struct reader_cursor *c, const struct place *place, struct buf *out)
 {
 	const struct reader_options *o = c->r->options;
-	bool ordinary = o->carve || c->last_pass || c->recovered || c->chunk.format.special;
+	bool ordinary = o->carve || c->r->image || c->last_pass || c->recovered || c->chunk.format.special;
 	enum lane_answer answer = ordinary ? LANE_IRREGULAR : lane_write(&c->chunk, place->at, place->size, o, out);
 	if (answer == LANE_WRITTEN || answer == LANE_LEFT_OUT) {
 		count_record(c, place, NULL);

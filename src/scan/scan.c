@@ -125,6 +125,7 @@ static bool open_reader(struct scan_worker *w, struct open_source *o)
 	struct fault f = FAULT_INIT;
 	bool named_log = str_ends(o->input.path, STR(".evtx"));
 	o->ops = scan_format_of(c->formats, c->n_formats, c->reader.format, &o->input, &f);
+	if (!o->ops && !f.kind && c->reader.carve) o->ops = scan_format_of(c->formats, c->n_formats, STR("evtx"), &o->input, &f); /* parts of logs, wherever they are */
 	if (o->ops && c->keeper) {
 		o->result.tap = c->keeper->begin(c->keeper->arg, o->result.order, o->input.path, str_of(o->ops->format));
 		o->input.tap = o->result.tap ? c->keeper->bytes : NULL;

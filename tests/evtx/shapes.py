@@ -2,7 +2,7 @@
 """What values come out as, in JSON and XML: values that are XML themselves, names that occur twice, text between elements, values shown again and
 again by few bytes; the same bytes at every processor level.
 usage: shapes.py PROGRAM SOURCE_ROOT      TAP"""
-import csv, json, os, struct, subprocess, sys, tempfile, zlib
+import csv, json, os, random, struct, subprocess, sys, tempfile, zlib
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
@@ -172,6 +172,30 @@ def a_damaged_definition_harms_its_own_chunk_only(scratch):
         need(one == three, "threads matter")
         names = [list(json.loads(line)["Event"]["EventData"])[0] for line in one.splitlines()]
         need(names == [("Xeedle" if i // 5 == broken else "Needle") for i in range(15)], f"{broken}: {names}")
+
+
+@test
+def records_in_any_other_file(scratch):
+    source = open(os.path.join(ROOT, "samples/first-look/Security.evtx"), "rb").read()
+    r, chunk = random.Random(5), source[4096:4096 + 65536]
+    image = r.randbytes(100003) + chunk + r.randbytes(777)
+    for k in range(12):  # records without a chunk, across every kind of border
+        image += chunk[512 + 2000 * k:512 + 2000 * k + 30000] + r.randbytes(9001 * k % 70000)
+    image += bytes(200000) + r.randbytes(5000)
+    path, want, i = os.path.join(scratch, "disk.img"), set(), image.find(b"**\0\0")
+    while i >= 0:
+        size, = struct.unpack_from("<I", image, i + 4)
+        whole = 32 <= size <= 65536 and i + size <= len(image) and image[i + size - 4:i + size] == image[i + 4:i + 8]
+        want |= {(struct.unpack_from("<Q", image, i + 8)[0])} if whole else set()
+        i = image.find(b"**\0\0", i + (size if whole else 1))
+    with open(path, "wb") as f:
+        f.write(image)
+    exhibit("events", path, status=3)
+    out = [exhibit("events", "-j", jobs, "--carve", path) for jobs in ("1", "3")]
+    events = [json.loads(line) for line in out[0].splitlines()]
+    need(out[0] == out[1], "threads matter")
+    need(all(e.get("carved") for e in events) and len(want) > 80, "not marked")
+    need({e["Event"]["System"]["EventRecordID"] for e in events} == want, "records are missing, or invented")
 
 
 @test
