@@ -504,6 +504,7 @@ static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, 
 		if (!f) return lost(c, "template cannot be read");
 		f->is_template = true;
 		memcpy(f->guid, key.guid, 16);
+		f->hash = key.hash;
 		map_put(&s->by_content, by_content, index, NULL);
 		vec_push(&s->fragments, f);
 	}

@@ -64,6 +64,7 @@ enum sys_field {
 struct fragment {
 	const struct xnode *root;    /* an element */
 	uint8_t guid[16];            /* of the template; zero for element streams */
+	uint64_t hash;               /* of what a template says */
 	bool is_template;
 	uint32_t bytes;              /* of its tokens */
 	uint32_t max_refs;           /* how often the value that is shown most is shown */

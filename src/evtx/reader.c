@@ -374,6 +374,7 @@ static const struct shape *shape_of(struct reader_cursor *c)
 	struct buf key = {0};
 	buf_lit(&key, "evtx");
 	buf_put(&key, f->guid, 16);
+	buf_put(&key, &f->hash, sizeof f->hash);
 	buf_put(&key, &event_id, sizeof event_id);
 	buf_str(&key, provider);
 	buf_byte(&key, 0);
