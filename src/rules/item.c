@@ -49,7 +49,9 @@ static bool set_regex(struct item *it, const struct alternatives *a, const struc
 	/* f.offset counts in the pattern; on one plain line that is a place in the file. */
 	bool at = f.offset <= v->text.n && a->node->style != YAML_BLOCK && v->text.p == a->written.p;
 	uint32_t column = a->node->column + (at ? (uint32_t)f.offset + (a->node->style == YAML_QUOTED) : 0);
-	return doc_refuse_at(it->d, a->node->line, column, "regex", "regular expression: %s", f.text);
+	/* Paths are what this happens to. */
+	const char *hint = strstr(f.text, "follows \\") ? "; a backslash itself is written \\\\" : "";
+	return doc_refuse_at(it->d, a->node->line, column, "regex", "regular expression: %s%s", f.text, hint);
 }
 
 /* A keyword that is no text is searched as it is written (KW-3); null says nothing (KW-4). */
