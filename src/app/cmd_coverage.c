@@ -66,6 +66,14 @@ static void print_sight(const struct report_run *r, struct buf *out)
 		damaged += r->sources.v[i].account->damaged;
 		sources += r->sources.v[i].account->damaged > 0;
 	}
+	for (uint32_t i = 0; i < r->n_clocks; i++) {
+		struct buf line = {0};
+		report_clock_text(&r->clocks[i], &line);
+		buf_printf(out, "%s%-13s", i ? "" : "\n", i ? "" : "Clocks");
+		term_str(out, buf_view(&line));
+		buf_byte(out, '\n');
+		buf_done(&line);
+	}
 	buf_byte(out, '\n');
 	if (r->rules) report_sight(r, &text);
 	struct str rest = buf_view(&text);
@@ -100,6 +108,8 @@ static void print_json(const struct run_view *v, const struct map *blind, struct
 	json_begin_object(&o);
 	for (uint32_t i = 0; i < blind->n; i++) json_key_u64(&o, blind->entries[i].key, blind->entries[i].value);
 	json_end(&o);
+	json_key(&o, STR("clocks"));
+	report_clocks_json(&v->run, &o);
 	if (v->run.rules) {
 		json_key(&o, STR("rule_states"));
 		report_rule_states_json(&v->run, &o);

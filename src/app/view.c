@@ -53,6 +53,13 @@ void run_view_init(struct run_view *v, const struct scan_results *r, const struc
 		v->run.rules_no_log_source += !rule_set_at(rules, i)->correlation && r->coverage && !r->coverage[i].events;
 		v->run.undecided += r->coverage ? r->coverage[i].undecided : 0;
 	}
+	v->clocks = xcalloc(r->n_skews + 1, sizeof *v->clocks);
+	v->run.clocks = v->clocks;
+	v->run.n_clocks = r->n_skews;
+	for (uint32_t i = 0; i < r->n_skews; i++) {
+		const struct skew *x = &r->skews[i];
+		v->clocks[i] = (struct report_clock){x->host, x->log, x->against, x->against_host, x->basis, x->seconds, x->n, x->agree};
+	}
 	v->rules = NULL;
 	v->missing = NULL;
 	if (rules && r->coverage && r->sight) view_rules(v, r, rules);
@@ -65,5 +72,6 @@ void run_view_done(struct run_view *v)
 	free(v->refused);
 	free(v->coverage);
 	free(v->rules);
+	free(v->clocks);
 	free(v->missing);
 }

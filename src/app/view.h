@@ -9,6 +9,7 @@ struct run_view {
 	struct report_refused *refused;
 	struct report_coverage *coverage;
 	struct report_rule *rules;
+	struct report_clock *clocks;
 	struct str *missing;
 	struct report_run run;
 };

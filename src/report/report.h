@@ -56,9 +56,20 @@ struct report_rule {
 /* The rules that had nothing to look at, by what was missing, and logs that no rule looks at: lines of plain text. */
 struct report_run;
 void report_sight(const struct report_run *r, struct buf *out);
+void report_clocks_json(const struct report_run *r, struct json_out *o);
 /* A JSON array, an object a rule; and an object that counts them by state. */
 void report_rules_json(const struct report_run *r, struct json_out *o);
 void report_rule_states_json(const struct report_run *r, struct json_out *o);
+
+/* Clocks that are apart, as far as a log says so itself: an estimate, never applied. */
+struct report_clock {
+	struct str host, log, against, against_host;
+	const char *basis;            /* "own time", "request ids", "process starts" */
+	int64_t seconds;              /* the log's times minus the other's */
+	uint32_t n, agree;
+};
+/* "mx01 Sysmon: times are 5 h 00 min earlier than its own UtcTime (256 compared, 250 agree); not applied" */
+void report_clock_text(const struct report_clock *c, struct buf *out);
 
 struct report_refused { struct str file, reason, category; uint32_t line, column; };
 /* What happened in a run, for --stats and the summary. */
@@ -74,6 +85,8 @@ struct report_run {
 	uint32_t n_rules;
 	uint64_t undecided;           /* rule verdicts that a regex limit left open */
 	uint64_t events, outside, findings;
+	const struct report_clock *clocks;
+	uint32_t n_clocks;
 	const struct report_coverage *coverage;
 	uint32_t n_coverage;
 	const struct str *stories;    /* of incidents, for people: lines of plain text, not yet made safe */

@@ -113,3 +113,35 @@ void report_rules_json(const struct report_run *r, struct json_out *o)
 	}
 	json_end(o);
 }
+
+void report_clock_text(const struct report_clock *c, struct buf *out)
+{
+	uint64_t s = (uint64_t)(c->seconds < 0 ? -c->seconds : c->seconds);
+	buf_printf(out, "%.*s%s%.*s: times are ", STR_FMT(c->host), c->host.n ? " " : "", STR_FMT(c->log));
+	if (s >= 172800) buf_printf(out, "%llu d ", (unsigned long long)(s / 86400)), s %= 86400;
+	if (s >= 3600) buf_printf(out, "%llu h ", (unsigned long long)(s / 3600));
+	buf_printf(out, "%llu min", (unsigned long long)(s % 3600 / 60));
+	if (s < 3600) buf_printf(out, " %llu s", (unsigned long long)(s % 60));
+	bool own = !strcmp(c->basis, "own time");
+	buf_printf(out, " %s than %s%.*s%s%.*s (%u %s, %u agree); shown, not applied", c->seconds < 0 ? "earlier" : "later", own ? "its own " : "those of ",
+		STR_FMT(c->against_host), c->against_host.n ? " " : "", STR_FMT(c->against), c->n, own ? "compared" : c->basis, c->agree);
+}
+
+void report_clocks_json(const struct report_run *r, struct json_out *o)
+{
+	json_begin_array(o);
+	for (uint32_t i = 0; i < r->n_clocks; i++) {
+		const struct report_clock *c = &r->clocks[i];
+		json_begin_object(o);
+		json_key_str(o, STR("host"), c->host);
+		json_key_str(o, STR("log"), c->log);
+		json_key_str(o, STR("against"), c->against);
+		if (c->against_host.n) json_key_str(o, STR("against_host"), c->against_host);
+		json_key_str(o, STR("basis"), str_of(c->basis));
+		json_key_i64(o, STR("difference_seconds"), c->seconds);
+		json_key_u64(o, STR("compared"), c->n);
+		json_key_u64(o, STR("agree"), c->agree);
+		json_end(o);
+	}
+	json_end(o);
+}

@@ -120,6 +120,8 @@ void report_stats(const struct report_run *r, struct buf *out)
 	json_end(&o);
 	json_key(&o, STR("rules"));
 	put_rules(&o, r);
+	json_key(&o, STR("clocks"));
+	report_clocks_json(r, &o);
 	json_key(&o, STR("coverage"));
 	report_coverage_json(r->coverage, r->n_coverage, &o);
 	json_key_u64(&o, STR("events"), r->events);

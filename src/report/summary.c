@@ -337,6 +337,23 @@ static void put_gaps(struct page *p, const struct report_run *r)
 	}
 }
 
+static void put_clocks(struct page *p, const struct report_run *r)
+{
+	enum { SHOWN = 3 };
+	for (uint32_t i = 0; i < r->n_clocks && i < SHOWN; i++) {
+		struct buf text = {0};
+		heading(p, i ? "" : "Clocks");
+		report_clock_text(&r->clocks[i], &text);
+		term_str_cut(p->out, buf_view(&text), p->o->width > 50 ? 2 * p->o->width - 11 : 89);
+		buf_byte(p->out, '\n');
+		buf_done(&text);
+	}
+	if (r->n_clocks > SHOWN) {
+		heading(p, "");
+		buf_printf(p->out, "and %u more (exhibit coverage shows all)\n", r->n_clocks - SHOWN);
+	}
+}
+
 static void put_damage(struct page *p, const struct report_run *r)
 {
 	uint64_t damaged = 0, sources = 0, recovered = 0, notes = 0;
@@ -438,6 +455,7 @@ void report_summary(const struct report_run *r, const struct tally *t, const str
 	put_unread(&p, r);
 	put_damage(&p, r);
 	put_gaps(&p, r);
+	put_clocks(&p, r);
 	put_blind(&p, r);
 	if (o->next.n) {
 		heading(&p, "Next");

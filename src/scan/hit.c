@@ -211,6 +211,7 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	}
 	const struct shape *shape = ev->shape;
 	coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
+	skew_event(w->clocks, ev, w->source->result.order);
 	if (w->scan->config.log_sources) source_kinds(w->scan, w->source, ev);
 	if (!w->matcher) return;
 	if (!sight_shape(w->sight, shape)) coverage_no_rule(&w->hosts);

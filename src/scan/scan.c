@@ -44,6 +44,7 @@ struct scan *scan_new(const struct scan_config *config, struct fault *f)
 	rank_rules(s);
 	if (config->plan) s->coverage = xcalloc(rule_set_count(config->rules), sizeof *s->coverage);
 	s->results.coverage = s->coverage;
+	s->clocks = skew_table_new();
 	if (config->plan) s->sight_plan = sight_plan_new(config->rules, config->any_logsource);
 	if (config->plan) s->sight = xcalloc(rule_set_count(config->rules) + 1, sizeof *s->sight);
 	s->results.sight = s->sight;
@@ -84,6 +85,8 @@ void scan_free(struct scan *s)
 	free(s->ranks);
 	free(s->coverage);
 	free(s->sight);
+	free(s->skews);
+	skew_table_free(s->clocks);
 	sight_plan_free(s->sight_plan);
 	free(s->sources);
 	free(s->final);
@@ -321,6 +324,7 @@ struct scan_worker *scan_worker_new(struct scan *s)
 	w->scan = s;
 	w->shapes = shape_table_new(s->config.taxonomy, SHAPE_BUDGET);
 	w->matcher = s->config.plan ? matcher_new(s->config.plan) : NULL;
+	w->clocks = skew_table_new();
 	if (s->sight_plan) w->sight = sight_new(s->sight_plan);
 	if (s->config.incidents) w->analyser = analyser_new(s->config.incidents, ANALYSER_BUDGET);
 	w->spill = spill_new(s->config.temp_dir, SPILL_BUFFER);
@@ -365,11 +369,13 @@ void scan_worker_free(struct scan_worker *w)
 	if (w->analyser) vec_push(&s->analysers, w->analyser);
 	s->results.outside += w->outside;
 	coverage_merge(&s->hosts, &w->hosts);
+	skew_merge(s->clocks, w->clocks);
 	if (w->matcher) matcher_coverage(w->matcher, s->coverage);
 	if (w->sight) sight_merge(w->sight, s->sight);
 	pthread_mutex_unlock(&s->lock);
 	matcher_free(w->matcher);
 	sight_free(w->sight);
+	skew_table_free(w->clocks);
 	shape_table_free(w->shapes);
 	buf_done(&w->fields);
 	buf_done(&w->packed);
@@ -444,6 +450,7 @@ bool scan_settle(struct scan *s, struct fault *f)
 	find_same(s);
 	coverage_sort(&s->hosts);
 	s->results.hosts = &s->hosts;
+	s->results.skews = s->skews = skew_results(s->clocks, &s->results.n_skews);
 	if (!s->spill_fault.kind) return true;
 	if (f) *f = s->spill_fault;
 	return false;

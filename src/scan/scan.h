@@ -11,6 +11,7 @@
 #include "match/match.h"
 #include "scan/coverage.h"
 #include "scan/sight.h"
+#include "scan/skew.h"
 
 /* What a driver that keeps a case wants to see. A source of an earlier scan has a number of at least SCAN_OLDER_SOURCE. */
 #define SCAN_OLDER_SOURCE 0x80000000u
@@ -110,6 +111,8 @@ struct scan_results {
 	uint32_t n_stories;
 	const struct scope_row *scope;  /* what there was to look at, server x log; after scan_finish */
 	uint32_t n_scope;
+	const struct skew *skews;           /* clocks that are apart; after scan_settle */
+	uint32_t n_skews;
 	const struct coverage_table *hosts; /* which host wrote which log when, sorted; after scan_settle */
 	struct corr_stats correlations; /* after scan_finish */
 };

@@ -51,6 +51,8 @@ struct scan {
 	VEC(struct str) stories;
 	bool correlating;             /* at least one rule feeds a correlation */
 	struct rule_coverage *coverage;
+	struct skew_table *clocks;    /* all workers' */
+	struct skew *skews;
 	struct sight_plan *sight_plan;
 	struct rule_sight *sight;     /* [rules], all workers' */
 	struct fault spill_fault;
@@ -70,6 +72,7 @@ struct scan_worker {
 	struct shape_table *shapes;
 	struct matcher *matcher;
 	struct sight *sight;          /* NULL without a plan */
+	struct skew_table *clocks;
 	struct spill *spill;
 	struct open_source *source;   /* being read by this worker, NULL = none */
 	struct reader_cursor *cursor;

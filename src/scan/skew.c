@@ -1,0 +1,356 @@
+/* skew.c: see skew.h. */
+#include "scan/skew.h"
+#include "base/map.h"
+
+enum {
+	SAMPLE = 256,       /* own times a log */
+	LOGS = 4096,        /* host x log */
+	PAIRS = 1 << 16,    /* keys of pairs kept: those with the lowest hashes */
+	SHAPES = 1 << 16, KEY = 600
+};
+
+enum lens { LENS_NEW, LENS_NONE, LENS_OWN = 2, LENS_ID = 4, LENS_QUERY = 8, LENS_PROCESS = 16 };
+struct shape_lens { uint8_t what; int32_t own, first, second; };
+
+struct sample { uint64_t hash; int64_t ms; };
+struct log {
+	struct str host, name;       /* in the map's key */
+	struct str own;              /* name of the column with its own time */
+	struct sample v[SAMPLE];     /* a heap is not worth it: the largest is looked for when one goes in */
+	uint32_t n, largest;
+};
+/* One side of a pair: an event in a log. */
+struct side { uint64_t key; uint32_t log; uint32_t n; int64_t ms; };
+
+struct skew_table {
+	struct map names;            /* host NUL log -> index */
+	VEC(struct log *) logs;
+	struct shape_lens *lenses;   /* [SHAPES] */
+	struct side *sides;          /* open addressing; n == 0: free */
+	uint32_t n_sides;
+	const struct shape *last_shape; /* the log met last */
+	uint32_t last;
+	uint64_t below;              /* keys from here on are not kept */
+};
+
+struct skew_table *skew_table_new(void)
+{
+	struct skew_table *t = xcalloc(1, sizeof *t);
+	t->lenses = xcalloc(SHAPES, sizeof *t->lenses);
+	t->below = UINT64_MAX;
+	return t;
+}
+
+void skew_table_free(struct skew_table *t)
+{
+	if (!t) return;
+	for (size_t i = 0; i < t->logs.n; i++) free(t->logs.v[i]);
+	vec_free(&t->logs);
+	map_done(&t->names);
+	free(t->lenses);
+	free(t->sides);
+	free(t);
+}
+
+/* --- hashes that are the same in every run ---------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+static uint64_t hash_text(uint64_t h, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = (uint8_t)s.p[i];
+		if (c >= 'A' && c <= 'Z') c = (uint8_t)(c + 32);
+		h = (h ^ c) * 0x100000001b3u;
+	}
+	return mix(h ^ 0xff);
+}
+
+/* --- logs and own times ----------------------------------------------------------------------------------------------------------- */
+
+/* The log of that name, NULL beyond LOGS. */
+static struct log *log_of(struct skew_table *t, struct str host, struct str name, uint32_t *ret_index)
+{
+	char key[KEY];
+	bool fresh;
+	if (host.n > KEY / 2) host.n = KEY / 2;
+	if (name.n > KEY / 2 - 2) name.n = KEY / 2 - 2;
+	if (host.n) memcpy(key, host.p, host.n);
+	key[host.n] = 0;
+	if (name.n) memcpy(key + host.n + 1, name.p, name.n);
+	struct str k = {key, host.n + 1 + name.n};
+	uint32_t *known = map_get(&t->names, k);
+	if (!known && t->logs.n >= LOGS) return NULL;
+	*ret_index = known ? *known : *map_put(&t->names, k, (uint32_t)t->logs.n, &fresh);
+	if (!known) {
+		struct log *l = xcalloc(1, sizeof *l);
+		struct str kept = t->names.entries[t->names.n - 1].key;
+		l->host = str_sub(kept, 0, host.n);
+		l->name = str_sub(kept, host.n + 1, name.n);
+		vec_push(&t->logs, l);
+	}
+	return t->logs.v[*ret_index];
+}
+
+static bool wanted(const struct log *l, uint64_t hash) { return l->n < SAMPLE || hash < l->v[l->largest].hash; }
+
+static void add_sample(struct log *l, uint64_t hash, int64_t ms)
+{
+	if (!wanted(l, hash)) return;
+	uint32_t at = l->n < SAMPLE ? l->n++ : l->largest;
+	l->v[at] = (struct sample){hash, ms};
+	l->largest = 0;
+	for (uint32_t i = 1; i < l->n; i++)
+		if (l->v[i].hash > l->v[l->largest].hash) l->largest = i;
+}
+
+static int64_t milliseconds(struct etime t) { return t.sec * 1000 + t.nsec / 1000000; }
+
+static bool own_time(struct value *v, struct arena *a, struct etime *ret)
+{
+	struct str s = value_text(v, a);
+	uint64_t us;
+	if (str_u64(s, &us)) {
+		if (us < 1000000000000000u || us >= 10000000000000000u) return false; /* microseconds of the years 2001 to 2286 */
+		*ret = etime_from_unix((int64_t)(us / 1000000), (uint32_t)(us % 1000000) * 1000, 6);
+		return true;
+	}
+	bool zoned;
+	return etime_parse(s, ret, &zoned);
+}
+
+/* --- pairs ------------------------------------------------------------------------------------------------------------------------ */
+
+static struct side *side_at(const struct skew_table *t, uint64_t key, uint32_t log)
+{
+	/* Keyed per process: keys come from logs. Where an entry lies does not show. */
+	uint64_t both[2] = {key, log};
+	uint32_t at = (uint32_t)hash_bytes(both, sizeof both) % (2 * PAIRS);
+	while (t->sides[at].n && (t->sides[at].key != key || t->sides[at].log != log)) at = (at + 1) % (2 * PAIRS);
+	return &t->sides[at];
+}
+
+/* Half the keys go, those with the higher hashes: what is left is the same whatever came first. */
+static void halve(struct skew_table *t)
+{
+	struct side *old = t->sides;
+	t->below /= 2;
+	t->sides = xcalloc(2 * PAIRS, sizeof *t->sides);
+	t->n_sides = 0;
+	for (uint32_t i = 0; i < 2 * PAIRS; i++) {
+		if (!old[i].n || old[i].key >= t->below) continue;
+		*side_at(t, old[i].key, old[i].log) = old[i];
+		t->n_sides++;
+	}
+	free(old);
+}
+
+static void add_side(struct skew_table *t, uint64_t key, uint32_t log, uint32_t n, int64_t ms)
+{
+	if (key >= t->below) return;
+	if (!t->sides) t->sides = xcalloc(2 * PAIRS, sizeof *t->sides);
+	struct side *s = side_at(t, key, log);
+	if (s->n) {
+		s->n += n; /* more than once in one log: of no use */
+		if (ms < s->ms) s->ms = ms;
+		return;
+	}
+	*s = (struct side){key, log, n, ms};
+	if (++t->n_sides > PAIRS) halve(t);
+}
+
+/* --- events ----------------------------------------------------------------------------------------------------------------------- */
+
+static struct shape_lens make_lens(const struct shape *s)
+{
+	struct shape_lens l = {.what = LENS_NONE, .own = shape_column(s, STR("UtcTime"))};
+	if (l.own < 0) l.own = shape_column(s, STR("_SOURCE_REALTIME_TIMESTAMP"));
+	if (l.own >= 0) l.what |= LENS_OWN;
+	if (shape_column(s, STR("UrlStem")) >= 0 && (l.first = shape_column(s, STR("RequestId"))) >= 0) l.what |= LENS_ID; /* HttpProxy */
+	if (str_eq(s->format, STR("iis-w3c")) && (l.first = shape_column(s, STR("cs-uri-query"))) >= 0) l.what |= LENS_QUERY;
+	bool sysmon = s->event_id == 1 && str_find(s->channel, STR("Sysmon"), 0) != SIZE_MAX, security = s->event_id == 4688 && str_eq(s->channel, STR("Security"));
+	if (sysmon || security) {
+		l.first = shape_column(s, sysmon ? STR("ProcessId") : STR("NewProcessId"));
+		l.second = shape_column(s, sysmon ? STR("Image") : STR("NewProcessName"));
+		if (l.first >= 0 && l.second >= 0) l.what |= LENS_PROCESS;
+	}
+	return l;
+}
+
+static struct str cell_text(struct event *ev, int32_t column) { return value_text(event_cell(ev, (uint32_t)column), ev->arena); }
+
+/* A number as the logs write it: 0x1a2c, 6700. */
+static bool process_id(struct str s, uint64_t *ret) { return str_starts(s, STR("0x")) ? str_hex64(str_sub(s, 2, s.n), ret) : str_u64(s, ret); }
+
+/* The key of the event's thing; 0: it has none. */
+static uint64_t key_of(struct event *ev, const struct shape_lens *l)
+{
+	struct str s = cell_text(ev, l->first);
+	uint64_t id;
+	if (l->what & LENS_PROCESS) {
+		if (!process_id(s, &id)) return 0;
+		return hash_text(hash_text(mix(id + 1), event_host(ev)), cell_text(ev, l->second));
+	}
+	if (l->what & LENS_QUERY) {
+		size_t at = s.n > 46 ? str_find(s, STR("cafeReqId="), 0) : SIZE_MAX;
+		if (at == SIZE_MAX) return 0;
+		s = str_sub(s, at + 10, 36);
+	}
+	return s.n == 36 ? hash_text(0xcbf29ce484222325u, s) : 0;
+}
+
+void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
+{
+	const struct shape *s = ev->shape;
+	if (s->id >= SHAPES) return;
+	struct shape_lens *l = &t->lenses[s->id];
+	if (l->what == LENS_NEW) *l = make_lens(s);
+	if (l->what == LENS_NONE || !ev->time.present || (ev->flags & EVENT_CARVED)) return;
+	uint32_t index = t->last;
+	struct str host = event_host(ev);
+	bool same = t->last_shape == s && str_eq(t->logs.v[index]->host, host);
+	struct log *log = same ? t->logs.v[index] : log_of(t, host, s->channel.n ? s->channel : s->format, &index);
+	if (!log) return;
+	t->last_shape = s;
+	t->last = index;
+	uint64_t hash = mix(mix(order + 1) ^ ev->records[0].offset);
+	struct etime own;
+	if ((l->what & LENS_OWN) && wanted(log, hash) && own_time(event_cell(ev, (uint32_t)l->own), ev->arena, &own)) {
+		if (!log->own.n) log->own = str_eq(s->columns[l->own].name, STR("UtcTime")) ? STR("UtcTime") : STR("_SOURCE_REALTIME_TIMESTAMP");
+		add_sample(log, hash, milliseconds(ev->time) - milliseconds(own));
+	}
+	uint64_t key = l->what & (LENS_ID | LENS_QUERY | LENS_PROCESS) ? key_of(ev, l) : 0;
+	/* The lowest bit says which basis a key is of. */
+	if (key) add_side(t, (key & ~(uint64_t)1) | (l->what & LENS_PROCESS ? 1 : 0), index, 1, milliseconds(ev->time));
+}
+
+void skew_merge(struct skew_table *into, const struct skew_table *from)
+{
+	uint32_t *index = xcalloc(from->logs.n + 1, sizeof *index);
+	for (size_t i = 0; i < from->logs.n; i++) {
+		const struct log *x = from->logs.v[i];
+		struct log *l = log_of(into, x->host, x->name, &index[i]);
+		if (!l) index[i] = UINT32_MAX;
+		if (l && x->own.n) l->own = x->own;
+		for (uint32_t k = 0; l && k < x->n; k++) add_sample(l, x->v[k].hash, x->v[k].ms);
+	}
+	while (into->below > from->below) {
+		if (into->sides) halve(into);
+		else into->below /= 2;
+	}
+	for (uint32_t i = 0; from->sides && i < 2 * PAIRS; i++) {
+		const struct side *x = &from->sides[i];
+		if (x->n && index[x->log] != UINT32_MAX) add_side(into, x->key, index[x->log], x->n, x->ms);
+	}
+	free(index);
+}
+
+/* --- results ---------------------------------------------------------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* False: nothing can be said. */
+static bool estimate(int64_t *ms, uint32_t n, struct skew *ret)
+{
+	if (n < SKEW_MIN) return false;
+	qsort(ms, n, sizeof *ms, by_number);
+	int64_t median = ms[n / 2];
+	ret->n = n;
+	ret->agree = 0;
+	for (uint32_t i = 0; i < n; i++) ret->agree += ms[i] - median <= 2000 && median - ms[i] <= 2000;
+	ret->seconds = (median + (median < 0 ? -500 : 500)) / 1000;
+	return (ret->seconds >= SKEW_SECONDS || ret->seconds <= -SKEW_SECONDS) && 2 * ret->agree > n;
+}
+
+struct difference { uint32_t a, b; uint8_t basis; int64_t ms; };
+struct results { const struct skew_table *t; VEC(struct skew) v; VEC(struct difference) differences; };
+
+static int by_log(const struct skew_table *t, uint32_t a, uint32_t b)
+{
+	int c = str_cmp(t->logs.v[a]->host, t->logs.v[b]->host);
+	return c ? c : str_cmp(t->logs.v[a]->name, t->logs.v[b]->name);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct side *x = a, *y = b;
+	return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->log > y->log) - (x->log < y->log);
+}
+
+static int by_logs(const void *a, const void *b)
+{
+	const struct difference *x = a, *y = b;
+	if (x->basis != y->basis) return x->basis - y->basis;
+	return x->a != y->a ? (x->a > y->a) - (x->a < y->a) : (x->b > y->b) - (x->b < y->b);
+}
+
+/* The differences of keys that two logs have once each. */
+static void pair_up(struct results *r)
+{
+	const struct skew_table *t = r->t;
+	struct side *v = xcalloc(t->n_sides + 1, sizeof *v);
+	uint32_t n = 0;
+	for (uint32_t i = 0; t->sides && i < 2 * PAIRS; i++)
+		if (t->sides[i].n) v[n++] = t->sides[i];
+	qsort(v, n, sizeof *v, by_key);
+	for (uint32_t i = 0; i + 1 < n; i++) {
+		/* Exactly two logs, once in each. */
+		if (v[i].key != v[i + 1].key || (i && v[i - 1].key == v[i].key) || (i + 2 < n && v[i + 2].key == v[i].key) || v[i].n != 1 || v[i + 1].n != 1) continue;
+		bool swap = by_log(t, v[i].log, v[i + 1].log) > 0;
+		const struct side *a = &v[i + swap], *b = &v[i + !swap];
+		vec_push(&r->differences, (struct difference){a->log, b->log, a->key & 1, a->ms - b->ms});
+	}
+	free(v);
+}
+
+static void say_pairs(struct results *r)
+{
+	if (!r->differences.n) return;
+	qsort(r->differences.v, r->differences.n, sizeof *r->differences.v, by_logs);
+	int64_t *ms = xcalloc(r->differences.n, sizeof *ms);
+	for (size_t i = 0, end; i < r->differences.n; i = end) {
+		const struct difference *d = &r->differences.v[i];
+		for (end = i; end < r->differences.n && !by_logs(d, &r->differences.v[end]); end++) ms[end - i] = r->differences.v[end].ms;
+		const struct log *a = r->t->logs.v[d->a], *b = r->t->logs.v[d->b];
+		struct skew s = {.host = a->host, .log = a->name, .against = b->name, .against_host = b->host, .basis = d->basis ? "process starts" : "request ids"};
+		if (estimate(ms, (uint32_t)(end - i), &s)) vec_push(&r->v, s);
+	}
+	free(ms);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct skew *x = a, *y = b;
+	int c = str_cmp(x->host, y->host);
+	if (!c) c = str_cmp(x->log, y->log);
+	if (!c) c = strcmp(x->basis, y->basis);
+	if (!c) c = str_cmp(x->against_host, y->against_host);
+	return c ? c : str_cmp(x->against, y->against);
+}
+
+struct skew *skew_results(const struct skew_table *t, uint32_t *ret_n)
+{
+	struct results r = {.t = t};
+	int64_t ms[SAMPLE];
+	for (size_t i = 0; i < t->logs.n; i++) {
+		const struct log *l = t->logs.v[i];
+		struct skew s = {.host = l->host, .log = l->name, .against = l->own, .basis = "own time"};
+		for (uint32_t k = 0; k < l->n; k++) ms[k] = l->v[k].ms;
+		if (estimate(ms, l->n, &s)) vec_push(&r.v, s);
+	}
+	pair_up(&r);
+	say_pairs(&r);
+	vec_free(&r.differences);
+	if (r.v.n) qsort(r.v.v, r.v.n, sizeof *r.v.v, by_name);
+	*ret_n = (uint32_t)r.v.n;
+	return r.v.v;
+}
