@@ -2,6 +2,7 @@
  *
  * Everything remembered about an event is tagged with its number (epoch), so that nothing has to be cleared between events.
  * Nothing is allocated per event but folded copies, in an arena that keeps its memory. */
+#include "match/memo_internal.h"
 #include "match/program_internal.h"
 #include "match/walk_internal.h"
 #include "text/utf.h"
@@ -30,6 +31,7 @@ struct matcher {
 	struct plan *plan;
 	struct arena scratch; /* folded copies, further members; reset per event */
 	struct arena walked;  /* for slow_run and details */
+	struct memo *memo;    /* texts that were scanned before */
 	struct event *ev;
 	const struct program *g;
 	uint32_t epoch;
@@ -56,6 +58,7 @@ struct matcher *matcher_new(struct plan *p)
 	m->plan = p;
 	arena_init(&m->scratch, SCRATCH_BUDGET);
 	arena_init(&m->walked, SCRATCH_BUDGET);
+	m->memo = memo_new();
 	m->hits = xcalloc(p->n_rules + 1, sizeof *m->hits);
 	m->coverage = xcalloc(p->n_rules + 1, sizeof *m->coverage);
 	return m;
@@ -66,6 +69,7 @@ void matcher_free(struct matcher *m)
 	if (!m) return;
 	arena_done(&m->scratch);
 	arena_done(&m->walked);
+	memo_free(m->memo);
 	free(m->tests);
 	free(m->slots);
 	free(m->trees);
@@ -130,6 +134,7 @@ static void next_epoch(struct matcher *m)
 	m->n_candidates = 0;
 	m->outcomes.n = 0;
 	if (m->scratch.used) arena_reset(&m->scratch);
+	memo_event(m->memo);
 }
 
 /* ---- inputs ---- */
@@ -288,13 +293,45 @@ static void scan_number(struct matcher *m, const struct number_set *set, const s
 	marks->found[marks->n_found++] = id - 1;
 }
 
-static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers)
+/* A number without a text of its own, in decimal, has none of the scanner's literals. */
+static inline bool is_bare_number(const struct member *x)
+{
+	return !x->has_text && (x->value->kind == VALUE_INT || x->value->kind == VALUE_UINT) && !x->value->has_text;
+}
+
+/* The gates of one text, remembered where nothing of this scanner was found in the event before, so that what is found is all. */
+static void scan_text(struct matcher *m, struct member *x, const struct scanner *scanner, struct scan_marks *marks, bool *found_before)
+{
+	struct str text = text_of(m, x);
+	uint64_t hash;
+	const struct memo_entry *e = memo_find(m->memo, scanner, text, &hash);
+	uint32_t base = marks->n_found;
+	if (e) {
+		if (!x->has_folded) x->folded = e->folded, x->has_folded = true;
+		for (uint32_t i = 0; i < e->n_found; i++) {
+			if (marks->seen[e->found[i]] == marks->tag) continue;
+			marks->seen[e->found[i]] = marks->tag;
+			marks->found[marks->n_found++] = e->found[i];
+		}
+		*found_before |= e->n_found > 0;
+		return;
+	}
+	struct str folded = folded_of(m, x);
+	scanner_run(scanner, folded, marks);
+	if (hash && !*found_before && !m->failed) memo_keep(m->memo, scanner, text, hash, folded, marks->found + base, marks->n_found - base);
+	*found_before |= marks->n_found > base;
+}
+
+static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers, bool gates)
 {
 	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
+	bool found_before = false, numbers_matter = scanner && scanner_has_digits(scanner);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct member *x = member_at(s, i);
 		if (numbers) scan_number(m, numbers, x->value, &marks);
-		if (scanner) scanner_run(scanner, folded_of(m, x), &marks);
+		if (!scanner || (!numbers_matter && is_bare_number(x))) continue;
+		if (gates) scan_text(m, x, scanner, &marks, &found_before);
+		else scanner_run(scanner, folded_of(m, x), &marks);
 	}
 	open_posts(m, marks.found, marks.n_found);
 }
@@ -378,7 +415,7 @@ static bool group_holds(struct matcher *m, uint32_t id, const struct test *t)
 	struct slot *s = load(m, t->input);
 	if (!s->rest_done) {
 		s->rest_done = true;
-		scan(m, s, m->g->inputs.v[t->input].rest, m->g->inputs.v[t->input].rest_numbers);
+		scan(m, s, m->g->inputs.v[t->input].rest, m->g->inputs.v[t->input].rest_numbers, false);
 	}
 	return m->tests[id] == yes_of(m);
 }
@@ -478,7 +515,7 @@ static void run_program(struct matcher *m, uint32_t program)
 	if (g->generic) find_names(m);
 	for (size_t i = 0; i < g->gate_inputs.n; i++) {
 		uint32_t input = g->gate_inputs.v[i];
-		scan(m, load(m, input), g->inputs.v[input].gates, g->inputs.v[input].gate_numbers);
+		scan(m, load(m, input), g->inputs.v[input].gates, g->inputs.v[input].gate_numbers, true);
 	}
 	for (uint32_t i = 0; i < m->n_candidates; i++) try_tree(m, m->candidates[i]);
 	for (size_t i = 0; i < g->always.n; i++) try_tree(m, g->always.v[i]);

@@ -352,7 +352,17 @@ struct scanner {
 	struct gram_set ascii[WIDTHS], other[WIDTHS]; /* n == 0: none */
 	uint32_t n_ascii, n_other;                    /* sets in use, at the front */
 	gram_find *find;
+	bool has_digits;                              /* a literal that an integer's decimal text may have */
 };
+
+static bool is_integer_text(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '-' && (s.p[i] < '0' || s.p[i] > '9')) return false;
+	return true;
+}
+
+bool scanner_has_digits(const struct scanner *s) { return s->has_digits; }
 
 static bool is_ascii(struct str s) { return utf8_ascii_prefix(s) == s.n; }
 
@@ -404,6 +414,7 @@ struct scanner *scanner_new(struct arena *a, const struct scan_literal *all, uin
 	uint32_t count;
 	struct scanner *s = arena_calloc(a, 1, sizeof *s);
 	if (!s) return NULL;
+	for (uint32_t i = 0; i < n && !s->has_digits; i++) s->has_digits = is_integer_text(all[i].text);
 	s->find = engine == ENGINE_AVX2 ? gram_find_avx2 : engine == ENGINE_SSE4 ? gram_find_sse4 : gram_find_plain;
 	struct literal *l = pick_literals(a, all, n, &(struct pick){LITERAL_EXACT, -1, 0, false}, &count);
 	if (!l || !exact_make(a, &s->exact, l, count)) return NULL;

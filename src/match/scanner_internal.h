@@ -26,6 +26,8 @@ struct scanner;
 struct scanner *scanner_new(struct arena *a, const struct scan_literal *literals, uint32_t n, const struct guess *guess, enum scan_engine engine);
 /* At least UTF_SLACK readable bytes must follow the text. */
 void scanner_run(const struct scanner *s, struct str text, struct scan_marks *marks);
+/* Whether an integer written in decimal can have any of the literals. */
+bool scanner_has_digits(const struct scanner *s);
 /* For explain: literals by kind, and the grams' widths: "3 exact, 12 suffix, 40 contains (8-byte grams 31, 4-byte grams 9)". */
 void scanner_describe(const struct scanner *s, struct buf *out);
 
