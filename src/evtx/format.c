@@ -43,7 +43,7 @@ char *format_hex(char *out, uint64_t v)
 	unsigned n = v ? (unsigned)(67 - __builtin_clzll(v)) / 4 : 1;
 	out[0] = '0';
 	out[1] = 'x';
-	for (unsigned i = 0; i < n; i++) out[2 + i] = digits[v >> (n - 1 - i) * 4 & 15];
+	for (unsigned i = n; i; v >>= 4) out[1 + i--] = digits[v & 15];
 	return out + 2 + n;
 }
 
