@@ -537,12 +537,12 @@ static bool read_slots(struct parse *p, struct instance *ret)
 	if (n > EVTX_SLOTS_MAX || n > (p->end - p->at) / 4) return fail(p->c, "more values than the record can hold");
 	struct slot *slots = arena_alloc(p->c->arena, (n ? n : 1) * sizeof *slots);
 	if (!slots) return fail(p->c, "out of the memory set aside for one block");
-	const uint8_t *descriptor = p->c->p + p->at;
+	const uint8_t *const chunk = p->c->p, *descriptor = chunk + p->at;
 	uint32_t value = p->at + n * 4;
 	/* At most 16384 values of 65535 bytes: the sum cannot overflow, and is checked once. */
 	for (uint32_t i = 0; i < n; i++, descriptor += 4) {
 		uint32_t d = le32_at(descriptor);
-		slots[i].p = p->c->p + value;
+		slots[i].p = chunk + value;
 		slots[i].n = (uint16_t)d;
 		slots[i].type = (uint8_t)(d >> 16);
 		value += d & 0xffff;
