@@ -126,8 +126,9 @@ static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, b
 	const char *temp = getenv("TMPDIR");
 	struct rule_set *rules = rules_load(wanted, &f);
 	struct taxonomy *taxonomy = rules ? taxonomy_new(&f) : NULL;
-	struct plan *plan = taxonomy ? plan_new(rules, &(struct plan_options){0}, &f) : NULL;
-	struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .temp_dir = temp && *temp ? temp : "/tmp"};
+	struct auth *auth = taxonomy ? auth_new(&f) : NULL;
+	struct plan *plan = auth ? plan_new(rules, &(struct plan_options){0}, &f) : NULL;
+	struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .auth = auth, .temp_dir = temp && *temp ? temp : "/tmp"};
 	config.formats = formats_all(&config.n_formats);
 	struct scan *scan = plan ? scan_new(&config, &f) : NULL;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -157,6 +158,7 @@ static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, b
 	}
 	scan_free(scan);
 	plan_free(plan);
+	auth_free(auth);
 	taxonomy_free(taxonomy);
 	rule_set_free(rules);
 	return ok && !fflush(stdout) ? EXIT_DONE : EXIT_FAILED;

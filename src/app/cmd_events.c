@@ -69,7 +69,7 @@ static bool write_some(struct buf *b, size_t n)
 		if (wrote < 0) return false;
 		done += (size_t)wrote;
 	}
-	memmove(b->p, b->p + n, b->n - n);
+	if (b->n > n) memmove(b->p, b->p + n, b->n - n);
 	b->n -= n;
 	return true;
 }

@@ -308,7 +308,8 @@ static int scan_all(struct settings *s)
 	const char *temp = getenv("TMPDIR");
 	struct rule_set *rules = rules_load(&s->rules, &f);
 	struct taxonomy *taxonomy = rules ? taxonomy_new(&f) : NULL;
-	struct plan *plan = taxonomy ? plan_new(rules, &s->plan, &f) : NULL;
+	struct auth *auth = taxonomy ? auth_new(&f) : NULL;
+	struct plan *plan = auth ? plan_new(rules, &s->plan, &f) : NULL;
 	struct incident_plan *incidents = plan ? load_incidents(s, &f) : NULL;
 	int status = EXIT_FAILED;
 	const char *case_path = s->new_case ? s->new_case : s->add_to;
@@ -318,7 +319,7 @@ static int scan_all(struct settings *s)
 		app_fault(&f);
 		if (f.kind == FAULT_USAGE) status = EXIT_USAGE;
 	} else {
-		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
+		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .auth = auth, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
 			.state_memory = s->state_memory, .every = s->every, .any_logsource = s->plan.any_logsource, .incidents = incidents, .keeper = kept ? case_output_keeper(kept) : NULL};
 		config.formats = formats_all(&config.n_formats);
 		struct scan *scan = scan_new(&config, &f);
@@ -334,6 +335,7 @@ static int scan_all(struct settings *s)
 	}
 	incident_plan_free(incidents);
 	plan_free(plan);
+	auth_free(auth);
 	taxonomy_free(taxonomy);
 	rule_set_free(rules);
 	return status;

@@ -38,4 +38,6 @@ struct event *auth_source_take(struct auth_source *s, struct event *ev, struct a
 /* Attempts that were put aside and are decided by now (`end`: all of them), one a call; NULL: no more. Call after each auth_source_take. They have
  * the columns host, program, pid, message and those of event/auth.h; their records are in the source, not in memory. */
 struct event *auth_source_due(struct auth_source *s, bool end, struct auth_event *ret);
+/* For the next source of the same worker: what was put aside is dropped, the stats begin anew. */
+void auth_source_reset(struct auth_source *s);
 void auth_source_stats(const struct auth_source *s, struct auth_stats *ret);

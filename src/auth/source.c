@@ -19,6 +19,7 @@ struct connection {
 	uint64_t counted;           /* failures that were handed out */
 	char peer[ADDRESS_MAX];     /* whose it is, when a line has said so */
 	uint8_t peer_n;
+	struct record_ref peer_line;
 	struct attempt attempt;
 };
 
@@ -38,7 +39,8 @@ struct auth_source {
 	struct auth_event said;
 	struct value *cells;
 	uint32_t cells_cap;
-	struct record_ref records[RECORDS + 1];
+	struct record_ref records[RECORDS + 2];
+	const struct record_ref *said_by; /* the line that named the address, when it is an earlier one */
 	char address[ADDRESS_MAX];
 	struct arena arena;
 	const struct shape *line_shape; /* of attempts that come by themselves */
@@ -88,16 +90,25 @@ struct auth_source *auth_source_new(const struct auth *a, struct shape_table *sh
 void auth_source_free(struct auth_source *s)
 {
 	if (!s) return;
+	auth_source_reset(s);
 	for (size_t i = 0; i < KINDS; i++) free(s->kinds[i].mappings);
-	for (size_t i = 0; s->connections && i < CONNECTIONS; i++) free(s->connections[i].attempt.text);
-	for (size_t i = s->due_at; i < s->due.n; i++) free(s->due.v[i].text);
 	free(s->current.text);
 	vec_free(&s->due);
 	free(s->kinds);
-	free(s->connections);
 	free(s->cells);
 	arena_done(&s->arena);
 	free(s);
+}
+
+void auth_source_reset(struct auth_source *s)
+{
+	for (size_t i = 0; s->connections && i < CONNECTIONS; i++) free(s->connections[i].attempt.text);
+	for (size_t i = s->due_at; i < s->due.n; i++) free(s->due.v[i].text);
+	free(s->connections);
+	s->connections = NULL;
+	s->due.n = s->due_at = 0;
+	s->looked_at = 0;
+	s->stats = (struct auth_stats){0};
 }
 
 void auth_source_stats(const struct auth_source *s, struct auth_stats *ret) { *ret = s->stats; }
@@ -178,8 +189,10 @@ static struct event *extend(struct auth_source *s, struct auth_kind *k, struct e
 	s->event.cells = fresh_cells(s, shape->n_columns);
 	s->event.ops = &extended_ops;
 	s->event.impl = s;
-	if (!before) return &s->event;
-	for (; n < before->n_records; n++) s->records[n] = before->records[n];
+	if (!before && !s->said_by) return &s->event;
+	if (s->said_by) s->records[n++] = *s->said_by;
+	for (uint32_t i = 0; before && i < before->n_records; i++)
+		if (!s->said_by || before->records[i].offset != s->said_by->offset) s->records[n++] = before->records[i];
 	s->records[n++] = ev->records[0];
 	s->event.records = s->records;
 	s->event.n_records = n;
@@ -210,7 +223,7 @@ static struct record_ref record_of(const struct event *ev)
 	return r;
 }
 
-static void put_aside(struct attempt *a, const struct auth_kind *k, struct event *ev, const struct auth_event *said)
+static void put_aside(struct attempt *a, const struct auth_kind *k, struct event *ev, const struct auth_event *said, const struct record_ref *said_by)
 {
 	*a = (struct attempt){.auth = *said, .text = xmalloc(7 * TEXT_MAX)};
 	char *at = a->text;
@@ -220,6 +233,7 @@ static void put_aside(struct attempt *a, const struct auth_kind *k, struct event
 	a->program = take_text(&at, cell_text(ev, k->program));
 	a->pid = take_text(&at, cell_text(ev, k->pid));
 	a->message = take_text(&at, cell_text(ev, k->message));
+	if (said_by) a->records[a->n_records++] = *said_by;
 	a->records[a->n_records++] = record_of(ev);
 }
 
@@ -292,6 +306,7 @@ static void say(struct auth_source *s, const struct auth_kind *k, struct event *
 {
 	struct str client = !m->addr.p && k->client >= 0 ? cell_text(ev, k->client) : m->addr;
 	size_t n = client.p ? address_canonical(client, s->address) : 0;
+	s->said_by = NULL;
 	uint64_t attempts = (m->attempts ? m->attempts : 1) * (uint64_t)times;
 	s->said = (struct auth_event){.time = ev->time, .outcome = m->kind == PATTERN_SUCCESS ? AUTH_SUCCESS : m->kind == PATTERN_FAILURE || m->kind == PATTERN_ANNOUNCE ? AUTH_FAILURE : AUTH_PROBE,
 		.src_ip = {s->address, n}, .user = m->user.p ? m->user : (struct str){"", 0}, .service = service, .host = event_host(ev),
@@ -362,14 +377,16 @@ static const struct service *understand_joined(struct auth_source *s, const stru
 }
 
 /* A line that names no address is about the connection's. */
-static void know_peer(struct auth_source *s, struct connection *c)
+static void know_peer(struct auth_source *s, struct connection *c, const struct event *ev)
 {
 	if (s->said.src_ip.n) {
+		c->peer_line = record_of(ev);
 		memcpy(c->peer, s->address, s->said.src_ip.n);
 		c->peer_n = (uint8_t)s->said.src_ip.n;
 	} else if (c->peer_n) {
 		memcpy(s->address, c->peer, c->peer_n);
 		s->said.src_ip.n = c->peer_n;
+		s->said_by = &c->peer_line;
 	}
 }
 
@@ -400,10 +417,11 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 		make_due(s, c);
 		*c = (struct connection){.key = c->key};
 		if (m.addr.p) c->peer_n = (uint8_t)address_canonical(m.addr, c->peer);
+		c->peer_line = record_of(ev);
 		return ev;
 	}
 	say(s, k, ev, &m, k->service ? k->service->name : service->name, times);
-	if (c) know_peer(s, c);
+	if (c) know_peer(s, c, ev);
 	/* "PAM 2 more authentication failures" says in the end what its connection's lines have said one by one. */
 	if (c && service->any_program && m.attempts && c->counted >= m.attempts) s->said.outcome = AUTH_PROBE;
 	if (m.kind <= PATTERN_PROBE) return decide(s, k, ev, c, ret, ret_is);
@@ -412,7 +430,7 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 		if (!c) return hand_out(s, k, ev, NULL, ret, ret_is);
 		if (same) return join(&c->attempt, ev, &s->said), NULL;
 		make_due(s, c);
-		put_aside(&c->attempt, k, ev, &s->said);
+		put_aside(&c->attempt, k, ev, &s->said, s->said_by);
 		c->waits = true;
 		return NULL;
 	}
@@ -434,6 +452,7 @@ static struct event *take_fields(struct auth_source *s, struct auth_kind *k, str
 	if (!m) return ev;
 	size_t n = address_canonical(mapping_text(ev, m->addresses, m->n_addresses), s->address);
 	s->stats.looking++, s->stats.understood++;
+	s->said_by = NULL;
 	s->said = (struct auth_event){.time = ev->time, .outcome = m->outcome, .src_ip = {s->address, n}, .user = mapping_text(ev, m->users, m->n_users), .service = m->service,
 		.host = event_host(ev), .attempts = 1};
 	return hand_out(s, k, ev, NULL, ret, ret_is);
@@ -466,7 +485,8 @@ static const struct event_ops line_ops = {decode_line, NULL, NULL, NULL};
 static const struct shape *line_shape(struct auth_source *s)
 {
 	static const char *const names[] = {"host", "program", "pid", "message"};
-	static const struct logsource_binding bindings[] = {{.ls = {.product = {"linux", 5}}}, {.ls = {.product = {"linux", 5}, .category = {"authentication", 14}}}};
+	/* Other rules have seen the lines themselves. */
+	static const struct logsource_binding bindings[] = {{.ls = {.product = {"linux", 5}, .category = {"authentication", 14}}}};
 	struct column columns[LINE_COLUMNS + AUTH_COLUMNS] = {0};
 	if (s->line_shape) return s->line_shape;
 	for (unsigned i = 0; i < LINE_COLUMNS + AUTH_COLUMNS; i++) columns[i].name = str_of(i < LINE_COLUMNS ? names[i] : auth_columns[i - LINE_COLUMNS]);

@@ -202,19 +202,8 @@ static const struct clue *look_for_clue(struct scan_worker *w, struct event *ev,
 	return analyser_event(w->analyser, ev, w->source->id, w->source->input.path, w->infos.v, n);
 }
 
-void worker_event(struct scan_worker *w, struct event *ev)
+static void match_event(struct scan_worker *w, struct event *ev)
 {
-	const struct reader_options *o = &w->scan->config.reader;
-	if ((o->since.present && etime_cmp(ev->time, o->since) < 0) || (o->until.present && etime_cmp(ev->time, o->until) > 0)) {
-		w->outside++;
-		return;
-	}
-	const struct shape *shape = ev->shape;
-	coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
-	skew_event(w->clocks, ev, w->source->result.order);
-	if (w->scan->config.log_sources) source_kinds(w->scan, w->source, ev);
-	if (!w->matcher) return;
-	if (!sight_shape(w->sight, shape)) coverage_no_rule(&w->hosts);
 	const struct hit *hits;
 	uint32_t n = matcher_run(w->matcher, ev, &hits);
 	const struct clue *clue = look_for_clue(w, ev, hits, n);
@@ -229,4 +218,35 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	if (clue) spill_clue(w, ev, clue, &parts);
 	if (integrity) look_at_integrity(w, ev, &parts);
 	atomic_fetch_add(&w->scan->hits, n);
+}
+
+void worker_logins_due(struct scan_worker *w, bool end)
+{
+	struct auth_event said;
+	for (struct event *ev; w->logins && (ev = auth_source_due(w->logins, end, &said));) {
+		(void)sight_shape(w->sight, ev->shape);
+		match_event(w, ev);
+	}
+}
+
+void worker_event(struct scan_worker *w, struct event *ev)
+{
+	const struct reader_options *o = &w->scan->config.reader;
+	if ((o->since.present && etime_cmp(ev->time, o->since) < 0) || (o->until.present && etime_cmp(ev->time, o->until) > 0)) {
+		w->outside++;
+		return;
+	}
+	const struct shape *shape = ev->shape;
+	coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
+	skew_event(w->clocks, ev, w->source->result.order);
+	if (w->scan->config.log_sources) source_kinds(w->scan, w->source, ev);
+	if (!w->matcher) return;
+	bool any_rule = sight_shape(w->sight, shape);
+	struct auth_event said;
+	bool is_login = false;
+	struct event *login = w->logins ? auth_source_take(w->logins, ev, &said, &is_login) : NULL;
+	if (is_login) any_rule |= sight_shape(w->sight, login->shape);
+	if (!any_rule) coverage_no_rule(&w->hosts);
+	match_event(w, is_login ? login : ev);
+	worker_logins_due(w, false);
 }

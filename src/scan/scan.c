@@ -270,6 +270,19 @@ static bool join_shared(struct scan_worker *w)
 	return true;
 }
 
+/* What was understood of the source's logins is added up; what its connections were is forgotten. */
+static void leave_logins(struct scan_worker *w, struct open_source *o)
+{
+	struct auth_stats n;
+	if (!w->logins) return;
+	auth_source_stats(w->logins, &n);
+	pthread_mutex_lock(&w->scan->lock);
+	o->result.logins.looking += n.looking;
+	o->result.logins.understood += n.understood;
+	pthread_mutex_unlock(&w->scan->lock);
+	auth_source_reset(w->logins);
+}
+
 /* After the last cursor: records that had to wait for the whole source, then hash, report, close. */
 static void close_source(struct scan_worker *w, struct open_source *o)
 {
@@ -281,6 +294,8 @@ static void close_source(struct scan_worker *w, struct open_source *o)
 			worker_event(w, ev);
 			atomic_fetch_add(&s->events, 1);
 		}
+		worker_logins_due(w, true);
+		leave_logins(w, o);
 		o->ops->cursor_free(w->cursor);
 		w->cursor = NULL;
 	}
@@ -308,6 +323,8 @@ static void leave_source(struct scan_worker *w)
 {
 	struct scan *s = w->scan;
 	struct open_source *o = w->source;
+	worker_logins_due(w, true);
+	leave_logins(w, o);
 	o->ops->cursor_free(w->cursor);
 	w->cursor = NULL;
 	pthread_mutex_lock(&s->lock);
@@ -327,6 +344,7 @@ struct scan_worker *scan_worker_new(struct scan *s)
 	w->clocks = skew_table_new();
 	if (s->sight_plan) w->sight = sight_new(s->sight_plan);
 	if (s->config.incidents) w->analyser = analyser_new(s->config.incidents, ANALYSER_BUDGET);
+	if (s->config.auth) w->logins = auth_source_new(s->config.auth, w->shapes);
 	w->spill = spill_new(s->config.temp_dir, SPILL_BUFFER);
 	arena_init(&w->scratch, SCRATCH_BUDGET);
 	arena_init(&w->walk_strings, SCRATCH_BUDGET);
@@ -376,6 +394,7 @@ void scan_worker_free(struct scan_worker *w)
 	matcher_free(w->matcher);
 	sight_free(w->sight);
 	skew_table_free(w->clocks);
+	auth_source_free(w->logins);
 	shape_table_free(w->shapes);
 	buf_done(&w->fields);
 	buf_done(&w->packed);

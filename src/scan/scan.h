@@ -5,6 +5,7 @@
  * scan_finish (phase two: merge by time, source, offset; correlate; hand out findings). What comes out does not depend on the number of
  * workers. Functions are for one thread unless they say otherwise. */
 #pragma once
+#include "auth/auth.h"
 #include "correlate/correlate.h"
 #include "event/event.h"
 #include "incident/incident.h"
@@ -36,6 +37,7 @@ struct scan_config {
 	struct reader_options reader;
 	const char *temp_dir;                    /* for spilled hits */
 	size_t state_memory;                     /* of correlations, bytes; 0 = 256 MiB */
+	const struct auth *auth;                 /* NULL: events stay as they are, none is an authentication event */
 	const struct incident_plan *incidents;   /* NULL: no incidents and no native analysers */
 	bool log_sources;                        /* scan_source.log_sources is wanted */
 	bool any_logsource;                      /* the plan's option */
@@ -90,6 +92,7 @@ struct scan_source {
 	bool hashed;             /* info.sha256 holds */
 	struct logsource *log_sources; /* that its events are of, in order of product, service, category; only with scan_config.log_sources */
 	uint32_t n_log_sources;
+	struct auth_stats logins; /* lines that look like logins, and those of them that were understood */
 	void *tap;               /* the keeper's; the driver's to free */
 };
 struct scan_unread {

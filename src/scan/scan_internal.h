@@ -86,11 +86,14 @@ struct scan_worker {
 	struct arena walk_strings;    /* paths of containers */
 	uint64_t next_order;          /* of the container's next member */
 	struct analyser *analyser;
+	struct auth_source *logins;   /* NULL without config.auth */
 	VEC(const struct rule_info *) infos;  /* of the hits of the current event */
 };
 
 /* Adds to the list of what was not read. Any thread. */
 void scan_note_unread(struct scan *s, uint64_t order, struct str path, const char *reason, bool is_log);
+/* Attempts to log in that were put aside until more was known of them; `end`: of the source, all of them. */
+void worker_logins_due(struct scan_worker *w, bool end);
 /* kinds.c: the event's log sources become the source's; all of them in order. */
 void source_kinds(struct scan *s, struct open_source *o, struct event *ev);
 void source_kinds_sort(struct scan_source *r);
