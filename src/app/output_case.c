@@ -238,7 +238,7 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 	o->native = config->incidents ? incident_plan_rules(config->incidents, &n_native) : NULL;
 	struct case_rule *rules = xcalloc(o->n_rules + n_native + 1, sizeof *rules);
 	struct case_refused *refused = xcalloc(n_refused + 1, sizeof *refused);
-	struct case_input *inputs = xcalloc(3 + rule_set_filter_count(config->rules), sizeof *inputs);
+	struct case_input *inputs = xcalloc(4 + rule_set_filter_count(config->rules), sizeof *inputs);
 	struct buf *texts = xcalloc(n_native + 1, sizeof *texts);
 	for (uint32_t i = 0; i < o->n_rules; i++) {
 		const struct rule *r = rule_set_at(config->rules, i);
@@ -257,6 +257,8 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 	uint32_t n_read = n_inputs;
 	inputs[n_inputs] = (struct case_input){.kind = STR("mapping"), .name = STR("compiled in")};
 	taxonomy_sha256(inputs[n_inputs++].sha256);
+	inputs[n_inputs] = (struct case_input){.kind = STR("services"), .name = STR("compiled in")};
+	if (config->auth) memcpy(inputs[n_inputs++].sha256, auth_sha256(config->auth), SHA256_SIZE);
 	add_filters(config->rules, inputs, &n_inputs);
 	struct case_run run = {STR("exhibit " EXHIBIT_VERSION), settings, rules, o->n_rules + n_native, refused, n_refused, inputs, n_inputs};
 	ok = ok && case_begin_run(o->w, &run, &o->run_is_new, f);

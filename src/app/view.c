@@ -32,7 +32,7 @@ void run_view_init(struct run_view *v, const struct scan_results *r, const struc
 	v->refused = xcalloc(n_refused, sizeof *v->refused);
 	for (uint32_t i = 0; i < r->n_sources; i++) {
 		const struct scan_source *s = &r->sources[i];
-		v->sources[i] = (struct report_source){&s->info, &s->report, s->hashed, s->reason, s->same_as};
+		v->sources[i] = (struct report_source){&s->info, &s->report, s->hashed, s->reason, s->same_as, s->logins.looking, s->logins.understood};
 	}
 	for (uint32_t i = 0; i < r->n_unread; i++) v->unread[i] = (struct report_unread){r->unread[i].path, r->unread[i].reason};
 	v->run = (struct report_run){.sources = {v->sources, r->n_sources}, .unread = v->unread, .n_unread = r->n_unread, .refused = v->refused,

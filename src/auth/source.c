@@ -16,6 +16,7 @@ struct connection {
 	uint64_t key;               /* program, process id; 0 = free */
 	bool waits;
 	bool entered;               /* somebody logged in */
+	bool closed;                /* what comes now is another connection, but for what PAM says in the end */
 	uint64_t counted;           /* failures that were handed out */
 	char peer[ADDRESS_MAX];     /* whose it is, when a line has said so */
 	uint8_t peer_n;
@@ -356,6 +357,8 @@ static struct event *decide(struct auth_source *s, struct auth_kind *k, struct e
 {
 	struct auth_event *said = &s->said;
 	bool joined = c && c->waits && said->outcome != AUTH_PROBE && same_text(c->attempt.auth.src_ip, said->src_ip);
+	/* What states no outcome does not decide what waits. */
+	if (c && c->waits && said->outcome == AUTH_PROBE && same_text(c->attempt.auth.src_ip, said->src_ip)) return join(&c->attempt, ev, said), NULL;
 	if (c && c->waits && !joined) make_due(s, c);
 	if (c) c->counted += said->outcome == AUTH_FAILURE ? said->attempts : 0;
 	if (c && said->outcome == AUTH_SUCCESS) c->entered = true;
@@ -421,9 +424,11 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 		return ev;
 	}
 	say(s, k, ev, &m, k->service ? k->service->name : service->name, times);
+	bool summary = service->any_program && m.attempts;
+	if (c && c->closed && !summary && (m.kind <= PATTERN_ANNOUNCE)) *c = (struct connection){.key = c->key};
 	if (c) know_peer(s, c, ev);
 	/* "PAM 2 more authentication failures" says in the end what its connection's lines have said one by one. */
-	if (c && service->any_program && m.attempts && c->counted >= m.attempts) s->said.outcome = AUTH_PROBE;
+	if (c && summary && c->counted >= m.attempts) s->said.outcome = AUTH_PROBE;
 	if (m.kind <= PATTERN_PROBE) return decide(s, k, ev, c, ret, ret_is);
 	bool same = c && c->waits && same_text(c->attempt.auth.src_ip, s->said.src_ip) && same_text(c->attempt.auth.user, s->said.user);
 	if (m.kind == PATTERN_ANNOUNCE) {
@@ -436,12 +441,16 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	}
 	if (c && c->waits) {
 		join(&c->attempt, ev, &s->said);
-		if (m.kind == PATTERN_CLOSE) make_due(s, c);
+		if (m.kind != PATTERN_CLOSE) return NULL;
+		c->counted += c->attempt.auth.attempts;
+		c->closed = true;
+		make_due(s, c);
 		return NULL;
 	}
-	bool says_nothing = m.kind == PATTERN_CLOSE && c && (c->entered || c->counted) && !m.user.p;
-	if (m.kind == PATTERN_CLOSE && c) c->key = 0;
-	return says_nothing || !s->said.src_ip.n ? ev : hand_out(s, k, ev, NULL, ret, ret_is);
+	/* The end of what has been told already, or of a session, is no news. */
+	bool told = c && (c->entered || c->counted) && (m.kind == PATTERN_CLOSE || !m.addr.p);
+	if (m.kind == PATTERN_CLOSE && c) c->closed = true;
+	return told || !s->said.src_ip.n ? ev : hand_out(s, k, ev, NULL, ret, ret_is);
 }
 
 /* --- the door ------------------------------------------------------------------------------------------------------ */

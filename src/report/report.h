@@ -15,6 +15,7 @@ struct report_source {
 	bool hashed;
 	struct str reason; /* why it ended early; empty */
 	int32_t same_as;   /* index of the source with the same bytes, -1 */
+	uint64_t logins, logins_understood; /* lines and events that look like attempts to log in, and those of them that were understood */
 };
 struct report_sources {
 	const struct report_source *v;

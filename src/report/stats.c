@@ -72,6 +72,13 @@ static void put_source(struct json_out *o, const struct report_sources *all, con
 	put_time(o, STR("last"), s->account->last);
 	put_account(o, s->account);
 	if (s->account->parameters.n) json_key_str(o, STR("parameters"), s->account->parameters);
+	if (s->logins) {
+		json_key(o, STR("logins"));
+		json_begin_object(o);
+		json_key_u64(o, STR("looking"), s->logins);
+		json_key_u64(o, STR("understood"), s->logins_understood);
+		json_end(o);
+	}
 	if (s->reason.n) json_key_str(o, STR("broken"), s->reason);
 	if (s->same_as >= 0) json_key_str(o, STR("same_as"), all->v[s->same_as].info->path);
 	json_end(o);

@@ -5,6 +5,7 @@
 #include "verify/verify_internal.h"
 #include "verify/rederive.h"
 #include "base/cursor.h"
+#include "auth/auth.h"
 #include "base/map.h"
 #include "correlate/correlate.h"
 #include "match/match.h"
@@ -36,6 +37,7 @@ struct rederive {
 	const struct reader_ops *const *formats;
 	size_t n_formats;
 	struct taxonomy *taxonomy;
+	struct auth *auth;
 	/* the run at hand */
 	int64_t run;
 	sqlite3 *db;
@@ -43,6 +45,7 @@ struct rederive {
 	struct plan *plan;
 	struct matcher *matcher;
 	struct shape_table *shapes;
+	struct auth_source *logins;
 	struct correlate *correlate;   /* tells what correlations want; never fed */
 	struct map by_text;            /* SHA-256 of a rule's text -> index in the set */
 	struct map by_row;             /* id of a rule row -> index + 1, 0 = not derivable */
@@ -66,13 +69,14 @@ static void forget_run(struct rederive *d)
 	vec_free(&d->sources);
 	correlate_free(d->correlate);
 	if (d->matcher) matcher_free(d->matcher);
+	auth_source_free(d->logins);
 	if (d->shapes) shape_table_free(d->shapes);
 	if (d->plan) plan_free(d->plan);
 	rule_set_free(d->rules);
 	map_done(&d->by_text);
 	map_done(&d->by_row);
 	map_done(&d->by_source);
-	d->correlate = NULL, d->matcher = NULL, d->shapes = NULL, d->plan = NULL, d->rules = NULL;
+	d->correlate = NULL, d->matcher = NULL, d->shapes = NULL, d->logins = NULL, d->plan = NULL, d->rules = NULL;
 	arena_reset(&d->strings);
 	d->usable = false;
 }
@@ -160,6 +164,7 @@ static bool load_rules(struct rederive *d, const struct verify_rule *rules, uint
 	d->plan = plan_new(d->rules, options, &f);
 	d->matcher = d->plan ? matcher_new(d->plan) : NULL;
 	d->shapes = shape_table_new(d->taxonomy, SHAPES);
+	d->logins = auth_source_new(d->auth, d->shapes);
 	struct correlate_options co = {.state_memory = STATE, .detectors = true, .put = put_nothing};
 	d->correlate = correlate_new(d->rules, &co, &f);
 	return d->matcher && d->shapes && d->correlate;
@@ -238,20 +243,38 @@ static void push(struct reread *r, struct rehit h)
 	r->v[r->n++] = h;
 }
 
-static void take_event(struct rederive *d, const struct made *m, struct reread *r, struct event *ev)
+/* The hits of an event, filed under its first record. */
+static void take_hits(struct rederive *d, const struct made *m, struct reread *r, struct event *ev, struct rehit h)
 {
 	const struct hit *hits;
-	struct rehit h = {.rule = NO_RULE, .time = ev->time, .cleared = event_says_cleared(ev)};
-	if (str_eq(ev->shape->format, STR("evtx")) && ev->records[0].bytes && ev->records[0].length >= 16) h.number = le64_at((const uint8_t *)ev->records[0].bytes + 8);
 	if (!original_of(m, ev->records[0].offset, &h.offset)) return;
-	push(r, h);
 	uint32_t n = matcher_run(d->matcher, ev, &hits);
 	for (uint32_t i = 0; i < n; i++) {
+		h.time = ev->time;
 		h.rule = hits[i].rule->index;
 		h.host = arena_str(&d->strings, event_host(ev));
 		keep_values(d, ev, &hits[i], &h);
 		push(r, h);
 	}
+}
+
+static void take_logins_due(struct rederive *d, const struct made *m, struct reread *r, bool end)
+{
+	struct auth_event said;
+	for (struct event *ev; (ev = auth_source_due(d->logins, end, &said));) take_hits(d, m, r, ev, (struct rehit){.rule = NO_RULE});
+}
+
+static void take_event(struct rederive *d, const struct made *m, struct reread *r, struct event *ev)
+{
+	struct rehit h = {.rule = NO_RULE, .time = ev->time, .cleared = event_says_cleared(ev)};
+	struct auth_event said;
+	bool is_login;
+	if (str_eq(ev->shape->format, STR("evtx")) && ev->records[0].bytes && ev->records[0].length >= 16) h.number = le64_at((const uint8_t *)ev->records[0].bytes + 8);
+	if (!original_of(m, ev->records[0].offset, &h.offset)) return;
+	push(r, h);
+	struct event *login = auth_source_take(d->logins, ev, &said, &is_login);
+	take_hits(d, m, r, is_login ? login : ev, h);
+	take_logins_due(d, m, r, false);
 }
 
 static const struct reader_ops *format_of(const struct rederive *d, struct str name)
@@ -274,6 +297,8 @@ static void read_made(struct rederive *d, const struct reader_ops *ops, const st
 	for (int pass = 0; reader && pass < (ops->max_cursors > 1 ? 2 : 1); pass++) {
 		struct reader_cursor *c = ops->cursor_new(reader, d->shapes);
 		for (struct event *ev; (ev = ops->next(c));) take_event(d, m, r, ev);
+		take_logins_due(d, m, r, true);
+		auth_source_reset(d->logins);
 		ops->cursor_free(c);
 	}
 	if (reader) {
@@ -632,7 +657,8 @@ struct rederive *rederive_new(const struct reader_ops *const *formats, size_t n_
 	arena_init(&d->strings, (size_t)2 << 30);
 	arena_init(&d->scratch, 64 << 20);
 	d->taxonomy = taxonomy_new(f);
-	if (d->taxonomy) return d;
+	d->auth = auth_new(f);
+	if (d->taxonomy && d->auth) return d;
 	rederive_free(d);
 	return NULL;
 }
@@ -641,6 +667,7 @@ void rederive_free(struct rederive *d)
 {
 	if (!d) return;
 	forget_run(d);
+	auth_free(d->auth);
 	taxonomy_free(d->taxonomy);
 	arena_done(&d->strings);
 	arena_done(&d->scratch);
