@@ -1,7 +1,8 @@
 /* naive: a second reading of Sigma, from the rule's text to the verdict, that shares nothing with src/rules and src/match.
  *
- * What it has in common with the program: the YAML tree (text/yaml.h), the event's cells (event/event.h), the steps over UTF-8 and the
- * table of letters that differ in case only, and the data of log sources, which it reads on its own from src/event/data. Its own are:
+ * What it has in common with the program: the YAML tree (text/yaml.h), the event's cells and their texts (event/value.h), the steps over
+ * UTF-8 and the table of letters that differ in case only, RFC 3339 times (base/etime.h), and the data of log sources, which it reads on
+ * its own from src/event/data. Its own are:
  * types of values, modifiers, expansion (windash, base64offset, wide, placeholders), wildcards, conditions, filters, routing and all
  * comparing; regular expressions go to PCRE2. It takes what the specification allows and expects legal rules: it explains no errors.
  * What does not change from pair to pair is made once, a rule's tree and an event's texts; for each pair the tree is walked whole. */
