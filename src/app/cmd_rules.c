@@ -3,6 +3,7 @@
 #include "app/formats.h"
 #include "app/rules_explain.h"
 #include "app/rules_load.h"
+#include "match/describe.h"
 #include "rules/explain.h"
 #include "rules/lint.h"
 #include "rules/list.h"
@@ -11,7 +12,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { OPT_RULES, OPT_PLACEHOLDERS, OPT_FORMAT, OPT_BY, OPT_LOGSOURCE, OPT_LEVEL, OPT_TECHNIQUE, OPT_FAIL, OPT_IGNORE, OPT_AS, OPT_ANY, OPT_EVENT };
+enum { OPT_RULES, OPT_PLACEHOLDERS, OPT_FORMAT, OPT_BY, OPT_LOGSOURCE, OPT_LEVEL, OPT_TECHNIQUE, OPT_FAIL, OPT_IGNORE, OPT_AS, OPT_ANY, OPT_EVENT, OPT_PLAN };
 static const struct option_row rows[] = {
 	[OPT_RULES] = {'r', "rules", "RULES", "explain: look the rule up in these (file or folder; may be repeated; default: Exhibit's own)"},
 	[OPT_PLACEHOLDERS] = {0, "placeholders", "FILE", "values for %placeholders% (YAML: name: value or list)"},
@@ -25,6 +26,7 @@ static const struct option_row rows[] = {
 	[OPT_AS] = {0, "as", "FORMAT", "explain: read the events as this format"},
 	[OPT_ANY] = {0, "any-logsource", NULL, "explain: whatever log source the event is of"},
 	[OPT_EVENT] = {0, "event", "N", "explain: only the N-th event of the file"},
+	[OPT_PLAN] = {0, "plan", NULL, "explain: what the optimiser made of the rules: gates, order, scans; without a RULE of the whole set"},
 	{0},
 };
 
@@ -40,7 +42,7 @@ struct settings {
 	enum lint_level fail_on;
 	struct str ignore;
 	struct str as;
-	bool any_logsource;
+	bool any_logsource, plan;
 	uint64_t event;
 };
 
@@ -102,6 +104,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		s->as = str_of(argument);
 		return formats_known(s->as) || (app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words()), false);
 	case OPT_ANY: s->any_logsource = s->rules.fragments = true; return true;
+	case OPT_PLAN: s->plan = true; return true;
 	case OPT_EVENT: return (str_u64(str_of(argument), &s->event) && s->event) || (app_usage(s->self, "--event takes a number from 1"), false);
 	}
 	return false;
@@ -294,20 +297,51 @@ static int explain(struct settings *s, const struct rule_set *set, const struct 
 	return status;
 }
 
+/* The set as a whole, or every rule that was named, or the rules of the files that were. */
+static int explain_plan(struct settings *s, const struct rule_set *set)
+{
+	struct fault f = FAULT_INIT;
+	struct buf out = {0};
+	int status = EXIT_DONE;
+	struct plan *p = plan_new(set, &(struct plan_options){.any_logsource = s->any_logsource}, &f);
+	if (!p) return app_fault(&f), EXIT_FAILED;
+	if (!s->words.n) describe_plan(p, &out);
+	for (size_t i = 0; i < s->words.n; i++) {
+		bool is_file = access(s->words.v[i], R_OK) == 0;
+		const struct rule *one = is_file ? NULL : find(set, str_of(s->words.v[i]));
+		if (!is_file && (!one || one->correlation)) {
+			app_error(one ? "'%s' is a correlation: it is made of the findings of its rules" : "there is no rule with the id, name or title '%s'", s->words.v[i]);
+			status = EXIT_USAGE;
+		}
+		for (uint32_t j = 0; j < rule_set_count(set); j++) {
+			const struct rule *r = rule_set_at(set, j);
+			if (r->correlation || (is_file ? !str_eq(r->info.file, str_of(s->words.v[i])) : r != one)) continue;
+			if (out.n) buf_byte(&out, '\n');
+			describe_rule(p, r, &out);
+		}
+	}
+	plan_free(p);
+	status = print(&out, status);
+	buf_done(&out);
+	return status;
+}
+
 /* --- the command ---------------------------------------------------------------------------------------------------------- */
 
 static int act(struct settings *s, const char *what)
 {
 	struct fault f = FAULT_INIT;
-	bool checks = !strcmp(what, "check"), explains = !strcmp(what, "explain"), is_file = explains && access(s->words.v[0], R_OK) == 0;
+	bool checks = !strcmp(what, "check"), explains = !strcmp(what, "explain"), is_file = explains && s->words.n && access(s->words.v[0], R_OK) == 0;
 	if (!explains)
 		for (size_t i = 0; i < s->words.n; i++) vec_push(&s->rules.paths, s->words.v[i]);
-	if (is_file) vec_push(&s->rules.paths, s->words.v[0]);
+	if (is_file && !s->plan) vec_push(&s->rules.paths, s->words.v[0]);
+	for (size_t i = 0; explains && s->plan && i < s->words.n; i++)
+		if (access(s->words.v[i], R_OK) == 0) vec_push(&s->rules.paths, s->words.v[i]);
 	struct taxonomy *t = taxonomy_new(&f);
 	struct rule_set *set = t ? rules_load(&s->rules, &f) : NULL;
 	int status = EXIT_FAILED;
 	if (!set) app_fault(&f);
-	else status = checks ? check(s, set, t) : explains ? explain(s, set, t, is_file) : list(s, set);
+	else status = checks ? check(s, set, t) : explains && s->plan ? explain_plan(s, set) : explains ? explain(s, set, t, is_file) : list(s, set);
 	rule_set_free(set);
 	taxonomy_free(t);
 	return status;
@@ -329,7 +363,7 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (status != EXIT_DONE) goto done;
 	if (!what || !one_of(what, actions, &at)) status = app_usage(self, what ? "there is no 'rules %s'; check, list and explain exist" : "what is to be done? check, list or explain", what);
-	else if (at == 2 && (s.words.n < 1 || s.words.n > 2)) status = app_usage(self, "explain takes a rule (file, id, name or title) and perhaps a file of events");
+	else if (at == 2 && !s.plan && (s.words.n < 1 || s.words.n > 2)) status = app_usage(self, "explain takes a rule (file, id, name or title) and perhaps a file of events");
 	else status = act(&s, what);
 done:
 	vec_free(&s.words);
@@ -339,7 +373,7 @@ done:
 
 const struct command command_rules = {
 	.name = "rules",
-	.synopsis = "check [PATH]... | list [PATH]... | explain RULE [EVENTS]",
+	.synopsis = "check [PATH]... | list [PATH]... | explain RULE [EVENTS] | explain --plan [RULE]...",
 	.summary = "check, list and explain rules",
 	.group = "Look",
 	.options = rows,
@@ -348,12 +382,15 @@ const struct command command_rules = {
 		"         what is missing or there twice. Without a path: Exhibit's own rules.\n"
 		"list     shows which rules there are, one by one or counted.\n"
 		"explain  shows what a rule looks for and in which logs; with a file of events also, for each of the first ten,\n"
-		"         what of it holds (+), does not (-) or is undecided (?), and the value it saw.\n\n"
+		"         what of it holds (+), does not (-) or is undecided (?), and the value it saw.\n"
+		"         With --plan what the optimiser decided: which literals gate a rule, in which order its tests are asked\n"
+		"         (chance and cost are guesses; they choose the order, never the answer), which regexes run by which engine.\n\n"
 		"examples:\n"
 		"  exhibit rules check my-rules/ --ignore tag-attack\n"
 		"  exhibit rules list --by technique sigma/rules\n"
 		"  exhibit rules list --format navigator > layer.json\n"
 		"  exhibit rules explain my-rule.yml event.jsonl\n"
-		"  exhibit rules explain 'Whoami Utility Execution' -r sigma/rules Security.evtx --event 3\n\n"
+		"  exhibit rules explain 'Whoami Utility Execution' -r sigma/rules Security.evtx --event 3\n"
+		"  exhibit rules explain --plan 'Whoami Utility Execution' -r sigma/rules\n\n"
 		"exit status: 0 done; 1 rules with errors (check: see --fail-on); 2 usage; 3 the events were not read; 4 failure",
 };
