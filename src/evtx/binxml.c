@@ -465,8 +465,10 @@ static void chunk_note(struct evtx_chunk *c, uint32_t def, uint32_t id, uint32_t
 static void mix(uint64_t *h, const void *bytes, size_t n)
 {
 	const uint8_t *p = bytes;
-	for (size_t i = 0; i < n; i++) *h = (*h ^ p[i]) * 0x100000001b3u;
-	*h = (*h ^ n) * 0x9e3779b97f4a7c15u;
+	uint64_t v = n;
+	for (; n >= 8; p += 8, n -= 8) v = (v ^ le64_at(p)) * 0x9e3779b97f4a7c15u, v ^= v >> 29;
+	for (; n; p++, n--) v = (v ^ *p) * 0xc2b2ae3d27d4eb4fu;
+	*h = (*h ^ v) * 0x9e3779b97f4a7c15u;
 	*h ^= *h >> 29;
 }
 
@@ -489,7 +491,8 @@ static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, 
 {
 	struct template_store *s = c->store;
 	struct { uint8_t guid[16]; uint64_t hash; } key;
-	struct parse p = {c, c->arena, def + 24, def + 24 + size, true};
+	/* Where checksums hold it is nearly always a new one; else each chunk's definitions are read, and must not pile up. */
+	struct parse p = {c, c->sure ? &s->arena : c->arena, def + 24, def + 24 + size, true};
 	struct fragment *f = read_fragment(&p, 0);
 	if (!f) return lost(c, "template cannot be read");
 	memcpy(key.guid, c->p + def + 4, 16);
@@ -500,7 +503,7 @@ static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, 
 	if (!known) {
 		if (s->fragments.n >= EVTX_TEMPLATES_MAX) return fail(c, "too many templates"), NULL;
 		p = (struct parse){c, &s->arena, def + 24, def + 24 + size, true};
-		f = read_fragment(&p, 0);
+		if (!c->sure) f = read_fragment(&p, 0);
 		if (!f) return lost(c, "template cannot be read");
 		f->is_template = true;
 		memcpy(f->guid, key.guid, 16);

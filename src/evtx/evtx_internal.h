@@ -84,6 +84,7 @@ struct fragment {
 	const struct fragment *plan_roots[4];
 	uint32_t n_plans;
 	struct lane_table *lane;                /* of this root: lane.c */
+	uint32_t unlearned;                     /* records of this content that no variant knew */
 };
 
 /* A fragment with its values. */

@@ -1,7 +1,7 @@
 /* lane.c: whole records to JSON lines without an event in between.
  *
  * Records of one kind differ in little: the time, ids, the process, the user, and their content. So for each kind met, a variant is
- * learned from a record that went the ordinary way: the bytes by which such a record is recognised (the number of root values, their
+ * learned from the third record that went the ordinary way: the bytes by which such a record is recognised (the number of root values, their
  * sizes and types, and those values that seldom differ) as one masked comparison, and the JSON as literals between the few values
  * that do differ. What is not recognised, or has something in it that a variant cannot say, goes the ordinary way; the bytes are the
  * same always, and tests hold one against the other. lane_body.h is the inner part, compiled for each level of the processor. */
@@ -415,6 +415,8 @@ void lane_learn(struct evtx_chunk *c, const struct instance *root, const struct 
 	struct fragment *f = root->fragment;
 	struct arena *arena = template_store_arena(c->store);
 	bool has_content = content->fragment != f;
+	/* What is met once or twice is not worth it: most files are small. */
+	if (content->fragment->unlearned++ < 2) return;
 	if (!f->is_template || root->n_slots < 3 || root->n_slots > ROOT_SLOTS_MAX) return;
 	if (!f->lane && !(f->lane = arena_calloc(arena, 1, sizeof *f->lane))) return;
 	if (f->lane->tried++ >= VARIANTS_MAX) return;

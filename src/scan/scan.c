@@ -116,6 +116,7 @@ const struct reader_ops *scan_format_of(const struct reader_ops *const *formats,
 		if (as.n && !str_eq(as, str_of(ops->format))) continue;
 		int score = as.n ? 100 : ops->sniff((struct str){head, (size_t)n}, in->size, in->path);
 		if (score > best_score) best_score = score, best = ops;
+		if (best_score >= 100) break; /* certain, and ties go to the first */
 	}
 	free(head);
 	return best;

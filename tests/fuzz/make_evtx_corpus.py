@@ -38,18 +38,18 @@ scalars = [("int8", -5), ("uint8", 7), ("int16", -300), ("uint16", 300), ("int32
            ("strings", ["only"]), ("uint64", 12345), ("uint64", 123456789), ("uint64", 10 ** 15), ("uint32", 5)]
 for k in range(0, len(scalars), 12):
     part = [["N%d" % i, kind, value] for i, (kind, value) in enumerate(scalars[k:k + 12])]
-    keep("values%d.evtx" % (k // 12), log([{"data": part, "user": LOCAL if i else USER} for i in range(3)]))
+    keep("values%d.evtx" % (k // 12), log([{"data": part, "user": LOCAL if i else USER} for i in range(5)]))
 
 unnamed = [{"strings": ["one", "two"], "guid": None}, {"strings": [], "guid": None}, {"data": [["", "string", "s"], ["", "uint32", 4]]}, {"data": [["", "strings", ["a", "b"]]]},
            {"strings": ["x"], "binary": "0102", "guid": None, "source": "Svc"}, {"data": [["N", "string", "1"], ["N", "string", "2"]]}, {"data": [["", "string", ""]]},
            {"data": [["T", "strings", ["p", "q"]], ["V", "string", "v"]]}]
-keep("unnamed.evtx", log([e for e in unnamed for _ in range(2)]))
-keep("layouts.evtx", log([{**e, "data": [["Name", "string", "v"], ["N", "uint32", 9]]} for _ in range(2) for e in (
+keep("unnamed.evtx", log([e for e in unnamed for _ in range(5)]))
+keep("layouts.evtx", log([{**e, "data": [["Name", "string", "v"], ["N", "uint32", 9]]} for _ in range(5) for e in (
     {}, {"guid": None}, {"guid": None, "source": "Source", "layout": "v20"}, {"layout": "literal"}, {"nested": "bare"}, {"nested": "element"},
     {"activity_id": SYSTEM["guid"], "related_activity_id": SYSTEM["guid"], "user": USER, "version": 3, "qualifiers": 5})]
-    + [{"user_data": {"name": "U", "xmlns": "http://e/", "data": [["A", "string", "a"], ["A", "string", "b"], ["X", "xml", XML]]}} for _ in range(2)]
+    + [{"user_data": {"name": "U", "xmlns": "http://e/", "data": [["A", "string", "a"], ["A", "string", "b"], ["X", "xml", XML]]}} for _ in range(5)]
     + [{"data": []}, {"channel": "MSExchange Management", "strings": ["Set-X", "-a b", "me", "4"], "guid": None}]))
-keep("xml.evtx", log([{"data": [["A", "string", "x"], ["X", kind, XML], ["", kind, ["T", {}]]]} for kind in ("xml", "xmltemplate") for _ in range(2)]
+keep("xml.evtx", log([{"data": [["A", "string", "x"], ["X", kind, XML], ["", kind, ["T", {}]]]} for kind in ("xml", "xmltemplate") for _ in range(5)]
      + [{"data": [["", "xml", XML], ["", "string", "s"]]}]))
 
 # Attributes and texts from values, several parts, literal texts, as templates may have them.
@@ -64,7 +64,7 @@ events = []
 for tree in shapes:
     for _ in range(2):
         evtx_writer.content_of = lambda event, tree=tree: (tree, [("string", "val"), ("uint32", 6)])
-        events.append(log([{}, {}, {}]))
+        events.append(log([{}] * 5))
 evtx_writer.content_of = plain
 for i, data in enumerate(events[::2]):
     keep("tree%d.evtx" % i, data)
