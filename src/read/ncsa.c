@@ -199,12 +199,16 @@ static void put(struct value *ret, struct str s, bool dash_is_null)
 	else *ret = value_str(s);
 }
 
+static bool of_uri(uint32_t column)
+{
+	return (column >= N_STEM && column <= N_URI) || (column >= N_URI_QUERY && column <= N_EXTENSION);
+}
+
 static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct reader *r = (struct reader *)ev->impl;
 	const struct access *a = &own(r)->access;
-	struct str uri = a->uri.p ? unescaped(r, a->uri) : a->uri, agent = a->agent.p &&
-		(column == N_AGENT || column == N_C_AGENT) ? unescaped(r, a->agent) : (struct str){NULL, 0};
+	struct str uri = of_uri(column) && a->uri.p ? unescaped(r, a->uri) : (struct str){NULL, 0};
 	switch ((enum ncsa_column)column) {
 	case N_CLIENT: put(ret, text_clean(r, a->client), false); return;
 	case N_IDENT: put(ret, text_clean(r, a->ident), true); return;
@@ -218,7 +222,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	case N_STATUS: put(ret, a->status, true); return;
 	case N_BYTES: put(ret, a->bytes.p ? text_clean(r, a->bytes) : a->bytes, true); return;
 	case N_REFERER: put(ret, a->referer.p ? unescaped(r, a->referer) : a->referer, true); return;
-	case N_AGENT: case N_C_AGENT: put(ret, agent, true); return;
+	case N_AGENT: case N_C_AGENT: put(ret, a->agent.p ? unescaped(r, a->agent) : a->agent, true); return;
 	case N_VHOST: put(ret, a->vhost.p ? text_clean(r, a->vhost) : a->vhost, true); return;
 	case N_EXTRA: put(ret, a->extra.p ? text_clean(r, a->extra) : a->extra, false); return;
 	case N_REQUEST: put(ret, a->whole_request ? (struct str){NULL, 0} : unescaped(r, a->request), true); return;
