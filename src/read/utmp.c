@@ -314,10 +314,12 @@ static int sniff_lastlog(struct str head, uint64_t size, struct str path)
 {
 	int good = 0, bad = 0;
 	bool name = named(path, "lastlog");
+	if (!name && size % LASTLOG) return 0;
 	for (size_t at = 0; at + LASTLOG <= head.n; at += LASTLOG) {
 		const uint8_t *p = (const uint8_t *)head.p + at;
 		if (zeros(p, LASTLOG)) continue;
 		if (lastlog_plausible(p) && le32_at(p)) good++;
+		else if (!name) return 0;
 		else bad++;
 	}
 	if (bad > good || (!name && (bad || !good || size % LASTLOG))) return 0;

@@ -5,7 +5,7 @@
 enum {
 	SAMPLE = 256,       /* own times a log */
 	LOGS = 4096,        /* host x log */
-	PAIRS = 1 << 16,    /* keys of pairs kept: those with the lowest hashes */
+	PAIRS = 1 << 13,    /* keys of pairs kept: those with the lowest hashes */
 	SHAPES = 1 << 16, KEY = 600
 };
 
@@ -69,6 +69,18 @@ static uint64_t hash_text(uint64_t h, struct str s)
 		h = (h ^ c) * 0x100000001b3u;
 	}
 	return mix(h ^ 0xff);
+}
+
+/* An id as both logs write it. */
+static uint64_t hash_id(struct str s)
+{
+	uint64_t h = s.n, v;
+	for (; s.n >= 8; s = str_sub(s, 8, s.n)) {
+		memcpy(&v, s.p, 8);
+		h = mix(h ^ v);
+	}
+	for (size_t i = 0; i < s.n; i++) h = mix(h ^ (uint8_t)s.p[i]);
+	return h;
 }
 
 /* --- logs and own times ----------------------------------------------------------------------------------------------------------- */
@@ -197,11 +209,13 @@ static uint64_t key_of(struct event *ev, const struct shape_lens *l)
 		return hash_text(hash_text(mix(id + 1), event_host(ev)), cell_text(ev, l->second));
 	}
 	if (l->what & LENS_QUERY) {
-		size_t at = s.n > 46 ? str_find(s, STR("cafeReqId="), 0) : SIZE_MAX;
+		/* What the front end adds stands at the end. */
+		if (s.n > 160) s = str_sub(s, s.n - 160, 160);
+		size_t at = s.n >= 46 ? str_find(s, STR("cafeReqId="), 0) : SIZE_MAX;
 		if (at == SIZE_MAX) return 0;
 		s = str_sub(s, at + 10, 36);
 	}
-	return s.n == 36 ? hash_text(0xcbf29ce484222325u, s) : 0;
+	return s.n == 36 ? hash_id(s) : 0;
 }
 
 void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
