@@ -5,7 +5,7 @@
 enum {
 	SAMPLE = 256,       /* own times a log */
 	LOGS = 4096,        /* host x log */
-	PAIRS = 1 << 13,    /* keys of pairs kept: those with the lowest hashes */
+	PAIRS = 1 << 15,    /* keys of pairs kept: those with the lowest hashes */
 	SHAPES = 1 << 16, KEY = 600
 };
 
