@@ -534,4 +534,4 @@ static int sniff(struct str head, uint64_t size, struct str path)
 
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_journal_ops = {.format = "journal", .what = "systemd journal", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_journal_ops = {.format = "journal", .what = "systemd journal", .mark = "begins with LPKSHHRH", .sniff = sniff, .open = open, TEXT_READER_REST};

@@ -271,4 +271,4 @@ static int sniff(struct str head, uint64_t size, struct str path)
 
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
 
-const struct reader_ops read_journal_export_ops = {.format = "journal-export", .what = "systemd journal, exported", .sniff = sniff, .open = open, TEXT_READER_REST};
+const struct reader_ops read_journal_export_ops = {.format = "journal-export", .what = "systemd journal, exported", .mark = "fields __CURSOR= and __REALTIME_TIMESTAMP= of a first entry", .sniff = sniff, .open = open, TEXT_READER_REST};

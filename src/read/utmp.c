@@ -329,5 +329,5 @@ static int sniff_lastlog(struct str head, uint64_t size, struct str path)
 static struct reader *open_utmp(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&utmp_format, in, o, f); }
 static struct reader *open_lastlog(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&lastlog_format, in, o, f); }
 
-const struct reader_ops read_utmp_ops = {.format = "utmp", .what = "login records (utmp, wtmp, btmp)", .sniff = sniff_utmp, .open = open_utmp, TEXT_READER_REST};
-const struct reader_ops read_lastlog_ops = {.format = "lastlog", .what = "last logins (lastlog)", .sniff = sniff_lastlog, .open = open_lastlog, TEXT_READER_REST};
+const struct reader_ops read_utmp_ops = {.format = "utmp", .what = "login records (utmp, wtmp, btmp)", .mark = "records of 384 bytes with type, names and time in their places", .sniff = sniff_utmp, .open = open_utmp, TEXT_READER_REST};
+const struct reader_ops read_lastlog_ops = {.format = "lastlog", .what = "last logins (lastlog)", .mark = "records of 292 bytes, a time and two names, in between zeros", .sniff = sniff_lastlog, .open = open_lastlog, TEXT_READER_REST};
