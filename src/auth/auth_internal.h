@@ -44,7 +44,8 @@ struct auth_kind {
 	const struct service *service;    /* of its program or format, NULL: none */
 	const struct mapping **mappings;  /* [n] */
 	uint32_t n_mappings;
-	int32_t message, pid, client, module, program; /* columns, -1 = none */
+	bool by_event;                    /* the program, and with it the service, is another in each event */
+	int32_t message, pid, client, program, repeated; /* columns, -1 = none */
 };
 
 /* extend.c: the shape behind the base's columns; NULL when there is no room. */

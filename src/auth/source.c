@@ -130,10 +130,11 @@ static void learn(struct auth_source *s, struct auth_kind *k, const struct shape
 	k->message = shape_column(shape, STR("message"));
 	k->pid = shape_column(shape, STR("pid"));
 	k->client = shape_column(shape, STR("c-ip"));
-	k->module = shape_column(shape, STR("module"));
 	k->program = shape_column(shape, STR("program"));
+	k->repeated = shape_column(shape, STR("repeated"));
 	if (k->message >= 0) k->service = service_of(s, &s->auth->patterns.formats, shape->format);
 	if (k->program >= 0 && shape->columns[k->program].constant) k->service = service_of(s, &s->auth->patterns.programs, shape->columns[k->program].value.text);
+	else k->by_event = k->program >= 0;
 	for (size_t i = 0; i < all->v.n; i++) {
 		const struct mapping *m = &all->v.v[i];
 		if (m->format.n ? !str_eq(m->format, shape->format) : shape->event_id != m->event_id || !str_eq(m->channel, shape->channel)) continue;
@@ -296,6 +297,21 @@ static struct str unrepeated(struct str s, uint32_t *times)
 	return str_sub(s, at + middle.n, s.n - at - middle.n - 1);
 }
 
+/* The same where the reader has taken it off. */
+static uint32_t repeated(struct event *ev, const struct auth_kind *k)
+{
+	uint64_t n;
+	return k->repeated >= 0 && str_u64(cell_text(ev, k->repeated), &n) && n >= 1 && n <= 1000000 ? (uint32_t)n : 1;
+}
+
+/* sshd of sshd(pam_unix). */
+static struct str program_of(struct event *ev, const struct auth_kind *k)
+{
+	struct str program = cell_text(ev, k->program);
+	size_t paren = str_find_byte(program, '(', 0);
+	return paren == SIZE_MAX ? program : str_sub(program, 0, paren);
+}
+
 /* Solaris: "[ID 800047 auth.info] Failed ..." */
 static struct str without_id(struct str s)
 {
@@ -410,7 +426,9 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	uint32_t times;
 	struct str message = without_id(cell_text(ev, k->message));
 	if (!message.n) return ev;
+	if (k->by_event) k->service = service_of(s, &s->auth->patterns.programs, program_of(ev, k));
 	message = unrepeated(message, &times);
+	if (times == 1) times = repeated(ev, k);
 	const struct service *service = understand(s, k, message, &m);
 	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), &m);
 	if (!service) return ev;
@@ -472,7 +490,7 @@ struct event *auth_source_take(struct auth_source *s, struct event *ev, struct a
 	struct auth_kind *k = kind_of(s, ev->shape);
 	*ret_is = false;
 	if (k->n_mappings) return take_fields(s, k, ev, ret, ret_is);
-	if (k->message < 0 || (!k->service && k->program < 0)) return ev;
+	if (k->message < 0 || (!k->service && k->program < 0)) return ev; /* no text, or of nobody's */
 	look_for_old(s, ev->time);
 	return take_line(s, k, ev, ret, ret_is);
 }
