@@ -1,4 +1,4 @@
-/* gram.c: the filter asked at every position, plainly and with vectors; all three give the same positions. See scanner_internal.h. */
+/* gram.c: the filter asked at every position, plainly and with vectors; the three that hash give the same positions. See scanner_internal.h. */
 #include "match/scanner_internal.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -103,7 +103,32 @@ __attribute__((target("avx2,bmi"))) uint32_t gram_find_avx2(const struct gram_fi
 	}
 	return found;
 }
+
+/* Thirty-two positions at once: which buckets have the first byte, and the second, and so on; no table in memory is asked. */
+__attribute__((target("avx2,bmi"))) uint32_t gram_find_few_avx2(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out)
+{
+	const __m256i nibble = _mm256_set1_epi8(15), none = _mm256_setzero_si256();
+	__m256i low[4], high[4];
+	uint32_t found = 0;
+	for (uint32_t j = 0; j < 4; j++) {
+		low[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)f->low[j]));
+		high[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)f->high[j]));
+	}
+	for (uint32_t i = 0; i < n; i += 32) {
+		__m256i buckets = _mm256_set1_epi8(-1);
+		for (uint32_t j = 0; j < f->width; j++) {
+			__m256i bytes = _mm256_loadu_si256((const __m256i *)(p + i + j));
+			__m256i in = _mm256_shuffle_epi8(low[j], _mm256_and_si256(bytes, nibble));
+			buckets = _mm256_and_si256(buckets, _mm256_and_si256(in, _mm256_shuffle_epi8(high[j], _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble))));
+		}
+		uint32_t hits = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, none));
+		if (n - i < 32) hits &= (1u << (n - i)) - 1;
+		for (; hits; hits &= hits - 1) out[found++] = (uint16_t)(i + (uint32_t)__builtin_ctz(hits));
+	}
+	return found;
+}
 #else
+uint32_t gram_find_few_avx2(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }
 uint32_t gram_find_sse4(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }
 uint32_t gram_find_avx2(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }
 #endif

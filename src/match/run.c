@@ -32,6 +32,7 @@ struct matcher {
 	struct arena scratch; /* folded copies, further members; reset per event */
 	struct arena walked;  /* for slow_run and details */
 	struct memo *memo;    /* texts that were scanned before */
+	struct buf joined;    /* what keywords look at */
 	struct event *ev;
 	const struct program *g;
 	uint32_t epoch;
@@ -70,6 +71,7 @@ void matcher_free(struct matcher *m)
 	arena_done(&m->scratch);
 	arena_done(&m->walked);
 	memo_free(m->memo);
+	buf_done(&m->joined);
 	free(m->tests);
 	free(m->slots);
 	free(m->trees);
@@ -336,6 +338,43 @@ static void scan(struct matcher *m, struct slot *s, const struct scanner *scanne
 	open_posts(m, marks.found, marks.n_found);
 }
 
+static void join_text(struct matcher *m, struct value *v, bool numbers_matter)
+{
+	if (v->kind == VALUE_NULL || v->kind == VALUE_ABSENT || v->kind == VALUE_LIST) return;
+	if (!numbers_matter && !v->has_text && (v->kind == VALUE_INT || v->kind == VALUE_UINT)) return;
+	buf_str(&m->joined, value_text(v, m->ev->arena));
+	buf_byte(&m->joined, SCAN_JOINT);
+}
+
+static void join_cell(struct matcher *m, struct value *cell, bool numbers_matter)
+{
+	if (cell->kind != VALUE_LIST) join_text(m, cell, numbers_matter);
+	else
+		for (uint32_t i = 0; i < cell->n; i++) join_text(m, &cell->items[i], numbers_matter);
+}
+
+/* The gates of keywords: all that they look at as one text, folded and scanned at once. The slot is not loaded for it. Folding does not look
+ * across the joint, and no literal reaches over it. */
+static void scan_keywords(struct matcher *m, const struct scanner *scanner)
+{
+	const struct shape *shape = m->ev->shape;
+	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
+	bool has_raw = m->ev->raw.p != NULL, numbers_matter = scanner_has_digits(scanner);
+	m->joined.n = 0;
+	for (uint32_t i = 0; i < shape->n_columns; i++)
+		if (column_is_keyword(&shape->columns[i], has_raw)) join_cell(m, event_cell(m->ev, i), numbers_matter);
+	if (has_raw) buf_str(&m->joined, m->ev->raw);
+	if (!m->joined.n) return;
+	char *p = arena_alloc(&m->scratch, UTF8_FOLD_ROOM(m->joined.n));
+	if (!p) {
+		m->failed = true;
+		return;
+	}
+	struct str folded = {p, utf8_fold(buf_view(&m->joined), p)};
+	scanner_run(scanner, folded, &marks);
+	open_posts(m, marks.found, marks.n_found);
+}
+
 /* ---- tests ---- */
 
 static bool atom_holds(struct matcher *m, const struct test *t)
@@ -515,7 +554,9 @@ static void run_program(struct matcher *m, uint32_t program)
 	if (g->generic) find_names(m);
 	for (size_t i = 0; i < g->gate_inputs.n; i++) {
 		uint32_t input = g->gate_inputs.v[i];
-		scan(m, load(m, input), g->inputs.v[input].gates, g->inputs.v[input].gate_numbers, true);
+		const struct feed *in = &g->inputs.v[input];
+		if (in->keywords && !in->gate_numbers && scanner_joinable(in->gates)) scan_keywords(m, in->gates);
+		else scan(m, load(m, input), in->gates, in->gate_numbers, true);
 	}
 	for (uint32_t i = 0; i < m->n_candidates; i++) try_tree(m, m->candidates[i]);
 	for (size_t i = 0; i < g->always.n; i++) try_tree(m, g->always.v[i]);

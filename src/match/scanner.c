@@ -275,6 +275,22 @@ static uint32_t choose_offset(const struct gram_set *g, const struct literal *l,
 	return best;
 }
 
+/* Grams that stand side by side in the table share a bucket. */
+static void filter_few(struct gram_set *g)
+{
+	uint32_t at = 0;
+	g->filter.few = g->filter.width <= 4 && g->n_grams <= GRAM_FEW;
+	for (uint32_t i = 0; g->filter.few && i <= g->mask; i++) {
+		if (!g->slots[i].n) continue;
+		uint8_t bucket = (uint8_t)(1u << (at++ * 8 / g->n_grams));
+		for (uint32_t j = 0; j < g->filter.width; j++) {
+			uint8_t byte = (uint8_t)(g->slots[i].gram >> (8 * j));
+			g->filter.low[j][byte & 15] |= bucket;
+			g->filter.high[j][byte >> 4] |= bucket;
+		}
+	}
+}
+
 static bool filter_make(struct arena *a, struct gram_set *g)
 {
 	uint32_t log2 = 4;
@@ -317,7 +333,9 @@ static bool gram_set_make(struct arena *a, struct gram_set *g, const struct lite
 		g->entries[--gram_slot(g, gram, gram_hash(gram, width))->first] = (struct gram_entry){i, offsets[i]};
 	}
 	free(offsets);
-	return g->slots && g->entries && filter_make(a, g);
+	if (!g->slots || !g->entries || !filter_make(a, g)) return false;
+	filter_few(g);
+	return true;
 }
 
 static inline void gram_verify(const struct gram_set *g, struct str s, size_t at, struct scan_marks *m)
@@ -336,6 +354,7 @@ static void gram_set_run(const struct gram_set *g, gram_find *find, struct str s
 {
 	uint16_t at[GRAM_BLOCK + 8];
 	if (s.n < g->filter.width) return;
+	if (g->filter.few && find == gram_find_avx2) find = gram_find_few_avx2;
 	size_t positions = s.n - g->filter.width + 1;
 	for (size_t base = 0; base < positions; base += GRAM_BLOCK) {
 		size_t rest = positions - base;
@@ -353,6 +372,7 @@ struct scanner {
 	uint32_t n_ascii, n_other;                    /* sets in use, at the front */
 	gram_find *find;
 	bool has_digits;                              /* a literal that an integer's decimal text may have */
+	bool joinable;
 };
 
 static bool is_integer_text(struct str s)
@@ -363,6 +383,7 @@ static bool is_integer_text(struct str s)
 }
 
 bool scanner_has_digits(const struct scanner *s) { return s->has_digits; }
+bool scanner_joinable(const struct scanner *s) { return s->joinable; }
 
 static bool is_ascii(struct str s) { return utf8_ascii_prefix(s) == s.n; }
 
@@ -415,6 +436,8 @@ struct scanner *scanner_new(struct arena *a, const struct scan_literal *all, uin
 	struct scanner *s = arena_calloc(a, 1, sizeof *s);
 	if (!s) return NULL;
 	for (uint32_t i = 0; i < n && !s->has_digits; i++) s->has_digits = is_integer_text(all[i].text);
+	s->joinable = true;
+	for (uint32_t i = 0; i < n && s->joinable; i++) s->joinable = all[i].kind == LITERAL_CONTAINS && !memchr(all[i].text.p, SCAN_JOINT, all[i].text.n);
 	s->find = engine == ENGINE_AVX2 ? gram_find_avx2 : engine == ENGINE_SSE4 ? gram_find_sse4 : gram_find_plain;
 	struct literal *l = pick_literals(a, all, n, &(struct pick){LITERAL_EXACT, -1, 0, false}, &count);
 	if (!l || !exact_make(a, &s->exact, l, count)) return NULL;

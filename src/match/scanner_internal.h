@@ -28,6 +28,9 @@ struct scanner *scanner_new(struct arena *a, const struct scan_literal *literals
 void scanner_run(const struct scanner *s, struct str text, struct scan_marks *marks);
 /* Whether an integer written in decimal can have any of the literals. */
 bool scanner_has_digits(const struct scanner *s);
+/* Whether several texts may be run as one, joined by SCAN_JOINT: literals are looked for anywhere only, and none has that byte. */
+enum { SCAN_JOINT = 1 };
+bool scanner_joinable(const struct scanner *s);
 /* For explain: literals by kind, and the grams' widths: "3 exact, 12 suffix, 40 contains (8-byte grams 31, 4-byte grams 9)". */
 void scanner_describe(const struct scanner *s, struct buf *out);
 
@@ -37,10 +40,17 @@ struct gram_filter {
 	uint32_t shift;          /* 32 - log2(words) */
 	uint32_t mask;           /* bytes of a narrow gram */
 	uint32_t width;          /* 1, 2, 3, 4 or 8 bytes */
+	/* Few grams of up to four bytes, in eight buckets: bit b of low[j][x] & high[j][y] is set when a gram of bucket b has the byte y << 4 | x
+	 * at its place j. */
+	bool few;
+	uint8_t low[4][16], high[4][16];
 };
+enum { GRAM_FEW = 48 };
 enum { GRAM_BLOCK = 512 };
 /* Positions 0 .. n-1 (n <= GRAM_BLOCK) of p whose gram may be in the set, ascending, into out[GRAM_BLOCK + 8]; returns how many.
  * Reads up to 32 bytes past p + n. */
 typedef uint32_t gram_find(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out);
 gram_find gram_find_plain, gram_find_sse4, gram_find_avx2;
+/* By the buckets, of a filter that has them; other positions than the others give, but all at which a gram stands. */
+gram_find gram_find_few_avx2;
 uint32_t gram_hash(uint64_t gram, uint32_t width);
