@@ -39,8 +39,8 @@ struct access {
 
 struct own {
 	struct access access;
-	const struct shape *shape;
-	struct shape spec;
+	const struct shape *shapes[2]; /* lines with escapes, lines without */
+	struct shape specs[2];
 };
 
 static struct own *own(struct reader *r) { return r->own; }
@@ -234,20 +234,24 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 
 static const struct event_ops ops = {decode, NULL, NULL};
 
-static const struct shape *shape_of(struct reader *r)
+/* In a line without escapes every field stands as it is given: keywords then look at the line alone. */
+static const struct shape *shape_of(struct reader *r, bool plain)
 {
 	struct own *o = own(r);
-	if (o->shape) return o->shape;
-	o->shape = shape_table_find(r->shapes, STR("ncsa"));
-	if (o->shape) return o->shape;
-	o->spec = (struct shape){.n_columns = N_COLUMNS, .columns = columns, .format = STR("ncsa"), .event_id = -1, .host_column = -1};
-	o->spec.bindings = text_bindings(r, o->spec.format, &o->spec.n_bindings);
+	struct shape *spec = &o->specs[plain];
+	struct str key = plain ? STR("ncsa-plain") : STR("ncsa");
+	if (o->shapes[plain]) return o->shapes[plain];
+	o->shapes[plain] = shape_table_find(r->shapes, key);
+	if (o->shapes[plain]) return o->shapes[plain];
+	*spec = (struct shape){.n_columns = N_COLUMNS, .format = STR("ncsa"), .event_id = -1, .host_column = -1};
+	spec->bindings = text_bindings(r, spec->format, &spec->n_bindings);
 	struct column *own_columns = arena_alloc(&r->keep, sizeof columns);
 	verify(own_columns);
 	memcpy(own_columns, columns, sizeof columns);
-	o->spec.columns = own_columns;
-	o->shape = text_shape(r, STR("ncsa"), &o->spec);
-	return o->shape;
+	for (uint32_t i = 0; i < N_COLUMNS && plain; i++) own_columns[i].covered = true;
+	spec->columns = own_columns;
+	o->shapes[plain] = text_shape(r, key, spec);
+	return o->shapes[plain];
 }
 
 static bool next(struct reader *r)
@@ -264,7 +268,7 @@ static bool next(struct reader *r)
 		} else if (!part(text, &o->access)) {
 			text_damage(r, &line, line.ended ? "no line of an access log" : "line cut off");
 		} else {
-			text_line_event(r, shape_of(r), &ops, o->access.when, &line);
+			text_line_event(r, shape_of(r, !memchr(text.p, '\\', text.n)), &ops, o->access.when, &line);
 			return true;
 		}
 		arena_reset(&r->arena);

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { HEADER = 4096, CHUNK = 65536, CHUNKS_A_FILE = 256, LINES_A_FILE = 32 << 20, SHAPES = 64 << 20, STATE = 64 << 20 };
+enum { HEADER = 4096, CHUNK = 65536, CHUNKS_A_FILE = 256, LINES_A_FILE = 32 << 20, BLOCKS_A_FILE = 256 << 20, SHAPES = 64 << 20, STATE = 64 << 20 };
 #define NO_RULE UINT32_MAX
 
 /* An event that was read (rule == NO_RULE), or a hit on it. */
@@ -385,6 +385,25 @@ static void read_lines(struct rederive *d, const struct reader_ops *ops, sqlite3
 	free(m.v);
 }
 
+/* Blocks at their places, zeros between them: entries of a journal lead to their data by offset. */
+static void read_blocks(struct rederive *d, const struct reader_ops *ops, sqlite3_stmt *rows, struct str path, int64_t mtime, struct reread *r)
+{
+	struct made m = {0};
+	while (sqlite3_step(rows) == SQLITE_ROW) {
+		uint64_t offset = (uint64_t)sqlite3_column_int64(rows, 0);
+		struct str bytes = case_column_str(rows, 1);
+		if (offset < m.bytes.n || offset > BLOCKS_A_FILE || bytes.n > BLOCKS_A_FILE - offset) continue;
+		size_t gap = (size_t)offset - m.bytes.n;
+		memset(buf_reserve(&m.bytes, gap), 0, gap);
+		m.bytes.n += gap;
+		add_piece(&m, offset, offset, bytes.n);
+		buf_str(&m.bytes, bytes);
+	}
+	if (m.n) read_made(d, ops, &m, path, mtime, r);
+	buf_done(&m.bytes);
+	free(m.v);
+}
+
 static int by_offset(const void *x, const void *y)
 {
 	const struct rehit *a = x, *b = y;
@@ -409,6 +428,7 @@ static void read_again(struct rederive *d, struct reread *r)
 		/* Readers infer years from the file's time: that of its last record is near enough. */
 		if (ops && str_eq(framing, STR("evtx/1"))) read_evtx(d, ops, rows, path, last.sec, r);
 		else if (ops && str_eq(framing, STR("lines/1"))) read_lines(d, ops, rows, path, last.sec, r);
+		else if (ops && str_eq(framing, STR("blocks/1"))) read_blocks(d, ops, rows, path, last.sec, r);
 	}
 	sqlite3_finalize(s);
 	sqlite3_finalize(rows);

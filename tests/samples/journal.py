@@ -120,5 +120,17 @@ class Journals(unittest.TestCase):
         self.assertTrue(any(b'MESSAGE=Failed' in raw[e['offset']:e['offset'] + e['length']] for e in found[0]['evidence'] if e['role'] == 'context'))
 
 
+    def test_findings_are_derived_again_from_a_case(self):
+        with open(self.path('r.yml'), 'w') as f:
+            f.write('title: guessed\nlogsource: {product: linux, service: sshd}\ndetection: {k: [Failed password], condition: k}\nlevel: low\n')
+        for kind, args in KINDS.items():
+            make(self.path('x.journal'), *args)
+            case = self.path(kind + '.case')
+            subprocess.run([PROGRAM, 'scan', '-q', '-r', self.path('r.yml'), '-o', case, self.path('x.journal')], check=True)
+            out = subprocess.run([PROGRAM, 'verify', case], stdout=subprocess.PIPE).stdout.decode()
+            self.assertIn('15 findings', out, kind)
+            self.assertIn('derived again: 15', out, kind)
+
+
 if __name__ == '__main__':
     tap.main()
