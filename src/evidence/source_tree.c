@@ -40,10 +40,12 @@ struct block_info {
 struct work {
 	struct salt_stream salts;
 	struct framing_cutter cutter;
-	struct merkle tree, part; /* of whole blocks; of the block being filled */
+	struct merkle tree; /* of whole blocks */
 	struct block block;
+	struct hash nodes[BLOCK];
 	uint32_t block_n;
-	struct merkle_leaf_state leaf;
+	/* Leaf i of a block gathers in leaf[i % 2]; even ones wait for the odd one behind them, so that two are hashed at once. */
+	struct merkle_leaf_state leaf[2];
 	uint64_t leaf_offset, leaf_length;
 };
 struct source_tree {
@@ -93,15 +95,16 @@ static void begin_leaf(void *arg, uint64_t offset)
 	uint8_t tag = SALT_LEAF_TAG;
 	w->leaf_offset = offset;
 	w->leaf_length = 0;
-	merkle_leaf_begin(&w->leaf);
-	merkle_leaf_add(&w->leaf, &tag, 1);
-	merkle_leaf_add(&w->leaf, salt_at(&w->salts, t->n), SALT_SIZE);
+	struct merkle_leaf_state *leaf = &w->leaf[w->block_n % 2];
+	merkle_leaf_begin(leaf);
+	merkle_leaf_add(leaf, &tag, 1);
+	merkle_leaf_add(leaf, salt_at(&w->salts, t->n), SALT_SIZE);
 }
 
 static void leaf_bytes(void *arg, const void *p, size_t n)
 {
 	struct work *w = ((struct source_tree *)arg)->work;
-	merkle_leaf_add(&w->leaf, p, n);
+	merkle_leaf_add(&w->leaf[w->block_n % 2], p, n);
 	w->leaf_length += n;
 }
 
@@ -122,13 +125,21 @@ static int store_write(struct leaf_store *s, const void *p, size_t n, uint64_t p
 /* A block on disk: n hashes, n offsets, n lengths. */
 static size_t block_bytes(uint32_t n) { return n * (sizeof(struct hash) + 2 * sizeof(uint64_t)); }
 
+static struct hash block_root(struct work *w)
+{
+	if (w->block_n < BLOCK) return merkle_root_of(w->block.hash, w->block_n);
+	memcpy(w->nodes, w->block.hash, sizeof w->nodes);
+	return merkle_root_complete(w->nodes, LEVEL);
+}
+
 static void flush_block(struct source_tree *t)
 {
 	struct work *w = t->work;
 	uint32_t n = w->block_n;
 	if (!n) return;
+	if (n % 2) w->block.hash[n - 1] = merkle_leaf_end(&w->leaf[0]);
 	struct block_info info = {.place = atomic_fetch_add(&t->store->end, block_bytes(n)), .first_offset = w->block.offset[0],
-		.root = merkle_root(&w->part), .n = n};
+		.root = block_root(w), .n = n};
 	int e = store_write(t->store, w->block.hash, n * sizeof(struct hash), info.place);
 	if (!e) e = store_write(t->store, w->block.offset, n * sizeof(uint64_t), info.place + n * sizeof(struct hash));
 	if (!e) e = store_write(t->store, w->block.length, n * sizeof(uint64_t), info.place + n * (sizeof(struct hash) + sizeof(uint64_t)));
@@ -136,7 +147,6 @@ static void flush_block(struct source_tree *t)
 	vec_push(&t->blocks, info);
 	if (n == BLOCK) (void)merkle_add_subtree(&w->tree, &info.root, LEVEL);
 	else for (uint32_t i = 0; i < n; i++) merkle_add(&w->tree, &w->block.hash[i]);
-	w->part = (struct merkle){0};
 	w->block_n = 0;
 }
 
@@ -144,12 +154,10 @@ static void end_leaf(void *arg)
 {
 	struct source_tree *t = arg;
 	struct work *w = t->work;
-	struct hash h = merkle_leaf_end(&w->leaf);
 	uint32_t i = w->block_n++;
-	w->block.hash[i] = h;
+	if (i % 2) merkle_leaf_end_two(&w->leaf[0], &w->block.hash[i - 1], &w->leaf[1], &w->block.hash[i]);
 	w->block.offset[i] = t->last_offset = w->leaf_offset;
 	w->block.length[i] = t->last_length = w->leaf_length;
-	merkle_add(&w->part, &h);
 	t->n++;
 	if (w->block_n == BLOCK) flush_block(t);
 }

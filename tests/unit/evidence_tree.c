@@ -445,6 +445,58 @@ TEST(blocks_cover_anything)
 	leaf_store_free(store);
 }
 
+/* By EVP, one message at a time, and by the definition: what the tree's own, two at a time, must equal. */
+static struct hash slow_root(const struct hash *leaves, uint64_t n)
+{
+	struct hash h = leaves[0];
+	if (n < 2) return h;
+	uint64_t k = merkle_split(n);
+	uint8_t node[65] = {1};
+	struct hash l = slow_root(leaves, k), r = slow_root(leaves + k, n - k);
+	memcpy(node + 1, l.b, 32);
+	memcpy(node + 33, r.b, 32);
+	sha256_of(node, sizeof node, h.b);
+	return h;
+}
+
+TEST(leaves_of_every_length_hash_as_the_plain_way_does)
+{
+	enum { LINES = 3 * 1024 + 7 };
+	struct buf text = {0};
+	for (uint32_t i = 0; i < LINES; i++) {
+		/* Neighbours of equal and of unequal numbers of blocks, empty ones, and some too long to be gathered. */
+		size_t length = i % 97 == 0 ? 900 + i % 700 : i < 1024 ? i / 2 : i * 2654435761u >> 25;
+		for (size_t b = 0; b < length; b++) buf_byte(&text, (char)('a' + (i * 31 + b * 7) % 26));
+		buf_byte(&text, '\n');
+	}
+	struct leaf_store *store = leaf_store_new(NULL, NULL);
+	struct hash *leaves = xcalloc(LINES, sizeof *leaves);
+	struct buf one = {0};
+	for (uint64_t n = LINES; n >= LINES - 1; n--) {
+		struct source_tree *t = tree_of(store, FRAMING_LINES, text.p, text.n, 4093);
+		NEED(source_tree_count(t) == n);
+		for (uint64_t i = 0; i < n; i++) {
+			struct source_leaf l;
+			NEED(source_tree_leaf(t, i, &l, NULL));
+			one.n = 0;
+			buf_byte(&one, 0);
+			buf_byte(&one, 1);
+			buf_put(&one, l.salt, sizeof l.salt);
+			buf_put(&one, text.p + l.offset, l.length);
+			sha256_of(one.p, one.n, leaves[i].b);
+		}
+		struct hash want = slow_root(leaves, n), got = source_tree_root(t);
+		CHECK(hash_eq(&got, &want));
+		source_tree_free(t);
+		/* Once more without the last line: an even number of leaves. */
+		for (text.n--; text.n && text.p[text.n - 1] != '\n';) text.n--;
+	}
+	free(leaves);
+	buf_done(&one);
+	buf_done(&text);
+	leaf_store_free(store);
+}
+
 TEST(an_empty_source_has_the_empty_root)
 {
 	struct leaf_store *store = leaf_store_new(NULL, NULL);
