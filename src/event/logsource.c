@@ -98,7 +98,9 @@ static void add_format(struct taxonomy *t, const struct taxonomy_line *l)
 static void add_source(struct taxonomy *t, const struct taxonomy_line *l)
 {
 	struct group *g = group_of(t, &t->sources, l->column[0]);
-	vec_push(&g->bindings, (struct logsource_binding){.ls = {dash(l->column[1]), dash(l->column[2]), dash(l->column[3])}});
+	struct logsource_binding b = {.ls = {dash(l->column[1]), dash(l->column[2]), dash(l->column[3])}};
+	if (l->n > 4) condition(l->column[4], &b);
+	vec_push(&g->bindings, b);
 }
 
 /* Appends to an array of `size`-byte entries in the arena; mappings are small, so it is copied whole each time. */
@@ -274,7 +276,9 @@ const struct logsource_binding *taxonomy_windows(const struct taxonomy *t, struc
 	}
 	const struct group *others = find(t, &t->sources, channel);
 	if (others && !out) out = arena_alloc(a, MAX * sizeof *out);
-	if (others && out && !n) out[n++] = plain;
+	/* Sysmon for Linux writes Windows' form on another system. */
+	bool elsewhere = others && others->bindings.n && str_eq(others->bindings.v[0].ls.product, STR("linux"));
+	if (others && out && !n && !elsewhere) out[n++] = plain;
 	for (size_t i = 0; others && out && i < others->bindings.n && n < MAX; i++) out[n++] = others->bindings.v[i];
 	*ret_n = n || (!first && !others) ? (n ? n : 1) : 0;
 	return n ? out : &plain;

@@ -8,7 +8,7 @@
  *	event     SERVICE IDS CATEGORY [FIELD=VALUE]     windows events -> category; IDS: 1 or 19,20,21; FIELD=VALUE must hold too
  *	rename    SERVICE CATEGORY RULEFIELD EVENTFIELD  rules of that category name EVENTFIELD so when they run on that service
  *	value     SERVICE CATEGORY RULEFIELD RULEVALUE EVENTVALUE   and mean this value (text, compared without case); CATEGORY '-': none
- *	source    CHANNEL PRODUCT CATEGORY SERVICE       events of a windows channel that Sigma counts to another product; '-' = none
+ *	source    CHANNEL PRODUCT CATEGORY SERVICE [FIELD=VALUE]  events of a windows channel that Sigma counts to another product; '-' = none
  *	format    FORMAT PRODUCT CATEGORY SERVICE [FIELD=VALUE]     events of a reader's format; '-' = none; FIELD=VALUE must hold
  *	alias     FORMAT RULEFIELD EVENTFIELD            rules name EVENTFIELD so on that format, in every binding
  *	family    FORMAT KEYS                            JSON objects with these keys are events of that format. KEYS: paths joined by

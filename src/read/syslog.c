@@ -10,13 +10,16 @@
 #include "read/read_internal.h"
 #include "read/syslog_internal.h"
 #include "read/text_internal.h"
+#include "read/audit_internal.h"
+#include "read/winevent_internal.h"
 #include "base/map.h"
+#include "text/utf.h"
 
-enum column_id { S_HOST, S_PROGRAM, S_PID, S_MESSAGE, S_FACILITY, S_SEVERITY, S_MSGID, S_DATA, S_DEVICE, S_MODULE, S_COLUMNS,
+enum column_id { S_HOST, S_PROGRAM, S_PID, S_MESSAGE, S_FACILITY, S_SEVERITY, S_MSGID, S_DATA, S_DEVICE, S_MODULE, S_REPEATED, S_COLUMNS,
 	/* sudo alone: "anna : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh" */
 	S_TTY = S_COLUMNS, S_PWD, S_USER, S_COMMAND, S_ALL };
-static const char *const names[S_ALL] = {"host", "program", "pid", "message", "facility", "severity", "msgid", "structured_data", "device_facility", "module", "TTY", "PWD", "USER", "COMMAND"};
-enum { MAX_PROGRAMS = 512, YEARS_FULL = 16 << 20, YEARS_PIECE = 64 << 10, YEARS_STEP = 1 << 20, NO_YEAR = 2000 };
+static const char *const names[S_ALL] = {"host", "program", "pid", "message", "facility", "severity", "msgid", "structured_data", "device_facility", "module", "repeated", "TTY", "PWD", "USER", "COMMAND"};
+enum { MAX_PROGRAMS = 512, YEARS_FULL = 16 << 20, YEARS_PIECE = 64 << 10, YEARS_STEP = 1 << 20, NO_YEAR = 2000, PAIRS_MAX = 128 };
 
 struct kind { struct str program; const struct shape *shape; };
 
@@ -31,6 +34,16 @@ struct own {
 	int first_year, last_year;
 	bool any_yearless;
 	const char *year_from;   /* "file-time", "unknown" */
+	bool noted;
+	/* What a line says as name and value: structured data, FortiGate's log, a record of the audit system. */
+	struct { struct str name, value; bool escaped, decoded; } pairs[PAIRS_MAX];
+	uint32_t n_pairs, first_pair; /* first_pair: its column, UINT32_MAX in shapes without pairs */
+	struct buf pair_key, last_pair_key;
+	const struct shape *last_pair_shape;
+	struct shape pair_spec;
+	struct audit_record audit;
+	struct win_event win;
+	struct win_state win_state;
 };
 
 static struct own *own(struct reader *r) { return r->own; }
@@ -40,19 +53,21 @@ static struct own *own(struct reader *r) { return r->own; }
 static bool is_new_year(unsigned before, unsigned month) { return before && month < before && before - month > 6; }
 
 /* A step back over the turn of the year: lines that came late. */
-static bool is_old_year(unsigned before, unsigned month) { return before && month > before && month - before > 6; }
+static bool is_old_year(unsigned before, unsigned month) { return before == 1 && month == 12; }
 
-struct months { unsigned last, first; int years; };
+struct months { unsigned last, first; int years; bool leap; int leap_years; };
 
 static void count_months(struct months *m, struct str text)
 {
 	while (text.p) {
-		unsigned month = syslog_month(str_cut(&text, '\n'));
+		struct str line = str_cut(&text, '\n');
+		unsigned month = syslog_month(line);
 		if (!month) continue;
 		if (!m->first) m->first = month;
 		if (is_new_year(m->last, month)) m->years++;
 		if (is_old_year(m->last, month)) m->years--;
 		m->last = month;
+		if (month == 2 && !m->leap && str_find(str_sub(line, 0, 32), STR("Feb 29 "), 0) != SIZE_MAX) m->leap = true, m->leap_years = m->years;
 	}
 }
 
@@ -84,6 +99,8 @@ static int64_t last_moment(struct input *in, char *piece)
 	return found;
 }
 
+static bool is_leap(int y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
+
 static int year_of(int64_t sec) { return civil_from_sec(sec).year; }
 
 /* The year of the first line. */
@@ -103,6 +120,8 @@ static void infer_year(struct reader *r)
 		o->year = year_of(written);
 		if (civil_to_days(o->year, 1, 1) * 86400 + into > written) o->year--;
 		o->year -= m.years;
+		/* A 29 February says more than the file's time, which copying may have changed. */
+		for (int i = 0; m.leap && !is_leap(o->year + m.leap_years) && i < 8; i++) o->year--;
 	}
 	free(piece);
 }
@@ -142,16 +161,61 @@ static struct str sudo_value(struct str message, struct str name)
 	return (struct str){NULL, 0};
 }
 
+/* \" \\ \] undone (RFC 5424 6.3.3), in the batch. */
+static struct str unescape(struct reader *r, struct str s)
+{
+	if (!s.n || !memchr(s.p, '\\', s.n)) return s;
+	char *p = arena_alloc(&r->arena, s.n);
+	size_t n = 0;
+	for (size_t i = 0; p && i < s.n; i++) {
+		if (s.p[i] == '\\' && i + 1 < s.n && (s.p[i + 1] == '"' || s.p[i + 1] == '\\' || s.p[i + 1] == ']')) i++;
+		p[n++] = s.p[i];
+	}
+	return p ? (struct str){p, n} : STR("");
+}
+
+static void decode_pair(struct reader *r, uint32_t i, struct value *ret)
+{
+	struct own *o = own(r);
+	struct str s = o->pairs[i].value;
+	*ret = (struct value){.kind = VALUE_NULL};
+	if (!s.p) return;
+	if (o->pairs[i].escaped) s = unescape(r, s);
+	if (o->pairs[i].decoded) {
+		s = utf8_clean(&r->arena, s);
+		if (!s.p) s = STR("");
+	}
+	*ret = value_str(text_clean(r, s));
+}
+
+/* "message repeated 5 times: [ text]", "last message repeated 5 times": how often; 0: it is none. */
+static uint64_t repeated(struct str m)
+{
+	uint64_t n;
+	if (str_starts(m, STR(" "))) m = str_sub(m, 1, m.n);
+	if (str_starts(m, STR("last "))) m = str_sub(m, 5, m.n);
+	if (!str_starts(m, STR("message repeated "))) return 0;
+	m = str_sub(m, 17, m.n);
+	return str_u64(str_cut(&m, ' '), &n) && str_starts(m, STR("time")) ? n : 0;
+}
+
 static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct reader *r = (struct reader *)ev->impl;
 	const struct syslog_line *l = &own(r)->line;
+	if (column >= own(r)->first_pair) {
+		decode_pair(r, column - own(r)->first_pair, ret);
+		return;
+	}
 	const struct str texts[S_COLUMNS] = {[S_HOST] = l->host, [S_PROGRAM] = l->program, [S_PID] = l->pid, [S_MESSAGE] = l->message,
 		[S_MSGID] = l->msgid, [S_DATA] = l->data, [S_MODULE] = l->part};
 	*ret = (struct value){.kind = VALUE_ABSENT};
 	if (column >= S_COLUMNS) {
 		struct str s = sudo_value(l->message, str_of(names[column]));
 		if (s.p) *ret = value_str(text_clean(r, s));
+	} else if (column == S_REPEATED) {
+		uint64_t n = repeated(l->message);
+		if (n) *ret = value_uint(n);
 	} else if (column == S_FACILITY || column == S_SEVERITY) {
 		if (l->priority >= 0) *ret = value_int(column == S_FACILITY ? l->priority >> 3 : l->priority & 7);
 	} else if (texts[column].p) {
@@ -222,6 +286,206 @@ static const struct shape *shape_of(struct reader *r, struct str program)
 	return s;
 }
 
+/* --- lines of names and values ------------------------------------------------------------------------------------ */
+
+static void add_pair(struct own *o, struct str name, struct str value, bool escaped, bool decoded)
+{
+	if (o->n_pairs == PAIRS_MAX || !name.n) return;
+	o->pairs[o->n_pairs].name = name;
+	o->pairs[o->n_pairs].value = value;
+	o->pairs[o->n_pairs].escaped = escaped;
+	o->pairs[o->n_pairs++].decoded = decoded;
+}
+
+/* [id name="value" ...][...]: names as id.name, in the batch. */
+static void data_pairs(struct reader *r, struct str s)
+{
+	struct str id = {"", 0};
+	while (s.n) {
+		if (s.p[0] == ' ' || s.p[0] == ']') {
+			s = str_sub(s, 1, s.n);
+			continue;
+		}
+		if (s.p[0] == '[') {
+			size_t end = 1;
+			while (end < s.n && s.p[end] != ' ' && s.p[end] != ']') end++;
+			id = str_sub(s, 1, end - 1);
+			s = str_sub(s, end, s.n);
+			continue;
+		}
+		size_t equals = str_find(s, STR("=\""), 0), end;
+		if (equals == SIZE_MAX || equals > 255) return;
+		for (end = equals + 2; end < s.n && s.p[end] != '"'; end++) end += s.p[end] == '\\';
+		char *name = arena_alloc(&r->arena, id.n + equals + 1);
+		if (!name) return;
+		memcpy(name, id.p, id.n);
+		name[id.n] = '.';
+		memcpy(name + id.n + 1, s.p, equals);
+		add_pair(own(r), (struct str){name, id.n + equals + 1}, str_sub(s, equals + 2, end - equals - 2), true, false);
+		s = str_sub(s, end + 1, s.n);
+	}
+}
+
+/* FortiGate: date=2023-03-01 time=10:00:00 devid="x" ... */
+static bool is_fortigate(struct str m) { return str_starts(m, STR("date=")) && str_find(m, STR(" devid="), 0) != SIZE_MAX; }
+
+/* A line behind its priority. */
+static struct str behind_priority(struct str s)
+{
+	size_t end = s.n && s.p[0] == '<' ? str_find_byte(str_sub(s, 0, 5), '>', 1) : SIZE_MAX;
+	return end == SIZE_MAX ? s : str_sub(s, end + 1, s.n);
+}
+
+static void fortigate_pairs(struct own *o, struct str s)
+{
+	while (s.n) {
+		size_t equals = str_find_byte(s, '=', 0);
+		if (equals == SIZE_MAX) return;
+		struct str name = str_trim(str_sub(s, 0, equals)), value;
+		s = str_sub(s, equals + 1, s.n);
+		size_t end = s.n && s.p[0] == '"' ? str_find_byte(s, '"', 1) : SIZE_MAX;
+		if (end != SIZE_MAX) {
+			value = str_sub(s, 1, end - 1);
+			s = str_sub(s, end + 1, s.n);
+		} else {
+			value = str_cut(&s, ' ');
+		}
+		add_pair(o, name, value, false, false);
+	}
+}
+
+static struct etime fortigate_time(struct reader *r)
+{
+	struct own *o = own(r);
+	struct etime t = {0};
+	char text[48];
+	size_t n = 0;
+	bool zoned = false;
+	static const char *const order[] = {"date", "time", "tz"};
+	for (size_t k = 0; k < COUNT(order); k++) {
+		for (uint32_t i = 0; i < o->n_pairs; i++) {
+			struct str v = o->pairs[i].value;
+			if (!str_eq(o->pairs[i].name, str_of(order[k])) || v.n > 12) continue;
+			if (k == 1) text[n++] = 'T';
+			if (v.n) memcpy(text + n, v.p, v.n);
+			n += v.n;
+			break;
+		}
+	}
+	if (etime_parse((struct str){text, n}, &t, &zoned) && !zoned) t = text_zoned(r, t);
+	return t;
+}
+
+static void audit_pairs(struct reader *r)
+{
+	struct own *o = own(r);
+	if (!audit_parse(o->line.message, &r->arena, &o->audit)) return;
+	if (o->audit.type.n) add_pair(o, STR("type"), o->audit.type, false, false);
+	for (uint32_t i = 0; i < o->audit.n; i++) add_pair(o, o->audit.fields[i].name, o->audit.fields[i].value, false, o->audit.fields[i].decoded);
+	if (o->audit.limited) r->report.limited++;
+}
+
+/* The shape of the line's kind with columns for its pairs. NULL: no memory. */
+static const struct shape *pair_shape(struct reader *r, struct str name)
+{
+	struct own *o = own(r);
+	struct buf *key = &o->pair_key;
+	key->n = 0;
+	buf_lit(key, "syslog pairs\n");
+	buf_str(key, name);
+	buf_byte(key, '\n');
+	buf_str(key, o->line.program);
+	for (uint32_t i = 0; i < o->n_pairs; i++) {
+		buf_byte(key, o->pairs[i].decoded ? '\1' : '\0');
+		buf_str(key, o->pairs[i].name);
+	}
+	if (o->last_pair_shape && str_eq(buf_view(key), buf_view(&o->last_pair_key))) return o->last_pair_shape;
+	const struct shape *found = shape_table_find(r->shapes, buf_view(key));
+	if (!found) {
+		struct column *columns = arena_calloc(&r->arena, S_COLUMNS + o->n_pairs, sizeof *columns);
+		if (!columns) return NULL;
+		for (uint32_t i = 0; i < S_COLUMNS; i++) columns[i] = (struct column){.name = str_of(names[i]), .covered = true};
+		columns[S_DEVICE].hidden = true;
+		columns[S_DATA].hidden = true;
+		for (uint32_t i = 0; i < o->n_pairs; i++)
+			columns[S_COLUMNS + i] = (struct column){.name = text_clean(r, o->pairs[i].name), .covered = !o->pairs[i].decoded};
+		if (o->line.program.n) constant(&columns[S_PROGRAM], text_clean(r, o->line.program));
+		o->pair_spec = (struct shape){.n_columns = S_COLUMNS + o->n_pairs, .columns = columns, .format = STR("syslog"), .event_id = -1, .host_column = S_HOST};
+		o->pair_spec.bindings = text_bindings(r, name, &o->pair_spec.n_bindings);
+		found = text_shape(r, buf_view(key), &o->pair_spec);
+	}
+	if (found != &o->pair_spec) {
+		o->last_pair_key.n = 0;
+		buf_str(&o->last_pair_key, buf_view(key));
+		o->last_pair_shape = found;
+	}
+	return found;
+}
+
+/* The shape of a line that says names and values, NULL: it does not. */
+static const struct shape *shape_with_pairs(struct reader *r)
+{
+	struct own *o = own(r);
+	struct syslog_line *l = &o->line;
+	struct str m = l->message;
+	bool audit = (str_eq(l->program, STR("kernel")) || str_starts(l->program, STR("audi"))) && m.n > 12 && str_find(str_sub(m, 0, 64), STR("audit("), 0) != SIZE_MAX;
+	o->n_pairs = 0;
+	if (str_eq(l->program, STR("sudo"))) return NULL; /* has columns of its own */
+	if (l->data.n) data_pairs(r, l->data);
+	if (audit) audit_pairs(r);
+	bool fortigate = m.n && m.p[0] == 'd' && is_fortigate(m);
+	if (fortigate) fortigate_pairs(o, m);
+	if (!o->n_pairs) return NULL;
+	const struct shape *s = pair_shape(r, fortigate ? STR("fortigate") : audit ? STR("syslog-audit") : STR("syslog"));
+	if (s) o->first_pair = S_COLUMNS;
+	return s;
+}
+
+/* Sysmon for Linux: the message is an event in Windows' form. */
+static bool sysmon(struct reader *r, const struct line *line)
+{
+	struct own *o = own(r);
+	const char *reason = NULL;
+	struct str xml = str_trim(o->line.message);
+	if (!str_starts(xml, STR("<Event>")) && !str_starts(xml, STR("<Event "))) return false;
+	xml = text_clean(r, xml);
+	return winxml_read(xml, &r->arena, &o->win, &reason) && win_make(r, &o->win_state, &o->win, line->offset, line->length, line->size, line->number,
+		r->lines.encoding == TEXT_UTF8 ? line->text.p : NULL);
+}
+
+/* FortiGate's lines may come without any head. */
+static bool parse(struct own *o, struct str text)
+{
+	if (syslog_parse(text, o->year, &o->line)) return true;
+	struct str m = behind_priority(text);
+	if (!is_fortigate(m)) return false;
+	o->line = (struct syslog_line){.priority = -1, .message = m};
+	return true;
+}
+
+static void make_event(struct reader *r, const struct line *line)
+{
+	struct own *o = own(r);
+	if (o->line.yearless) date_line(o, line->text);
+	struct etime t = o->line.zoned ? o->line.time : text_zoned(r, o->line.time);
+	o->first_pair = UINT32_MAX;
+	if (o->line.message.n > 16 && o->line.message.p[0] == '<' && sysmon(r, line)) return;
+	const struct shape *s = shape_with_pairs(r);
+	if (s && !t.present) t = fortigate_time(r);
+	text_line_event(r, s ? s : shape_of(r, o->line.program), &ops, t, line);
+}
+
+static void note_years(struct reader *r)
+{
+	struct own *o = own(r);
+	char mtime[ETIME_MAX];
+	if (!o->any_yearless || o->noted) return;
+	o->noted = true;
+	etime_print(etime_from_unix(r->in->mtime_sec, 0, 0), 0, mtime);
+	if (r->in->mtime_sec) report_note(&r->report, 0, "year=%d inferred from the file's time %s and the order of its lines", o->first_year, mtime);
+	else report_note(&r->report, 0, "the year is not known (no file time): %d is assumed", o->first_year);
+}
+
 static bool begin(struct reader *r, struct fault *f)
 {
 	(void)f;
@@ -235,15 +499,14 @@ static bool next(struct reader *r)
 	struct line line;
 	while (lines_next(&r->lines, &line)) {
 		if (!str_trim(line.text).n) r->report.slack += line.size;
-		else if (!syslog_parse(line.text, o->year, &o->line)) text_damage(r, &line, "no line of syslog");
+		else if (!parse(o, line.text)) text_damage(r, &line, "no line of syslog");
 		else {
-			if (o->line.yearless) date_line(o, line.text);
-			struct etime t = o->line.zoned ? o->line.time : text_zoned(r, o->line.time);
-			text_line_event(r, shape_of(r, o->line.program), &ops, t, &line);
+			make_event(r, &line);
 			return true;
 		}
 		arena_reset(&r->arena);
 	}
+	note_years(r);
 	return false;
 }
 
@@ -251,6 +514,9 @@ static void end(struct reader *r)
 {
 	map_done(&own(r)->programs);
 	vec_free(&own(r)->kinds);
+	buf_done(&own(r)->pair_key);
+	buf_done(&own(r)->last_pair_key);
+	win_state_done(&own(r)->win_state);
 }
 
 static void parameters(struct reader *r, struct buf *out)
@@ -277,6 +543,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 		if (!str_trim(line).n || (!rest.p && head.n < size)) continue;
 		/* A time alone is in many logs: a program or a priority must be there too. */
 		if (syslog_parse(line, NO_YEAR, &l) && (l.program.p || l.priority >= 0 || (l.yearless && l.host.p))) good++;
+		else if (is_fortigate(behind_priority(line))) good++;
 		else bad++;
 	}
 	free(scratch);

@@ -43,3 +43,5 @@ bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, 
 void win_state_done(struct win_state *s);
 /* A channel by its provider, or by what Hayabusa calls it; empty when unknown. */
 struct str win_channel(struct str provider, struct str short_name);
+/* winxml.c: the element <Event> that is all of `text`, begun anew. False, with a reason: it is not well-formed, or has no System. */
+bool winxml_read(struct str text, struct arena *a, struct win_event *e, const char **ret_reason);

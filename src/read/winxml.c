@@ -104,8 +104,7 @@ static void data_element(struct xml *x, struct arena *a, struct win_event *e, bo
 	}
 }
 
-/* Reads the whole element in `text`. False, with a reason: it is not well-formed, or has no System. */
-static bool read_event(struct str text, struct arena *a, struct win_event *e, const char **ret_reason)
+bool winxml_read(struct str text, struct arena *a, struct win_event *e, const char **ret_reason)
 {
 	struct xml x = {.text = text, .final = true};
 	enum { OUTSIDE, IN_EVENT, IN_SYSTEM, IN_DATA, IN_USER, IN_RENDERING } where = OUTSIDE;
@@ -161,7 +160,7 @@ static bool make_event(struct reader *r, struct xml_span span)
 	struct str text = str_sub(lines_window(l), 0, n), clean = text_clean(r, text);
 	const char *reason = "too large for the memory of one record";
 	uint64_t bytes = lines_bytes(l, 0, n);
-	bool ok = clean.n && read_event(clean, &r->arena, &o->event, &reason) &&
+	bool ok = clean.n && winxml_read(clean, &r->arena, &o->event, &reason) &&
 		win_make(r, &o->state, &o->event, l->offset, bytes, bytes, l->number, l->encoding == TEXT_UTF8 ? text.p : NULL);
 	if (ok) {
 		o->take = n;

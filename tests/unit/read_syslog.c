@@ -132,4 +132,72 @@ TEST(real_logs_in_full)
 	read_whole("syslog", "logs/Linux/Linux_2k.log", 2000);
 	read_whole("syslog", "logs/OpenSSH/OpenSSH_2k.log", 2000);
 }
+
+TEST(structured_data_are_fields)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "syslog", "<34>1 2003-10-11T22:14:15.003Z m su 12 ID47 [a@1 iut=\"3\" q=\"x\\\"\\]\"][b z=\"\"] root\n"));
+	CHECK(run.n == 1 && read_has(&run, "a@1.iut=\"3\"") && read_has(&run, "a@1.q=\"x\\\"]\"") && read_has(&run, "b.z=\"\"") && read_has(&run, "message=\"root\""));
+	read_run_done(&run);
+}
+
+TEST(repetitions_are_counted)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "syslog", "Mar  1 00:00:00 h sshd[1]: message repeated 5 times: [ Failed password for x]\nMar  1 00:00:00 h last message repeated 2 times\n"
+		"Mar  1 00:00:00 h sshd[1]: Failed password for x\n"));
+	CHECK(run.n == 3 && read_has(&run, "repeated=5") && read_has(&run, "repeated=2") && !read_has(&run, "repeated=1"));
+	read_run_done(&run);
+}
+
+TEST(fortigate_is_names_and_values_with_a_time)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "syslog", "<190>date=2024-01-01 time=10:00:00 devid=\"FG\" tz=\"+0100\" action=\"Add\" cfgpath=\"system.admin\" msg=\"a b\"\n"));
+	CHECK(run.n == 1 && read_has(&run, "action=\"Add\"") && read_has(&run, "cfgpath=\"system.admin\"") && read_has(&run, "msg=\"a b\"") && run.report.first.sec == 1704099600);
+	read_run_done(&run);
+}
+
+TEST(audit_records_in_syslog_have_their_fields)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "syslog", "Mar  1 00:00:00 h kernel: audit: type=1309 audit(1709251200.1:7): a0=\"id\" a1=2D75\n"));
+	CHECK(run.n == 1 && read_has(&run, "type=\"EXECVE\"") && read_has(&run, "a0=\"id\"") && read_has(&run, "a1=\"-u\""));
+	const struct shape *s = shape_table_at(run.shapes, 0);
+	CHECK(s->n_bindings == 2 && str_eq(s->bindings[0].ls.service, STR("auditd")));
+	read_run_done(&run);
+}
+
+TEST(sysmon_for_linux_is_read_from_its_message)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "syslog", "Mar  1 00:00:00 h sysmon: <Event><System><Provider Name=\"Linux-Sysmon\"/><EventID>1</EventID>"
+		"<TimeCreated SystemTime=\"2024-03-01T00:00:00.100000000Z\"/><Channel>Linux-Sysmon/Operational</Channel><Computer>h</Computer></System><EventData>"
+		"<Data Name=\"Image\">/usr/bin/id</Data><Data Name=\"CommandLine\">id -u</Data></EventData></Event>\n"));
+	CHECK(run.n == 1 && read_has(&run, "Image=\"/usr/bin/id\"") && read_has(&run, "CommandLine=\"id -u\""));
+	const struct shape *s = shape_table_at(run.shapes, 0);
+	bool process = false;
+	for (uint32_t i = 0; i < s->n_bindings; i++) {
+		CHECK(!str_eq(s->bindings[i].ls.product, STR("windows")));
+		process |= str_eq(s->bindings[i].ls.category, STR("process_creation")) && str_eq(s->bindings[i].when_value, STR("1"));
+	}
+	CHECK(process);
+	read_run_done(&run);
+}
+
+TEST(a_leap_day_is_in_a_leap_year)
+{
+	const char *text = "Feb 29 00:00:00 h a: 1\nDec  1 00:00:00 h a: 2\nJan  1 00:00:00 h a: 3\n";
+	struct reader_options o = {0};
+	struct input in;
+	struct read_run run = {0};
+	input_of_memory(&in, text, strlen(text), STR("messages"));
+	in.mtime_sec = 1709294400; /* 2024-03-01: a year before would be 2023 */
+	NEED(read_run_input(&run, read_format("syslog"), &o, &in, text));
+	CHECK(civil_from_sec(run.report.first.sec).year == 2020 && civil_from_sec(run.report.first.sec).day == 29);
+	NEED(run.report.notes.n == 1);
+	CHECK(str_starts(run.report.notes.v[0].text, STR("year=2020 inferred from the file's time 2024-03-01T12:00:00Z")));
+	input_close(&in);
+	read_run_done(&run);
+}
 TEST_MAIN
