@@ -538,9 +538,10 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	struct syslog_line l;
 	int good = 0, bad = 0;
 	(void)path;
-	for (int i = 0; i < 30 && rest.p; i++) {
+	for (int i = 0; i < 200 && good + bad < 30 && rest.p; i++) {
 		struct str line = str_cut(&rest, '\n');
-		if (!str_trim(line).n || (!rest.p && head.n < size)) continue;
+		/* Remarks, as samples have them, speak for no format. */
+		if (!str_trim(line).n || line.p[0] == '#' || (!rest.p && head.n < size)) continue;
 		/* A time alone is in many logs: a program or a priority must be there too. */
 		if (syslog_parse(line, NO_YEAR, &l) && (l.program.p || l.priority >= 0 || (l.yearless && l.host.p))) good++;
 		else if (is_fortigate(behind_priority(line))) good++;
