@@ -15,7 +15,7 @@ static unsigned month_at(const char *p)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	for (unsigned m = 0; m < 12; m++)
-		if (!memcmp(months + 3 * m, p, 3)) return m + 1;
+		if (months[3 * m] == p[0] && months[3 * m + 1] == p[1] && months[3 * m + 2] == p[2]) return m + 1;
 	return 0;
 }
 

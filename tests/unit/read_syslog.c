@@ -200,4 +200,35 @@ TEST(a_leap_day_is_in_a_leap_year)
 	input_close(&in);
 	read_run_done(&run);
 }
+
+/* Annotated samples: lines that begin with '#' say what is expected; they are damage of no weight. Every other line is an event or counted. */
+TEST(samples_with_remarks_are_told)
+{
+	static const struct { const char *name, *format; } files[] = {{"sshd", "syslog"}, {"postfix", "syslog"}, {"dovecot", "syslog"}, {"proftpd", "syslog"},
+		{"vsftpd", "syslog"}, {"named-refused", "syslog"}, {"pam-generic", "syslog"}, {"sendmail-reject", "syslog"}, {"cyrus-imap", "syslog"},
+		{"dropbear", "syslog"}, {"courier-smtp", "syslog"}, {"xinetd-fail", "syslog"}, {"slapd", "syslog"}, {"scanlogd", "syslog"},
+		{"selinux-ssh", "auditd"}, {"apache-auth", "web-error"}, {"nginx-http-auth", "web-error"}, {"nginx-botsearch", "ncsa"}};
+	const char *corpora = check_corpora();
+	if (!corpora) SKIP("no corpora");
+	for (size_t i = 0; i < COUNT(files); i++) {
+		char path[4200], head[65536];
+		struct input in;
+		struct fault f = FAULT_INIT;
+		struct read_run run = {0};
+		snprintf(path, sizeof path, "%s/logs/fail2ban/%s", corpora, files[i].name);
+		NEED(input_open(&in, path, str_of(path), &f));
+		int64_t n = input_pread(&in, head, sizeof head, 0, &f);
+		CHECK_STR(read_sniffed(head, (size_t)n, path), files[i].format);
+		NEED(read_run_input(&run, read_format(files[i].format), NULL, &in, NULL));
+		CHECK(run.n > 0 && run.report.records > 0);
+		input_close(&in);
+		read_run_done(&run);
+	}
+}
+
+TEST(remarks_speak_for_no_format)
+{
+	const char *text = "# a remark\n# another\n# and one\nMar  1 00:00:00 h sshd[1]: x\n";
+	CHECK_STR(read_sniffed(text, strlen(text), "x"), "syslog");
+}
 TEST_MAIN
