@@ -10,7 +10,7 @@
 #include <pcre2.h>
 
 enum {
-	RE2_MEMORY = 2 << 20, RE2_MORE_MEMORY = 32 << 20, /* program and automaton of one regex; the second when the first is too small */
+	RE2_MEMORY = 512 << 10, RE2_MORE_MEMORY = 32 << 20, /* program and automaton of one regex; the second when the first is too small */
 	WORK = 10000000, WORK_PER_BYTE = 256,             /* of one match in PCRE2; about 50 ms */
 	DEPTH_LIMIT = 50000, HEAP_LIMIT_KIB = 16 << 10
 };
