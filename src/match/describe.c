@@ -3,7 +3,7 @@
 #include "match/program_internal.h"
 #include "text/escape.h"
 
-static const char *const engines[] = {[ENGINE_PLAIN] = "plain", [ENGINE_SSE4] = "SSE4", [ENGINE_AVX2] = "AVX2"};
+static const char *const engines[] = {[ENGINE_PLAIN] = "plain", [ENGINE_SSE4] = "SSE4", [ENGINE_AVX2] = "AVX2", [ENGINE_AVX2_HASH] = "AVX2 (hash only)"};
 
 static void put_logsource(const struct logsource *ls, struct buf *out)
 {

@@ -31,7 +31,7 @@ static enum scan_engine engine_of(int wanted)
 	enum scan_engine best = level >= CPU_AVX2 ? ENGINE_AVX2 : level >= CPU_SSE4 ? ENGINE_SSE4 : ENGINE_PLAIN;
 	if (wanted == 1) return ENGINE_PLAIN;
 	if (wanted == 2 && best == ENGINE_AVX2) return ENGINE_SSE4;
-	return best;
+	return wanted == 3 && best == ENGINE_AVX2 ? ENGINE_AVX2_HASH : best;
 }
 
 static void add_fields(struct plan *p, const struct node *n)

@@ -276,10 +276,10 @@ static uint32_t choose_offset(const struct gram_set *g, const struct literal *l,
 }
 
 /* Grams that stand side by side in the table share a bucket. */
-static void filter_few(struct gram_set *g)
+static void filter_few(struct gram_set *g, enum scan_engine engine)
 {
 	uint32_t at = 0;
-	g->filter.few = g->filter.width <= 4 && g->n_grams <= GRAM_FEW;
+	g->filter.few = engine == ENGINE_AVX2 && g->filter.width <= 4 && g->n_grams <= GRAM_FEW;
 	for (uint32_t i = 0; g->filter.few && i <= g->mask; i++) {
 		if (!g->slots[i].n) continue;
 		uint8_t bucket = (uint8_t)(1u << (at++ * 8 / g->n_grams));
@@ -307,7 +307,8 @@ static bool filter_make(struct arena *a, struct gram_set *g)
 	return true;
 }
 
-static bool gram_set_make(struct arena *a, struct gram_set *g, const struct literal *literals, uint32_t n, uint32_t width, const struct guess *guess)
+static bool gram_set_make(struct arena *a, struct gram_set *g, const struct literal *literals, uint32_t n, uint32_t width, const struct guess *guess,
+	enum scan_engine engine)
 {
 	uint32_t size = slots_for(n), total = 0;
 	uint32_t *offsets = xcalloc(n, sizeof *offsets);
@@ -334,7 +335,7 @@ static bool gram_set_make(struct arena *a, struct gram_set *g, const struct lite
 	}
 	free(offsets);
 	if (!g->slots || !g->entries || !filter_make(a, g)) return false;
-	filter_few(g);
+	filter_few(g, engine);
 	return true;
 }
 
@@ -354,7 +355,7 @@ static void gram_set_run(const struct gram_set *g, gram_find *find, struct str s
 {
 	uint16_t at[GRAM_BLOCK + 8];
 	if (s.n < g->filter.width) return;
-	if (g->filter.few && find == gram_find_avx2) find = gram_find_few_avx2;
+	if (g->filter.few) find = gram_find_few_avx2;
 	size_t positions = s.n - g->filter.width + 1;
 	for (size_t base = 0; base < positions; base += GRAM_BLOCK) {
 		size_t rest = positions - base;
@@ -415,7 +416,7 @@ static struct literal *pick_literals(struct arena *a, const struct scan_literal 
 }
 
 static bool make_gram_sets(struct arena *a, struct gram_set *sets, uint32_t *n_sets, const struct scan_literal *all, uint32_t n, int ascii,
-	const struct guess *guess)
+	const struct guess *guess, enum scan_engine engine)
 {
 	uint32_t count = 0;
 	struct pick p = {LITERAL_CONTAINS, ascii, 4, true};
@@ -425,7 +426,7 @@ static bool make_gram_sets(struct arena *a, struct gram_set *sets, uint32_t *n_s
 		p.width = w;
 		struct literal *literals = pick_literals(a, all, n, &p, &count);
 		if (!literals) return false;
-		if (count && !gram_set_make(a, &sets[(*n_sets)++], literals, count, widths[w], guess)) return false;
+		if (count && !gram_set_make(a, &sets[(*n_sets)++], literals, count, widths[w], guess, engine)) return false;
 	}
 	return true;
 }
@@ -438,14 +439,14 @@ struct scanner *scanner_new(struct arena *a, const struct scan_literal *all, uin
 	for (uint32_t i = 0; i < n && !s->has_digits; i++) s->has_digits = is_integer_text(all[i].text);
 	s->joinable = true;
 	for (uint32_t i = 0; i < n && s->joinable; i++) s->joinable = all[i].kind == LITERAL_CONTAINS && !memchr(all[i].text.p, SCAN_JOINT, all[i].text.n);
-	s->find = engine == ENGINE_AVX2 ? gram_find_avx2 : engine == ENGINE_SSE4 ? gram_find_sse4 : gram_find_plain;
+	s->find = engine >= ENGINE_AVX2 ? gram_find_avx2 : engine == ENGINE_SSE4 ? gram_find_sse4 : gram_find_plain;
 	struct literal *l = pick_literals(a, all, n, &(struct pick){LITERAL_EXACT, -1, 0, false}, &count);
 	if (!l || !exact_make(a, &s->exact, l, count)) return NULL;
 	l = pick_literals(a, all, n, &(struct pick){LITERAL_PREFIX, -1, 0, false}, &count);
 	if (!l || !affix_make(a, &s->prefix, l, count, false)) return NULL;
 	l = pick_literals(a, all, n, &(struct pick){LITERAL_SUFFIX, -1, 0, false}, &count);
 	if (!l || !affix_make(a, &s->suffix, l, count, true)) return NULL;
-	if (!make_gram_sets(a, s->ascii, &s->n_ascii, all, n, 1, guess) || !make_gram_sets(a, s->other, &s->n_other, all, n, 0, guess)) return NULL;
+	if (!make_gram_sets(a, s->ascii, &s->n_ascii, all, n, 1, guess, engine) || !make_gram_sets(a, s->other, &s->n_other, all, n, 0, guess, engine)) return NULL;
 	return s;
 }
 

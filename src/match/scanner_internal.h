@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "match/guess_internal.h"
 
-enum scan_engine { ENGINE_PLAIN, ENGINE_SSE4, ENGINE_AVX2 };
+enum scan_engine { ENGINE_PLAIN, ENGINE_SSE4, ENGINE_AVX2, ENGINE_AVX2_HASH /* without the buckets for few grams: for tests */ };
 
 struct scan_literal {
 	struct str text;         /* not empty; outlives the scanner */
