@@ -271,7 +271,10 @@ static bool match_between(const struct pattern *p, struct str s, size_t from, si
 		wild = next;
 	}
 	keep_user(p, wild, s, from, to, m);
-	if (differ) m->addr = m->user = (struct str){NULL, 0};
+	if (differ) {
+		m->addr = m->user = (struct str){NULL, 0};
+		m->contested = true;
+	}
 	return true;
 }
 
@@ -315,7 +318,10 @@ bool service_match(const struct service *s, struct str message, struct pattern_m
 {
 	for (size_t i = 0; i < s->patterns.n; i++) {
 		if (!pattern_match(&s->patterns.v[i], message, ret)) continue;
-		if (ret->addr.p && doubtful(&s->patterns.v[i], ret) && read_otherwise(s, i + 1, message, ret->addr)) ret->addr = ret->user = (struct str){NULL, 0};
+		if (ret->addr.p && doubtful(&s->patterns.v[i], ret) && read_otherwise(s, i + 1, message, ret->addr)) {
+			ret->addr = ret->user = (struct str){NULL, 0};
+			ret->contested = true;
+		}
 		return true;
 	}
 	return false;

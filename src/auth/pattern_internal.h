@@ -55,6 +55,7 @@ struct pattern_match {
 	enum pattern_kind kind;
 	struct str addr, user;  /* views of the message; p == NULL: not there, or two readings differ */
 	uint64_t attempts;      /* 0: the pattern does not say */
+	bool contested;         /* two readings differ: nothing else that was read out of the message may stand in for the address */
 };
 /* The first pattern of the service that the message is; without address and user when another of its patterns reads another address. */
 bool service_match(const struct service *s, struct str message, struct pattern_match *ret);

@@ -321,7 +321,7 @@ static struct str without_id(struct str s)
 
 static void say(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct pattern_match *m, struct str service, uint32_t times)
 {
-	struct str client = !m->addr.p && k->client >= 0 ? cell_text(ev, k->client) : m->addr;
+	struct str client = !m->addr.p && !m->contested && k->client >= 0 ? cell_text(ev, k->client) : m->addr;
 	size_t n = client.p ? address_canonical(client, s->address) : 0;
 	s->said_by = NULL;
 	uint64_t attempts = (m->attempts ? m->attempts : 1) * (uint64_t)times;
@@ -432,7 +432,8 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	const struct service *service = understand(s, k, message, &m);
 	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), &m);
 	if (!service) return ev;
-	struct connection *c = connection_of(s, k, ev);
+	/* A web server's process serves many clients: only where syslog names the program is a process a connection. */
+	struct connection *c = k->program >= 0 ? connection_of(s, k, ev) : NULL;
 	if (m.kind == PATTERN_PEER) {
 		if (!c) return ev;
 		make_due(s, c);
