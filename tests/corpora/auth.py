@@ -21,7 +21,12 @@ GROUPS = {
     "vpn, remote desktops, databases": "openvpn softethervpn xrdp screensharingd mysqld-auth mssql-auth mongodb-auth slapd routeros-auth".split(),
     "others": "asterisk freeswitch vsftpd proftpd pure-ftpd wuftpd gssftpd 3proxy dante ejabberd-auth murmur squid znc-adminlog xinetd-fail".split(),
 }
-FLOORS = {}
+FLOORS = {
+    "sshd": 97, "sshd-journal": 76, "dropbear": 9, "pam-generic": 3, "dovecot": 51, "postfix": 13, "sendmail-auth": 13, "courier-auth": 6,
+    "courier-smtp": 3, "cyrus-imap": 8, "perdition": 2, "solid-pop3d": 8, "sieve": 3, "roundcube-auth": 9, "apache-auth": 28,
+    "nginx-http-auth": 7, "webmin-auth": 3, "phpmyadmin-syslog": 1, "froxlor-auth": 4, "bitwarden": 1, "haproxy-http-auth": 3, "monit": 3,
+    "openvpn": 8, "xrdp": 3, "vsftpd": 6, "proftpd": 9, "pure-ftpd": 1, "wuftpd": 3, "gssftpd": 1,
+}
 
 
 def samples(name):

@@ -114,6 +114,10 @@ TEST(lines_that_were_misread_elsewhere)
 	is(a, "sshd", "PAM 5 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=9.9.9.9  user=root", PATTERN_FAILURE, "9.9.9.9", "root");
 	is(a, "sshd", "drop connection #0 from [9.9.9.9]:1 on [10.0.0.1]:22 penalty: failed authentication", PATTERN_CLOSE, "9.9.9.9", NULL);
 	is(a, "sshd", "Failed password for user from 9.9.9.9 port 1 ssh1: ruser x from 1.2.3.4", PATTERN_FAILURE, "", NULL); /* two readings: whoever knows the connection knows better */
+	is(a, "haproxy", "2001:db8::9:58430 [14/Nov/2025:22:45:11.608] main main/<NOSRV> -1/-1/-1/-1/0 401 248 - - PR-- 0/0/0/0/0 0/0 \"GET / HTTP/1.1\"", PATTERN_FAILURE, "2001:db8::9", NULL);
+	is(a, "postfix/smtpd", "warning: unknown[9.9.9.9]: SASL LOGIN authentication failed: Connection lost to authentication server", PATTERN_PROBE, "9.9.9.9", NULL);
+	is(a, "sendmail", "x: AUTH failure (LOGIN): checkpass failed, user=x, relay=[1.2.3.4], relay=[9.9.9.9] (may be forged)", PATTERN_FAILURE, "9.9.9.9", "x, relay=[1.2.3.4]");
+	is(a, "monit", "HttpRequest: access denied -- client 9.9.9.9: unknown user ''", PATTERN_PROBE, "9.9.9.9", NULL);
 	auth_free(a);
 }
 
