@@ -88,6 +88,7 @@ static const char *add_line(struct patterns *p, struct str line)
 	}
 	if (str_eq(word, STR("program"))) return add_names(p, &p->programs, rest);
 	if (str_eq(word, STR("format"))) return add_names(p, &p->formats, rest);
+	if (str_eq(word, STR("forks")) && p->services.n) return p->services.v[p->services.n - 1].forks = true, NULL;
 	if (str_eq(word, STR("word")) && p->services.n) {
 		vec_push(&p->services.v[p->services.n - 1].words, arena_str(&p->arena, rest));
 		return NULL;

@@ -3,6 +3,7 @@
  *	service NAME                      what follows is about this service (auth.service)
  *	program NAME...                   its messages come from these programs of syslog; '*': from any
  *	format NAME...                    its messages are those of this format of the readers
+ *	forks                             a process of it serves one connection: lines of a process id belong together
  *	word TEXT                         a message of it that holds this looks like a login: for coverage
  *	failure|success|probe PATTERN     the message is an attempt with that outcome
  *	announce PATTERN                  it is a failure if nothing of the connection says more
@@ -37,7 +38,7 @@ struct pattern {
 };
 struct service {
 	struct str name;
-	bool any_program;
+	bool any_program, forks;
 	VEC(struct pattern) patterns;
 	VEC(struct str) words;
 };

@@ -258,7 +258,7 @@ static void make_due(struct auth_source *s, struct connection *c)
 static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev)
 {
 	struct str pid = cell_text(ev, k->pid);
-	if (!pid.n) return NULL;
+	if (!pid.n || !k->service || !k->service->forks) return NULL;
 	uint64_t key = hash_bytes(pid.p, pid.n) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
 	struct str host = event_host(ev);
 	key = (key ^ hash_bytes(host.p, host.n)) | 1;
@@ -319,9 +319,16 @@ static struct str without_id(struct str s)
 	return end == SIZE_MAX || end > 40 ? s : str_sub(s, end + 2, s.n);
 }
 
+/* nginx puts a name, and then its client, into one line: a name may hold a client of its own. */
+static bool names_two_clients(struct str message)
+{
+	size_t first = str_find(message, STR("client: "), 0);
+	return first != SIZE_MAX && str_find(message, STR("client: "), first + 1) != SIZE_MAX;
+}
+
 static void say(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct pattern_match *m, struct str service, uint32_t times)
 {
-	struct str client = !m->addr.p && !m->contested && k->client >= 0 ? cell_text(ev, k->client) : m->addr;
+	struct str client = !m->addr.p && !m->contested && k->client >= 0 && !names_two_clients(cell_text(ev, k->message)) ? cell_text(ev, k->client) : m->addr;
 	size_t n = client.p ? address_canonical(client, s->address) : 0;
 	s->said_by = NULL;
 	uint64_t attempts = (m->attempts ? m->attempts : 1) * (uint64_t)times;

@@ -148,7 +148,7 @@ static void walk_chunk(struct reader_cursor *c)
 	struct source_report *r = &c->local;
 	const uint8_t *p = c->chunk.p;
 	uint32_t n = c->chunk.n, at = 0;
-	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), cut = has_header && n < EVTX_CHUNK, sure = false;
+	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), cut = has_header && n < EVTX_CHUNK;
 	c->n_places = c->next_place = 0;
 	c->sure = c->chunk.sure = false;
 	c->recovered = !has_header;
@@ -158,17 +158,15 @@ static void walk_chunk(struct reader_cursor *c)
 	}
 	if (has_header) {
 		r->header += EVTX_CHUNK_HEADER;
-		c->sure = c->chunk.sure = sure = checksums_hold(r, p, n, c->offset);
+		c->sure = c->chunk.sure = checksums_hold(r, p, n, c->offset);
 		at = EVTX_CHUNK_HEADER;
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n && n <= EVTX_CHUNK ? free : n;
 	uint32_t gap = at; /* where bytes that belong to no record began */
-	uint64_t last_id = 0;
 	for (;;) {
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
-		/* Whole records may follow at once behind the end that a sound header names: newer ones, when the ids go on, as in a log that was
-		 * not closed; else they are stale. */
-		if (size && sure && at >= limit && le64_at(p + at + 8) != last_id + 1) size = 0;
+		/* Whole records may follow at once behind the end that the header names, as in a log that was not closed, or of which the header was
+		 * written by another tool: they are records like the others. */
 		if (!size) {
 			/* Behind the end of the records lies free space, as the chunk's header says. */
 			uint32_t next = at < limit ? find_record(p, at + 1, limit) : limit;
@@ -181,7 +179,6 @@ static void walk_chunk(struct reader_cursor *c)
 			c->recovered = true;
 		}
 		add_place(c, at, size, false);
-		last_id = le64_at(p + at + 8);
 		at += size;
 		gap = at;
 	}

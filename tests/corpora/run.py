@@ -116,19 +116,22 @@ def attack_samples_are_accounted_for_and_citations_are_true(scratch):
 
 
 def signatures(b):
-    """(id, time) of the whole records of a log by their signatures and sizes: before, and behind, the end of records that their chunk's header names."""
+    """(id, time) of the whole records of a log by their signatures and sizes: those before the end that their chunk's header names and those that go on there
+    without a gap, and those behind."""
     live, stale = [], []
     for at in range(4096, len(b), 65536):
         c = b[at:at + 65536]
         free = struct.unpack_from("<I", c, 48)[0] if c[:8] == b"ElfChnk\0" and len(c) > 52 else len(c)
-        i = c.find(b"**\0\0")
+        i, end = c.find(b"**\0\0"), 512
         while i >= 0:
             step = 1
             if i + 32 <= len(c):
                 size = struct.unpack_from("<I", c, i + 4)[0]
                 if 32 <= size <= len(c) - i and struct.unpack_from("<I", c, i + size - 4)[0] == size:
-                    (live if i < free else stale).append(struct.unpack_from("<QQ", c, i + 8))
+                    (live if i < free or i == end else stale).append(struct.unpack_from("<QQ", c, i + 8))
                     step = size
+                    if i < free or i == end:
+                        end = i + size
             i = c.find(b"**\0\0", i + step)
     return live, stale
 
