@@ -244,7 +244,7 @@ static const struct shape *joined_shape(struct reader *r, bool file)
 	struct column *columns = arena_calloc(&r->keep, J_COLUMNS, sizeof *columns);
 	verify(columns);
 	for (uint32_t i = 0; i < J_COLUMNS; i++) columns[i] = (struct column){.name = str_of(joined_names[i])};
-	o->joined_spec[file] = (struct shape){.n_columns = J_COLUMNS, .columns = columns, .format = STR("auditd"), .event_id = -1, .host_column = J_HOST};
+	o->joined_spec[file] = (struct shape){.n_columns = J_COLUMNS, .columns = columns, .format = format, .event_id = -1, .host_column = J_HOST};
 	o->joined_spec[file].bindings = text_bindings(r, format, &o->joined_spec[file].n_bindings);
 	return o->joined[file] = text_shape(r, format, &o->joined_spec[file]);
 }

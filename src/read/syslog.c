@@ -417,7 +417,7 @@ static const struct shape *pair_shape(struct reader *r, struct str name)
 		for (uint32_t i = 0; i < o->n_pairs; i++)
 			columns[S_COLUMNS + i] = (struct column){.name = text_clean(r, o->pairs[i].name), .covered = !o->pairs[i].decoded};
 		if (o->line.program.n) constant(&columns[S_PROGRAM], text_clean(r, o->line.program));
-		o->pair_spec = (struct shape){.n_columns = S_COLUMNS + o->n_pairs, .columns = columns, .format = STR("syslog"), .event_id = -1, .host_column = S_HOST};
+		o->pair_spec = (struct shape){.n_columns = S_COLUMNS + o->n_pairs, .columns = columns, .format = name, .event_id = -1, .host_column = S_HOST};
 		o->pair_spec.bindings = text_bindings(r, name, &o->pair_spec.n_bindings);
 		found = text_shape(r, buf_view(key), &o->pair_spec);
 	}

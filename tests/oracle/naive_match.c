@@ -156,10 +156,14 @@ static bool has_id(struct str ids, struct str id)
 static void windows_bindings(const struct naive_set *s, struct naive_event *e)
 {
 	struct str channel = first_text(e, STR("Channel")), id = first_text(e, STR("EventID")), none = {"", 0};
-	add_binding(s, e, (struct source){STR("windows"), none, none, {0}}, none, none);
+	bool elsewhere = false; /* Windows' form on another system */
+	for (size_t i = 0; i < s->lines.n; i++)
+		elsewhere |= str_eq(s->lines.v[i].word, STR("source")) && str_eq(s->lines.v[i].v[0], channel) && str_eq(s->lines.v[i].v[1], STR("linux"));
+	if (!elsewhere) add_binding(s, e, (struct source){STR("windows"), none, none, {0}}, none, none);
 	for (size_t i = 0; i < s->lines.n; i++) {
 		const struct data_line *c = &s->lines.v[i];
-		if (str_eq(c->word, STR("source")) && str_eq(c->v[0], channel)) add_binding(s, e, (struct source){c->v[1], c->v[2], c->v[3], {0}}, none, none);
+		if (str_eq(c->word, STR("source")) && str_eq(c->v[0], channel)) 
+			add_binding(s, e, (struct source){c->v[1], c->v[2], c->v[3], {0}}, c->n > 4 ? c->v[4] : none, none);
 		if (!str_eq(c->word, STR("channel")) || !str_eq(c->v[0], channel)) continue;
 		add_binding(s, e, (struct source){STR("windows"), none, c->v[1], {0}}, none, none);
 		for (size_t k = 0; k < s->lines.n; k++) {
