@@ -9,8 +9,8 @@
  * message; of bytes between, the address is read at a fixed distance from the end that no client reaches. Where two readings differ, there
  * is no address (bruteforce.md 1.1 lists the attacks; tests/property/auth_user.c holds every pattern to it).
  *
- * Lines of one attempt are joined: what a connection (program and process id) announces waits for the line that decides, the end of the connection,
- * two minutes of the log's time, or its place being taken; then it is an event of its own. An `auth` is immutable, any thread; an
+ * Lines of one attempt are joined, for services of which a process is a connection: what one announces waits for the line that decides, the end of
+ * the connection, its place being taken, or two minutes of the log's time (looked at once in 1,024 lines); then it is an event of its own. An `auth` is immutable, any thread; an
  * auth_source belongs to one cursor. */
 #pragma once
 #include "event/auth.h"

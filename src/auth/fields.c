@@ -44,8 +44,9 @@ static const char *add_conditions(struct mappings *m, struct str rest, struct ma
 	return NULL;
 }
 
-static const char *add_line(struct mappings *m, struct str line)
+static const char *add_line(void *arg, struct str line)
 {
+	struct mappings *m = arg;
 	struct mapping x = {.event_id = -1};
 	struct str rest = line, word = str_cut(&rest, '\t'), name = str_cut(&rest, '\t');
 	bool event = str_eq(word, STR("event"));
@@ -64,22 +65,7 @@ static const char *add_line(struct mappings *m, struct str line)
 	return wrong;
 }
 
-bool mappings_add(struct mappings *m, struct str file, struct str name, struct fault *f)
-{
-	uint32_t number = 0;
-	while (file.p) {
-		struct str line = str_cut(&file, '\n');
-		number++;
-		if (!str_trim(line).n || line.p[0] == '#') continue;
-		const char *wrong = add_line(m, line);
-		if (!wrong) continue;
-		fault_set(f, FAULT_SYNTAX, "%s: '%.*s'", wrong, STR_FMT(line));
-		fault_path(f, name);
-		if (f) f->line = number;
-		return false;
-	}
-	return true;
-}
+bool mappings_add(struct mappings *m, struct str file, struct str name, struct fault *f) { return data_lines(file, name, add_line, m, f); }
 
 void mappings_done(struct mappings *m)
 {

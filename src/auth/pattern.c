@@ -78,8 +78,9 @@ static const char *add_names(struct patterns *p, struct map *to, struct str rest
 	return NULL;
 }
 
-static const char *add_line(struct patterns *p, struct str line)
+static const char *add_line(void *arg, struct str line)
 {
+	struct patterns *p = arg;
 	struct str rest = line, word = str_cut(&rest, ' ');
 	if (!rest.p) rest = (struct str){"", 0};
 	if (str_eq(word, STR("service"))) {
@@ -98,14 +99,14 @@ static const char *add_line(struct patterns *p, struct str line)
 	return "no word of the language";
 }
 
-bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f)
+bool data_lines(struct str file, struct str name, const char *(*add)(void *arg, struct str line), void *arg, struct fault *f)
 {
 	uint32_t number = 0;
 	while (file.p) {
 		struct str line = str_cut(&file, '\n');
 		number++;
 		if (!str_trim(line).n || line.p[0] == '#') continue;
-		const char *wrong = add_line(p, line);
+		const char *wrong = add(arg, line);
 		if (!wrong) continue;
 		fault_set(f, FAULT_SYNTAX, "%s: '%.*s'", wrong, STR_FMT(line));
 		fault_path(f, name);
@@ -114,6 +115,8 @@ bool patterns_add(struct patterns *p, struct str file, struct str name, struct f
 	}
 	return true;
 }
+
+bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f) { return data_lines(file, name, add_line, p, f); }
 
 void patterns_done(struct patterns *p)
 {

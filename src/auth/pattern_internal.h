@@ -48,6 +48,8 @@ struct patterns {
 	struct map programs, formats;      /* name -> index in services */
 	VEC(uint32_t) any;                 /* services of any program */
 };
+/* Gives each line of a data file that is neither blank nor a comment to `add`, which says what is wrong with it or NULL; false and *f (line) at the first. */
+bool data_lines(struct str file, struct str name, const char *(*add)(void *arg, struct str line), void *arg, struct fault *f);
 /* Adds the lines of a file. False and *f (line, column) when one is not of the language. */
 bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f);
 void patterns_done(struct patterns *p);

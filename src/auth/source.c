@@ -2,7 +2,8 @@
 #include "auth/auth_internal.h"
 #include "base/buf.h"
 
-enum { KINDS = 4096, CONNECTIONS = 1024, RECORDS = 8, TEXT_MAX = 512, WAIT_SECONDS = 120, SCRATCH = 32 << 20 };
+enum { KINDS = 4096, CONNECTIONS = 1024, RECORDS = 8, TEXT_MAX = 512, WAIT_SECONDS = 120, SCRATCH = 32 << 20,
+	LATER_ADDRESS = 6 * TEXT_MAX, LATER_USER = 7 * TEXT_MAX /* in attempt.text, behind what the first line said */ };
 
 /* An attempt that waits for what else is said about it. */
 struct attempt {
@@ -227,7 +228,7 @@ static struct record_ref record_of(const struct event *ev)
 
 static void put_aside(struct attempt *a, const struct auth_kind *k, struct event *ev, const struct auth_event *said, const struct record_ref *said_by)
 {
-	*a = (struct attempt){.auth = *said, .text = xmalloc(7 * TEXT_MAX)};
+	*a = (struct attempt){.auth = *said, .text = xmalloc(8 * TEXT_MAX)};
 	char *at = a->text;
 	a->auth.src_ip = take_text(&at, said->src_ip);
 	a->auth.user = take_text(&at, said->user);
@@ -243,9 +244,10 @@ static void put_aside(struct attempt *a, const struct auth_kind *k, struct event
 static void join(struct attempt *a, struct event *ev, const struct auth_event *said)
 {
 	if (a->n_records < RECORDS) a->records[a->n_records++] = record_of(ev);
-	char *at = a->text + 6 * TEXT_MAX;
-	if (!a->auth.src_ip.n && said->src_ip.n && said->src_ip.n < ADDRESS_MAX) a->auth.src_ip = take_text(&at, said->src_ip);
-	if (!a->auth.user.n && said->user.n && said->user.n + ADDRESS_MAX < TEXT_MAX) a->auth.user = take_text(&at, said->user);
+	/* A place of its own for each: they may come with different lines. */
+	char *address = a->text + LATER_ADDRESS, *user = a->text + LATER_USER;
+	if (!a->auth.src_ip.n && said->src_ip.n) a->auth.src_ip = take_text(&address, said->src_ip);
+	if (!a->auth.user.n && said->user.n) a->auth.user = take_text(&user, said->user);
 }
 
 static void make_due(struct auth_source *s, struct connection *c)
@@ -319,16 +321,9 @@ static struct str without_id(struct str s)
 	return end == SIZE_MAX || end > 40 ? s : str_sub(s, end + 2, s.n);
 }
 
-/* nginx puts a name, and then its client, into one line: a name may hold a client of its own. */
-static bool names_two_clients(struct str message)
-{
-	size_t first = str_find(message, STR("client: "), 0);
-	return first != SIZE_MAX && str_find(message, STR("client: "), first + 1) != SIZE_MAX;
-}
-
 static void say(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct pattern_match *m, struct str service, uint32_t times)
 {
-	struct str client = !m->addr.p && !m->contested && k->client >= 0 && !names_two_clients(cell_text(ev, k->message)) ? cell_text(ev, k->client) : m->addr;
+	struct str client = !m->addr.p && !m->contested && k->client >= 0 ? cell_text(ev, k->client) : m->addr;
 	size_t n = client.p ? address_canonical(client, s->address) : 0;
 	s->said_by = NULL;
 	uint64_t attempts = (m->attempts ? m->attempts : 1) * (uint64_t)times;
@@ -395,9 +390,10 @@ static struct event *decide(struct auth_source *s, struct auth_kind *k, struct e
 	return hand_out(s, k, ev, &s->current, ret, ret_is);
 }
 
-static const struct service *understand_joined(struct auth_source *s, const struct auth_kind *k, struct str message, struct pattern_match *m)
+static const struct service *understand_joined(struct auth_source *s, const struct auth_kind *k, struct str message, bool looked, struct pattern_match *m)
 {
 	if (!message.n || !service_match(k->service, message, m)) return NULL;
+	s->stats.looking += !looked;
 	s->stats.understood++;
 	return k->service;
 }
@@ -436,8 +432,9 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	if (k->by_event) k->service = service_of(s, &s->auth->patterns.programs, program_of(ev, k));
 	message = unrepeated(message, &times);
 	if (times == 1) times = repeated(ev, k);
+	uint64_t looking = s->stats.looking;
 	const struct service *service = understand(s, k, message, &m);
-	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), &m);
+	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), s->stats.looking > looking, &m);
 	if (!service) return ev;
 	/* A web server's process serves many clients: only where syslog names the program is a process a connection. */
 	struct connection *c = k->program >= 0 ? connection_of(s, k, ev) : NULL;

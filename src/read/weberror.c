@@ -128,7 +128,9 @@ static bool part_nginx(struct str line, struct parts *p)
 	if (!rest.p || !p->at[E_PID].n || p->at[E_PID].p[p->at[E_PID].n - 1] != ':') return false;
 	p->at[E_PID].n--;
 	p->at[E_MESSAGE] = rest;
-	p->at[E_CLIENT] = tail_value(rest, ", client: ");
+	/* A name before it, or the request behind it, may hold another one, which the client chose: then nobody can say. */
+	size_t client = str_find(rest, STR(", client: "), 0);
+	if (client != SIZE_MAX && str_find(rest, STR(", client: "), client + 1) == SIZE_MAX) p->at[E_CLIENT] = tail_value(rest, ", client: ");
 	p->at[E_REQUEST] = tail_value(rest, ", request: ");
 	p->at[E_HOST] = tail_value(rest, ", host: ");
 	p->nginx = true;

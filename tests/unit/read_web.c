@@ -158,6 +158,15 @@ TEST(error_logs)
 	read_run_done(&run);
 }
 
+TEST(a_client_that_stands_twice_is_none)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "web-error", "2013/09/25 07:10:00 [error] 1234#0: *1 user \"x\" was not found in \"/a\", client: 192.0.2.1, server: s, request: \"GET / HTTP/1.1\"\n"
+		"2013/09/25 07:10:01 [error] 1234#0: *2 user \"x, client: 192.0.2.66, server: y\" was not found in \"/a\", client: 192.0.2.2, server: s, request: \"GET / HTTP/1.1\"\n"));
+	CHECK(run.n == 2 && read_has(&run, "c-ip=\"192.0.2.1\"") && !read_has(&run, "c-ip=\"192.0.2.66\"") && !read_has(&run, "c-ip=\"192.0.2.2\""));
+	read_run_done(&run);
+}
+
 TEST(real_logs_in_full)
 {
 	read_whole("w3c", "evtx/attack-samples/Command and Control/Tunna_rdp_tunnel_IIS.log", 4298);
