@@ -2,12 +2,12 @@
 #include "auth/address.h"
 #include "auth/pattern_internal.h"
 
-enum { ELEMENTS = 32, LINE = 1000, OCCURRENCES = 64 };
+enum { ELEMENTS = 32, LINE = 1000, OCCURRENCES = 64, PATTERNS = 2000 };
 
 /* --- the language --- */
 
 static const struct { const char *word; enum element_kind kind; } elements[] = {
-	{"<addr>", ELEMENT_ADDR}, {"<int>", ELEMENT_INT}, {"<attempts>", ELEMENT_ATTEMPTS}, {"<word>", ELEMENT_WORD}, {"<user>", ELEMENT_USER}, {"<any>", ELEMENT_ANY},
+	{"<addr>", ELEMENT_ADDR}, {"<int>", ELEMENT_INT}, {"<attempts>", ELEMENT_ATTEMPTS}, {"<word>", ELEMENT_WORD}, {"<name>", ELEMENT_NAME}, {"<conn>", ELEMENT_CONN}, {"<user>", ELEMENT_USER}, {"<any>", ELEMENT_ANY},
 };
 static const struct { const char *word; enum pattern_kind kind; } kinds[] = {
 	{"failure", PATTERN_FAILURE}, {"success", PATTERN_SUCCESS}, {"probe", PATTERN_PROBE}, {"announce", PATTERN_ANNOUNCE}, {"restate", PATTERN_RESTATE}, {"close", PATTERN_CLOSE}, {"peer", PATTERN_PEER},
@@ -32,12 +32,11 @@ static struct element take_element(struct arena *a, struct str *rest)
 	return e;
 }
 
-static const char *add_pattern(struct patterns *p, enum pattern_kind kind, struct str text)
+static const char *add_one(struct patterns *p, enum pattern_kind kind, struct str text)
 {
 	struct element v[ELEMENTS];
 	struct pattern x = {.kind = kind};
 	uint32_t wild = 0, addresses = 0;
-	if (!p->services.n) return "a pattern before the first service";
 	while (text.n) {
 		if (x.n == ELEMENTS) return "more than 32 elements";
 		v[x.n] = take_element(&p->arena, &text);
@@ -57,8 +56,33 @@ static const char *add_pattern(struct patterns *p, enum pattern_kind kind, struc
 	if (!kept) return "too many patterns";
 	memcpy(kept, v, x.n * sizeof *v);
 	x.elements = kept;
+	x.service = p->services.v[p->services.n - 1].name;
 	vec_push(&p->services.v[p->services.n - 1].patterns, x);
 	return NULL;
+}
+
+/* A pattern for each way through its {{a|b}}; the first of them counts first. */
+static const char *add_pattern(struct patterns *p, enum pattern_kind kind, struct str text)
+{
+	if (!p->services.n) return "a pattern before the first service";
+	if (p->services.v[p->services.n - 1].patterns.n >= PATTERNS) return "too many patterns in a service";
+	size_t open = str_find(text, STR("{{"), 0), close = open == SIZE_MAX ? SIZE_MAX : str_find(text, STR("}}"), open);
+	if (open == SIZE_MAX) return add_one(p, kind, text);
+	if (close == SIZE_MAX) return "{{ without }}";
+	struct str ways = str_sub(text, open + 2, close - open - 2), before = str_sub(text, 0, open), behind = str_sub(text, close + 2, text.n);
+	const char *wrong = NULL;
+	while (ways.p && !wrong) {
+		struct str way = str_cut(&ways, '|');
+		char *one = arena_alloc(&p->arena, text.n + 1), *end = one;
+		if (!one) return "too many patterns";
+		const struct str parts[] = {before, way, behind};
+		for (size_t i = 0; i < COUNT(parts); i++) {
+			if (parts[i].n) memcpy(end, parts[i].p, parts[i].n);
+			end += parts[i].n;
+		}
+		wrong = add_pattern(p, kind, (struct str){one, (size_t)(end - one)});
+	}
+	return wrong;
 }
 
 static const char *add_names(struct patterns *p, struct map *to, struct str rest)
@@ -89,6 +113,7 @@ static const char *add_line(void *arg, struct str line)
 	}
 	if (str_eq(word, STR("program"))) return add_names(p, &p->programs, rest);
 	if (str_eq(word, STR("format"))) return add_names(p, &p->formats, rest);
+	if (str_eq(word, STR("file")) && p->services.n) return p->services.v[p->services.n - 1].file = true, NULL;
 	if (str_eq(word, STR("forks")) && p->services.n) return p->services.v[p->services.n - 1].forks = true, NULL;
 	if (str_eq(word, STR("word")) && p->services.n) {
 		vec_push(&p->services.v[p->services.n - 1].words, arena_str(&p->arena, rest));
@@ -118,12 +143,57 @@ bool data_lines(struct str file, struct str name, const char *(*add)(void *arg, 
 
 bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f) { return data_lines(file, name, add_line, p, f); }
 
+/* Up to eight bytes at the front, the first lowest. */
+static uint64_t front(struct str s)
+{
+	uint64_t v = 0;
+	if (s.n) memcpy(&v, s.p, s.n < 8 ? s.n : 8);
+	return v;
+}
+
+/* The patterns that a message with this first byte may be, in their order. */
+static bool index_service(struct arena *a, struct service *s)
+{
+	for (unsigned byte = 0; byte < 256; byte++) {
+		struct pattern_list *l = &s->by_byte[byte];
+		for (int fill = 0; fill < 2; fill++) {
+			l->n = 0;
+			for (uint32_t i = 0; i < s->patterns.n; i++) {
+				const struct element *e = s->patterns.v[i].elements;
+				bool text = e->kind == ELEMENT_TEXT;
+				if (text && (uint8_t)e->text.p[0] != byte) continue;
+				uint64_t mask = !text ? 0 : e->text.n >= 8 ? UINT64_MAX : ((uint64_t)1 << 8 * e->text.n) - 1;
+				if (fill) l->v[l->n] = (struct pattern_front){text ? front(e->text) : 0, mask, i};
+				l->n++;
+			}
+			if (!fill && l->n && !(l->v = arena_calloc(a, l->n, sizeof *l->v))) return false;
+		}
+	}
+	return true;
+}
+
+bool patterns_end(struct patterns *p, struct fault *f)
+{
+	p->files.name = STR("files");
+	for (size_t i = 0; i < p->services.n; i++) {
+		struct service *s = &p->services.v[i];
+		for (size_t k = 0; s->file && k < s->patterns.n; k++) vec_push(&p->files.patterns, s->patterns.v[k]);
+		for (size_t k = 0; s->file && k < s->words.n; k++) vec_push(&p->files.words, s->words.v[k]);
+	}
+	bool ok = index_service(&p->arena, &p->files);
+	for (size_t i = 0; ok && i < p->services.n; i++) ok = index_service(&p->arena, &p->services.v[i]);
+	if (!ok) fault_set(f, FAULT_LIMIT, "too many service patterns");
+	return ok;
+}
+
 void patterns_done(struct patterns *p)
 {
 	for (size_t i = 0; i < p->services.n; i++) {
 		vec_free(&p->services.v[i].patterns);
 		vec_free(&p->services.v[i].words);
 	}
+	vec_free(&p->files.patterns);
+	vec_free(&p->files.words);
 	vec_free(&p->services);
 	vec_free(&p->any);
 	map_done(&p->programs);
@@ -142,12 +212,15 @@ static bool in_class(enum element_kind kind, char c)
 {
 	if (kind == ELEMENT_ADDR) return address_byte(c);
 	if (kind == ELEMENT_WORD) return (unsigned char)c > ' ';
-	return c >= '0' && c <= '9';
+	if (kind == ELEMENT_NAME) return c != '|';
+	return (c >= '0' && c <= '9') || (kind == ELEMENT_CONN && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')));
 }
 
 static bool keep(const struct element *e, struct str token, struct pattern_match *m)
 {
 	if (e->kind == ELEMENT_ADDR) m->addr = token;
+	if (e->kind == ELEMENT_CONN) m->conn = token;
+	if (e->kind == ELEMENT_NAME) m->user = token;
 	return e->kind != ELEMENT_ATTEMPTS || (str_u64(token, &m->attempts) && m->attempts <= 100000);
 }
 
@@ -284,7 +357,7 @@ static bool match_between(const struct pattern *p, struct str s, size_t from, si
 
 bool pattern_match(const struct pattern *p, struct str s, struct pattern_match *m)
 {
-	*m = (struct pattern_match){.kind = p->kind};
+	*m = (struct pattern_match){.kind = p->kind, .service = p->service};
 	size_t from = match_left(p, 0, p->first_wild, s, 0, m);
 	if (from == SIZE_MAX) return false;
 	if (p->first_wild == p->n) return from == s.n;
@@ -305,14 +378,14 @@ static bool doubtful(const struct pattern *p, const struct pattern_match *m)
 	return digit && mark;
 }
 
-/* Another pattern from the i-th on reads the message with another address. */
-static bool read_otherwise(const struct service *s, size_t i, struct str message, struct str addr)
+/* Another pattern of the list from the i-th on reads the message with another address. */
+static bool read_otherwise(const struct service *s, const struct pattern_list *l, uint32_t i, struct str message, struct str addr)
 {
 	struct pattern_match other;
 	char a[ADDRESS_MAX], b[ADDRESS_MAX];
 	size_t n = address_canonical(addr, a), m;
-	for (; n && i < s->patterns.n; i++) {
-		if (!pattern_match(&s->patterns.v[i], message, &other) || !other.addr.p || !(m = address_canonical(other.addr, b))) continue;
+	for (; n && i < l->n; i++) {
+		if (!pattern_match(&s->patterns.v[l->v[i].pattern], message, &other) || !other.addr.p || !(m = address_canonical(other.addr, b))) continue;
 		if (n != m || memcmp(a, b, n)) return true;
 	}
 	return false;
@@ -320,9 +393,12 @@ static bool read_otherwise(const struct service *s, size_t i, struct str message
 
 bool service_match(const struct service *s, struct str message, struct pattern_match *ret)
 {
-	for (size_t i = 0; i < s->patterns.n; i++) {
-		if (!pattern_match(&s->patterns.v[i], message, ret)) continue;
-		if (ret->addr.p && doubtful(&s->patterns.v[i], ret) && read_otherwise(s, i + 1, message, ret->addr)) {
+	const struct pattern_list *l = &s->by_byte[message.n ? (uint8_t)message.p[0] : 0];
+	uint64_t begin = front(message);
+	for (uint32_t i = 0; i < l->n; i++) {
+		const struct pattern *p = &s->patterns.v[l->v[i].pattern];
+		if ((begin & l->v[i].mask) != l->v[i].bytes || !pattern_match(p, message, ret)) continue;
+		if (ret->addr.p && doubtful(p, ret) && read_otherwise(s, l, i + 1, message, ret->addr)) {
 			ret->addr = ret->user = (struct str){NULL, 0};
 			ret->contested = true;
 		}

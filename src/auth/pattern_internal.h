@@ -3,6 +3,7 @@
  *	service NAME                      what follows is about this service (auth.service)
  *	program NAME...                   its messages come from these programs of syslog; '*': from any
  *	format NAME...                    its messages are those of this format of the readers
+ *	file                              its messages also stand in files of its own, behind a time alone (the readers' format service-log)
  *	forks                             a process of it serves one connection: lines of a process id belong together
  *	word TEXT                         a message of it that holds this looks like a login: for coverage
  *	failure|success|probe PATTERN     the message is an attempt with that outcome
@@ -10,10 +11,12 @@
  *	restate PATTERN                   it says again what a line before it said: joined, not counted
  *	close PATTERN                     the connection has ended
  *	peer PATTERN                      it has begun: whose it is, for lines that do not say
- * PATTERN is the whole message: text that stands there as written, and
+ * PATTERN is the whole message: text that stands there as written, {{a|b|}} for either of a, b and nothing, and
  *	<addr>      letters, digits and . : % _ - or an address in brackets; a name has no address
  *	<int>       decimal digits          <attempts>  the same: how many tries it stands for
  *	<word>      one or more bytes but blanks
+ *	<name>      one or more bytes but '|': the name, in logs whose columns are parted so
+ *	<conn>      letters and digits: the connection the line belongs to, where a process serves many
  *	<user>      any bytes, also none; the name
  *	<any>       any bytes, also none
  * What stands before the first <user> or <any> is read from the left, what stands behind the last from the right; what stands between two of them
@@ -27,7 +30,7 @@
 #include "base/map.h"
 #include "event/auth.h"
 
-enum element_kind { ELEMENT_TEXT, ELEMENT_ADDR, ELEMENT_INT, ELEMENT_ATTEMPTS, ELEMENT_WORD, ELEMENT_USER, ELEMENT_ANY };
+enum element_kind { ELEMENT_TEXT, ELEMENT_ADDR, ELEMENT_INT, ELEMENT_ATTEMPTS, ELEMENT_WORD, ELEMENT_NAME, ELEMENT_CONN, ELEMENT_USER, ELEMENT_ANY };
 struct element { enum element_kind kind; struct str text; };
 
 enum pattern_kind { PATTERN_FAILURE, PATTERN_SUCCESS, PATTERN_PROBE, PATTERN_ANNOUNCE, PATTERN_RESTATE, PATTERN_CLOSE, PATTERN_PEER };
@@ -35,27 +38,37 @@ struct pattern {
 	enum pattern_kind kind;
 	const struct element *elements;
 	uint32_t n, first_wild, last_wild; /* of the elements; first_wild == n: none */
+	struct str service;                /* its name */
 };
+/* A pattern by the bytes its messages begin with: eight of them under a mask. */
+struct pattern_front { uint64_t bytes, mask; uint32_t pattern; };
+struct pattern_list { struct pattern_front *v; uint32_t n; };
 struct service {
 	struct str name;
-	bool any_program, forks;
+	bool any_program, forks, file;
 	VEC(struct pattern) patterns;
 	VEC(struct str) words;
+	struct pattern_list by_byte[256]; /* by the message's first byte */
 };
 struct patterns {
 	struct arena arena;
 	VEC(struct service) services;
 	struct map programs, formats;      /* name -> index in services */
 	VEC(uint32_t) any;                 /* services of any program */
+	struct service files;              /* the patterns of all services with files of their own */
 };
 /* Gives each line of a data file that is neither blank nor a comment to `add`, which says what is wrong with it or NULL; false and *f (line) at the first. */
 bool data_lines(struct str file, struct str name, const char *(*add)(void *arg, struct str line), void *arg, struct fault *f);
 /* Adds the lines of a file. False and *f (line, column) when one is not of the language. */
 bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f);
+/* After the last file, before the first message. False and *f: no room. */
+bool patterns_end(struct patterns *p, struct fault *f);
 void patterns_done(struct patterns *p);
 
 struct pattern_match {
 	enum pattern_kind kind;
+	struct str service;     /* whose pattern it is */
+	struct str conn;        /* p == NULL: not there */
 	struct str addr, user;  /* views of the message; p == NULL: not there, or two readings differ */
 	uint64_t attempts;      /* 0: the pattern does not say */
 	bool contested;         /* two readings differ: nothing else that was read out of the message may stand in for the address */

@@ -1,6 +1,7 @@
 /* source.c: the events of one source: which are attempts, and which lines belong to one. See auth.h. */
 #include "auth/auth_internal.h"
 #include "base/buf.h"
+#include "text/stamp.h"
 
 enum { KINDS = 4096, CONNECTIONS = 1024, RECORDS = 8, TEXT_MAX = 512, WAIT_SECONDS = 120, SCRATCH = 32 << 20,
 	LATER_ADDRESS = 6 * TEXT_MAX, LATER_USER = 7 * TEXT_MAX /* in attempt.text, behind what the first line said */ };
@@ -64,7 +65,7 @@ struct auth *auth_new(struct fault *f)
 	}
 	sha256_end(sha, a->sha256);
 	sha256_free(sha);
-	if (ok) return a;
+	if (ok && patterns_end(&a->patterns, f)) return a;
 	auth_free(a);
 	return NULL;
 }
@@ -123,6 +124,19 @@ static const struct service *service_of(const struct auth_source *s, const struc
 	return at ? &s->auth->patterns.services.v[*at] : NULL;
 }
 
+/* postfix/smtpd as such; "httpd/backend1" as httpd; "postfix-relay/submission/smtpd" as /smtpd. What no program says is as in a service's own file. */
+static const struct service *service_of_program(const struct auth_source *s, struct str name)
+{
+	const struct map *names = &s->auth->patterns.programs;
+	size_t slash = str_find_byte(name, '/', 0), last = name.n;
+	if (!name.n) return &s->auth->patterns.files;
+	const struct service *found = service_of(s, names, name);
+	if (found || slash == SIZE_MAX) return found;
+	while (name.p[last - 1] != '/') last--;
+	found = service_of(s, names, str_sub(name, 0, slash));
+	return found ? found : service_of(s, names, str_sub(name, last - 1, name.n));
+}
+
 static void learn(struct auth_source *s, struct auth_kind *k, const struct shape *shape)
 {
 	const struct mappings *all = &s->auth->mappings;
@@ -134,7 +148,8 @@ static void learn(struct auth_source *s, struct auth_kind *k, const struct shape
 	k->program = shape_column(shape, STR("program"));
 	k->repeated = shape_column(shape, STR("repeated"));
 	if (k->message >= 0) k->service = service_of(s, &s->auth->patterns.formats, shape->format);
-	if (k->program >= 0 && shape->columns[k->program].constant) k->service = service_of(s, &s->auth->patterns.programs, shape->columns[k->program].value.text);
+	if (k->message >= 0 && str_eq(shape->format, STR("service-log"))) k->service = &s->auth->patterns.files;
+	if (k->program >= 0 && shape->columns[k->program].constant) k->service = service_of_program(s, shape->columns[k->program].value.text);
 	else k->by_event = k->program >= 0;
 	for (size_t i = 0; i < all->v.n; i++) {
 		const struct mapping *m = &all->v.v[i];
@@ -257,10 +272,13 @@ static void make_due(struct auth_source *s, struct connection *c)
 	c->attempt = (struct attempt){.n_records = 0};
 }
 
-static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev)
+/* The connection that a line is about: the process, for services of which one serves one; else what the line itself says. */
+static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev, struct str said)
 {
-	struct str pid = cell_text(ev, k->pid);
-	if (!pid.n || !k->service || !k->service->forks) return NULL;
+	struct str pid = said;
+	/* A web server's process serves many clients: only where syslog names the program is a process a connection. */
+	if (!pid.n && k->program >= 0 && k->service && k->service->forks) pid = cell_text(ev, k->pid);
+	if (!pid.n) return NULL;
 	uint64_t key = hash_bytes(pid.p, pid.n) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
 	struct str host = event_host(ev);
 	key = (key ^ hash_bytes(host.p, host.n)) | 1;
@@ -314,11 +332,11 @@ static struct str program_of(struct event *ev, const struct auth_kind *k)
 	return paren == SIZE_MAX ? program : str_sub(program, 0, paren);
 }
 
-/* Solaris: "[ID 800047 auth.info] Failed ..." */
-static struct str without_id(struct str s)
+/* "130916 21:30:26 [Warning] Access denied ...": a service that writes a time of its own, behind that of syslog. */
+static struct str without_stamp(struct str s)
 {
-	size_t end = str_starts(s, STR("[ID ")) ? str_find(s, STR("] "), 4) : SIZE_MAX;
-	return end == SIZE_MAX || end > 40 ? s : str_sub(s, end + 2, s.n);
+	struct stamp t;
+	return s.n && stamp_take(s, false, &t) && t.c.month ? str_sub(s, t.n, s.n) : s;
 }
 
 static void say(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct pattern_match *m, struct str service, uint32_t times)
@@ -427,17 +445,16 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 {
 	struct pattern_match m;
 	uint32_t times;
-	struct str message = without_id(cell_text(ev, k->message));
+	struct str message = without_stamp(cell_text(ev, k->message));
 	if (!message.n) return ev;
-	if (k->by_event) k->service = service_of(s, &s->auth->patterns.programs, program_of(ev, k));
+	if (k->by_event) k->service = service_of_program(s, program_of(ev, k));
 	message = unrepeated(message, &times);
 	if (times == 1) times = repeated(ev, k);
 	uint64_t looking = s->stats.looking;
 	const struct service *service = understand(s, k, message, &m);
 	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), s->stats.looking > looking, &m);
 	if (!service) return ev;
-	/* A web server's process serves many clients: only where syslog names the program is a process a connection. */
-	struct connection *c = k->program >= 0 ? connection_of(s, k, ev) : NULL;
+	struct connection *c = connection_of(s, k, ev, m.conn);
 	if (m.kind == PATTERN_PEER) {
 		if (!c) return ev;
 		make_due(s, c);
@@ -446,7 +463,7 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 		c->peer_line = record_of(ev);
 		return ev;
 	}
-	say(s, k, ev, &m, k->service ? k->service->name : service->name, times);
+	say(s, k, ev, &m, k->service && k->service != &s->auth->patterns.files ? k->service->name : m.service, times);
 	bool summary = service->any_program && m.attempts;
 	if (c && c->closed && !summary && (m.kind <= PATTERN_ANNOUNCE)) *c = (struct connection){.key = c->key};
 	if (c) know_peer(s, c, ev);

@@ -6,6 +6,7 @@
  * Quotes and backslashes within quotes are escaped (\" and \x22); such fields are given unescaped, the raw line as it is. */
 #include "read/read_internal.h"
 #include "read/text_internal.h"
+#include "text/stamp.h"
 #include "read/web_internal.h"
 
 enum ncsa_column {
@@ -76,17 +77,25 @@ static bool two_digits(const char *p, unsigned *ret)
 	return true;
 }
 
+/* 02/sept./2015:00:11:31 +0200, as Java writes it in other languages */
+static bool foreign_time(struct str s, struct etime *ret)
+{
+	struct stamp t;
+	if (!stamp_take(s, true, &t) || t.n != s.n || !t.c.year) return false;
+	*ret = stamp_time(&t, 0);
+	return ret->present;
+}
+
 /* 10/Oct/2000:13:55:36 -0700 */
 static bool ncsa_time(struct str s, struct etime *ret)
 {
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct civil c = {0};
 	unsigned century, year, zone_hours = 0, zone_minutes = 0;
+	if (s.n > 20 && s.p[2] == '/' && s.p[6] != '/') return foreign_time(s, ret);
 	if (s.n < 20 || s.p[2] != '/' || s.p[6] != '/' || s.p[11] != ':' || s.p[14] != ':' || s.p[17] != ':') return false;
 	if (!two_digits(s.p, &c.day) || !two_digits(s.p + 7, &century) || !two_digits(s.p + 9, &year) || !two_digits(s.p + 12, &c.hour) ||
 	    !two_digits(s.p + 15, &c.minute) || !two_digits(s.p + 18, &c.second)) return false;
-	for (const char *m = months; *m && !c.month; m += 3)
-		if (m[0] == s.p[3] && m[1] == s.p[4] && m[2] == s.p[5]) c.month = (unsigned)(m - months) / 3 + 1;
+	c.month = stamp_month(str_sub(s, 3, 3));
 	c.year = (int)(century * 100 + year);
 	if (!etime_from_civil(&c, 0, 0, ret)) return false;
 	if (s.n == 20) return true;
@@ -134,14 +143,18 @@ static bool part(struct str line, struct access *a)
 	open--;
 	struct str before = str_sub(line, 0, open), words[5];
 	uint32_t n = 0;
-	while (before.p && n < 5) words[n++] = str_cut(&before, ' ');
+	while (before.p && n < 5) {
+		words[n] = str_cut(&before, ' ');
+		/* Two blanks are one, but for a name that is empty. */
+		if (words[n].n || (n == 2 && !before.p)) n++;
+	}
 	/* A user name may hold blanks: everything between the third word and the bracket. */
 	if (before.p || n < 3) return false;
 	uint32_t host = n >= 4 && str_eq(words[2], STR("-")) ? 1 : 0;
 	if (host) a->vhost = words[0];
 	a->client = words[host];
 	a->ident = words[host + 1];
-	a->user = str_sub(line, (size_t)(words[host + 2].p - line.p), open - (size_t)(words[host + 2].p - line.p));
+	a->user = str_trim(str_sub(line, (size_t)(words[host + 2].p - line.p), open - (size_t)(words[host + 2].p - line.p)));
 	rest = str_sub(line, open + 2, line.n);
 	a->time = str_cut(&rest, ']');
 	if (!rest.n || rest.p[0] != ' ' || !a->client.n || !ncsa_time(a->time, &a->when)) return false;

@@ -17,6 +17,7 @@ static const struct reader_ops *const formats[] = {
 	&read_journal_export_ops,
 	&read_utmp_ops,
 	&read_lastlog_ops,
+	&read_service_log_ops,
 };
 
 const struct reader_ops *const *read_formats(size_t *ret_n)

@@ -4,6 +4,10 @@
  * %FACILITY-SEVERITY-MNEMONIC: (Cisco) or %%01FACILITY/SEVERITY/MNEMONIC: (Huawei) where others have a program: formats of their own. Lines that begin with a
  * blank go on with the message before them and are damage: nothing says whose they are.
  *
+ * Services that write files of their own put a time before each message and mostly no host and no program: the format service-log. The two are one
+ * reader, since either holds lines of the other: a syslog line in the file of a service (behind a relay) is taken as one when it says
+ * its program beyond doubt. In a service's file a line without a time goes on with what stands before it: an event with that time.
+ *
  * Years: RFC 3164 writes none. The last line is taken to be no later than a day after the file was last written, in the latest such
  * year; each step from a month to an earlier one of more than six months' distance is a new year. How many there are is counted
  * before reading, in full for files up to YEARS_FULL, else in pieces of the file. What was inferred stands in the report's parameters. */
@@ -13,6 +17,7 @@
 #include "read/audit_internal.h"
 #include "read/winevent_internal.h"
 #include "base/map.h"
+#include "text/stamp.h"
 #include "text/utf.h"
 
 enum column_id { S_HOST, S_PROGRAM, S_PID, S_MESSAGE, S_FACILITY, S_SEVERITY, S_MSGID, S_DATA, S_DEVICE, S_MODULE, S_REPEATED, S_COLUMNS,
@@ -36,6 +41,12 @@ struct own {
 	bool any_yearless;
 	const char *year_from;   /* "file-time", "unknown" */
 	bool noted;
+	bool service_file;       /* as "service-log" */
+	bool day_first;          /* how it writes 10/06/2013 */
+	struct etime before;     /* of the last line with a time */
+	uint64_t continued;
+	const struct shape *own_file_shape;
+	struct shape own_file_spec;
 	/* What a line says as name and value: structured data, FortiGate's log, a record of the audit system. */
 	struct { struct str name, value; bool escaped, decoded; } pairs[PAIRS_MAX];
 	uint32_t n_pairs, first_pair; /* first_pair: its column, UINT32_MAX in shapes without pairs */
@@ -49,6 +60,42 @@ struct own {
 
 static struct own *own(struct reader *r) { return r->own; }
 
+/* --- lines -------------------------------------------------------------------------------------------------------- */
+
+/* FortiGate: date=2023-03-01 time=10:00:00 devid="x" ... */
+static bool is_fortigate(struct str m) { return str_starts(m, STR("date=")) && str_find(m, STR(" devid="), 0) != SIZE_MAX; }
+
+/* A line behind its priority. */
+static struct str behind_priority(struct str s)
+{
+	size_t end = s.n && s.p[0] == '<' ? str_find_byte(str_sub(s, 0, 5), '>', 1) : SIZE_MAX;
+	return end == SIZE_MAX ? s : str_sub(s, end + 1, s.n);
+}
+
+/* In the file of a service, where any word may stand behind the time: a line of syslog is one that names host and program, and the process or in a form
+ * that syslog writes: the classic one, or a time with T. */
+static bool is_syslog(const struct syslog_line *l, struct str text)
+{
+	uint64_t pid;
+	return l->priority >= 0 || (l->program.p && l->host.p && (l->yearless || (text.n > 10 && text.p[10] == 'T') || (l->pid.p && str_u64(l->pid, &pid))));
+}
+
+static bool parse(struct own *o, struct str text)
+{
+	struct syslog_line l;
+	if (syslog_parse(text, o->year, &l) && (!o->service_file || is_syslog(&l, text))) {
+		o->line = l;
+		return true;
+	}
+	if (service_line_parse(text, o->day_first, o->year, &o->line)) return true;
+	/* FortiGate's lines may come without any head. */
+	struct str m = behind_priority(text);
+	if (is_fortigate(m)) o->line = (struct syslog_line){.priority = -1, .message = m};
+	else if (o->service_file) o->line = (struct syslog_line){.priority = -1, .own_file = true, .message = text};
+	else return false;
+	return true;
+}
+
 /* --- years -------------------------------------------------------------------------------------------------------- */
 
 static bool is_new_year(unsigned before, unsigned month) { return before && month < before && before - month > 6; }
@@ -58,11 +105,19 @@ static bool is_old_year(unsigned before, unsigned month) { return before == 1 &&
 
 struct months { unsigned last, first; int years; bool leap; int leap_years; };
 
+/* The month of a line's time that has no year, 0: none. */
+static unsigned line_month(struct str line)
+{
+	struct stamp t;
+	unsigned month = syslog_month(line);
+	return month || !line.n || line.p[0] == '<' || !stamp_take(line, false, &t) || t.c.year ? month : t.c.month;
+}
+
 static void count_months(struct months *m, struct str text)
 {
 	while (text.p) {
 		struct str line = str_cut(&text, '\n');
-		unsigned month = syslog_month(line);
+		unsigned month = line_month(line);
 		if (!month) continue;
 		if (!m->first) m->first = month;
 		if (is_new_year(m->last, month)) m->years++;
@@ -95,7 +150,7 @@ static int64_t last_moment(struct input *in, char *piece)
 	struct syslog_line l;
 	while (text.p) {
 		struct str line = str_cut(&text, '\n');
-		if (syslog_parse(line, NO_YEAR, &l) && l.yearless) found = l.time.sec;
+		if ((syslog_parse(line, NO_YEAR, &l) && l.yearless) || (service_line_parse(line, false, NO_YEAR, &l) && l.yearless)) found = l.time.sec;
 	}
 	return found;
 }
@@ -139,7 +194,7 @@ static void date_line(struct own *o, struct str text)
 {
 	int before = o->year;
 	turn_year(o, o->line.month);
-	if (o->year != before) (void)syslog_parse(text, o->year, &o->line);
+	if (o->year != before) (void)parse(o, text);
 	if (!o->any_yearless || o->year < o->first_year) o->first_year = o->year;
 	if (!o->any_yearless || o->year > o->last_year) o->last_year = o->year;
 	o->any_yearless = true;
@@ -333,16 +388,6 @@ static void data_pairs(struct reader *r, struct str s)
 	}
 }
 
-/* FortiGate: date=2023-03-01 time=10:00:00 devid="x" ... */
-static bool is_fortigate(struct str m) { return str_starts(m, STR("date=")) && str_find(m, STR(" devid="), 0) != SIZE_MAX; }
-
-/* A line behind its priority. */
-static struct str behind_priority(struct str s)
-{
-	size_t end = s.n && s.p[0] == '<' ? str_find_byte(str_sub(s, 0, 5), '>', 1) : SIZE_MAX;
-	return end == SIZE_MAX ? s : str_sub(s, end + 1, s.n);
-}
-
 static void fortigate_pairs(struct own *o, struct str s)
 {
 	while (s.n) {
@@ -460,15 +505,30 @@ static bool sysmon(struct reader *r, const struct line *line)
 		r->lines.encoding == TEXT_UTF8 ? line->text.p : NULL);
 }
 
-/* FortiGate's lines may come without any head. */
-static bool parse(struct own *o, struct str text)
+/* The one shape of a service's own lines: which service it is, the file does not say. */
+static const struct shape *own_file_shape(struct reader *r)
 {
-	if (syslog_parse(text, o->year, &o->line)) return true;
-	struct str m = behind_priority(text);
-	if (!is_fortigate(m)) return false;
-	o->line = (struct syslog_line){.priority = -1, .message = m};
-	return true;
+	struct own *o = own(r);
+	static const struct str key = {"service-log", 11};
+	if (o->own_file_shape) return o->own_file_shape;
+	const struct shape *found = shape_table_find(r->shapes, key);
+	if (!found) {
+		struct column column = {.name = STR("message"), .covered = true};
+		o->own_file_spec = (struct shape){.n_columns = 1, .columns = &column, .format = key, .event_id = -1, .host_column = -1};
+		o->own_file_spec.bindings = text_bindings(r, key, &o->own_file_spec.n_bindings);
+		found = text_shape(r, key, &o->own_file_spec);
+	}
+	return o->own_file_shape = found;
 }
+
+static void decode_message(struct event *ev, uint32_t column, struct value *ret)
+{
+	struct reader *r = (struct reader *)ev->impl;
+	(void)column;
+	*ret = value_str(text_clean(r, own(r)->line.message));
+}
+
+static const struct event_ops own_file_ops = {decode_message, NULL, NULL};
 
 static void make_event(struct reader *r, const struct line *line)
 {
@@ -476,18 +536,26 @@ static void make_event(struct reader *r, const struct line *line)
 	if (o->line.yearless) date_line(o, line->text);
 	struct etime t = o->line.zoned ? o->line.time : text_zoned(r, o->line.time);
 	o->first_pair = UINT32_MAX;
+	if (o->line.own_file) {
+		o->continued += !t.present && o->before.present;
+		if (t.present) o->before = t;
+		text_line_event(r, own_file_shape(r), &own_file_ops, t.present ? t : o->before, line);
+		return;
+	}
 	if (o->line.message.n > 16 && o->line.message.p[0] == '<' && sysmon(r, line)) return;
 	const struct shape *s = shape_with_pairs(r);
 	if (s && !t.present) t = fortigate_time(r);
 	text_line_event(r, s ? s : shape_of(r, o->line.program), &ops, t, line);
 }
 
-static void note_years(struct reader *r)
+static void note(struct reader *r)
 {
 	struct own *o = own(r);
 	char mtime[ETIME_MAX];
-	if (!o->any_yearless || o->noted) return;
+	if (o->noted) return;
 	o->noted = true;
+	if (o->continued) report_note(&r->report, 0, "%llu lines without a time have that of the line before them", (unsigned long long)o->continued);
+	if (!o->any_yearless) return;
 	etime_print(etime_from_unix(r->in->mtime_sec, 0, 0), 0, mtime);
 	if (r->in->mtime_sec) report_note(&r->report, 0, "year=%d inferred from the file's time %s and the order of its lines", o->first_year, mtime);
 	else report_note(&r->report, 0, "the year is not known (no file time): %d is assumed", o->first_year);
@@ -498,6 +566,16 @@ static bool begin(struct reader *r, struct fault *f)
 	(void)f;
 	infer_year(r);
 	return true;
+}
+
+static bool begin_service(struct reader *r, struct fault *f)
+{
+	char *piece = xmalloc(YEARS_PIECE);
+	int64_t n = input_pread(r->in, piece, YEARS_PIECE, 0, NULL);
+	own(r)->service_file = true;
+	own(r)->day_first = n > 0 && stamp_day_first((struct str){piece, (size_t)n});
+	free(piece);
+	return begin(r, f);
 }
 
 static bool next(struct reader *r)
@@ -513,7 +591,7 @@ static bool next(struct reader *r)
 		}
 		arena_reset(&r->arena);
 	}
-	note_years(r);
+	note(r);
 	return false;
 }
 
@@ -537,6 +615,13 @@ static void parameters(struct reader *r, struct buf *out)
 }
 
 static const struct text_format format = {"syslog", sizeof(struct own), begin, next, end, parameters};
+static const struct text_format service_format = {"service-log", sizeof(struct own), begin_service, next, end, parameters};
+
+/* Remarks, as samples have them, speak for no format; neither does a line that the head cuts off. */
+static bool speaks(struct str line, struct str rest, struct str head, uint64_t size)
+{
+	return str_trim(line).n && line.p[0] != '#' && (rest.p || head.n >= size);
+}
 
 static int sniff(struct str head, uint64_t size, struct str path)
 {
@@ -547,10 +632,9 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	(void)path;
 	for (int i = 0; i < 200 && good + bad < 30 && rest.p; i++) {
 		struct str line = str_cut(&rest, '\n');
-		/* Remarks, as samples have them, speak for no format. */
-		if (!str_trim(line).n || line.p[0] == '#' || (!rest.p && head.n < size)) continue;
+		if (!speaks(line, rest, head, size)) continue;
 		/* A time alone is in many logs: a program or a priority must be there too. */
-		if (syslog_parse(line, NO_YEAR, &l) && (l.program.p || l.priority >= 0 || (l.yearless && l.host.p))) good++;
+		if (syslog_parse(line, NO_YEAR, &l) && (l.priority >= 0 || (l.yearless ? l.program.p || l.host.p : l.program.p && (l.host.p || l.pid.p || line.p[10] == 'T')))) good++;
 		else if (is_fortigate(behind_priority(line))) good++;
 		else bad++;
 	}
@@ -558,8 +642,32 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	return good > 3 * bad ? 75 : good > bad ? 45 : 0;
 }
 
+/* Behind every other format that its lines may be: a time alone is in many. */
+static int sniff_service(struct str head, uint64_t size, struct str path)
+{
+	char *scratch;
+	struct str rest = lines_head(head, &scratch);
+	struct syslog_line l;
+	int good = 0, lines = 0;
+	(void)path;
+	for (int i = 0; i < 400 && lines < 60 && rest.p; i++) {
+		struct str line = str_cut(&rest, '\n');
+		if (!speaks(line, rest, head, size)) continue;
+		lines++;
+		good += service_line_parse(line, false, NO_YEAR, &l) || (syslog_parse(line, NO_YEAR, &l) && is_syslog(&l, line));
+	}
+	free(scratch);
+	/* Messages may go on for some lines. */
+	return good && good >= (lines + 3) / 4 ? 30 : 0;
+}
+
 static struct reader *open(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&format, in, o, f); }
+static struct reader *open_service(struct input *in, const struct reader_options *o, struct fault *f) { return text_open(&service_format, in, o, f); }
 
 const struct reader_ops read_syslog_ops = {.format = "syslog", .what = "syslog (RFC 3164, RFC 5424 and their relatives)",
 	.mark = "lines that begin with a time, then host and program",
 	.sniff = sniff, .open = open, TEXT_READER_REST};
+
+const struct reader_ops read_service_log_ops = {.format = "service-log", .what = "log of a service: a time, then its message",
+	.mark = "lines that begin with a time, in any form",
+	.sniff = sniff_service, .open = open_service, TEXT_READER_REST};

@@ -4,6 +4,7 @@
  *	[<PRI>]yyyy-mm-ddThh:mm:ss[.fraction][zone] HOST PROGRAM[PID]: MESSAGE                 rsyslog's and syslog-ng's ISO times
  *	<PRI>1 TIME HOST APP-NAME PROCID MSGID [SD-ID NAME="VALUE"...] MESSAGE                 RFC 5424; "-" is nothing
  *	HOST PROGRAM[PID]: MESSAGE                                                             a journal written out without times
+ *	TIME MESSAGE                                                                           the file of one service, in any form of text/stamp.h
  * Pure: views into the line, any thread. Nothing in MESSAGE, which strangers write, can move what stands before it: the parts are
  * taken from the left, and none of them holds a blank. */
 #pragma once
@@ -15,11 +16,14 @@ struct syslog_line {
 	uint8_t month;         /* of a time without year */
 	int16_t priority;      /* facility * 8 + severity, -1: none */
 	bool rfc5424;
+	bool own_file;         /* a line of a service's own file: a time, and the rest is `message` */
 	struct str host, program, pid, message; /* p == NULL: not there */
 	struct str part;       /* "pam_unix" of sshd(pam_unix)[1] */
 	struct str msgid, data;/* RFC 5424 */
 };
 /* False: no line of syslog. `year`: what a time without one is taken to be in; a day it does not have (February 29) is its last. */
 bool syslog_parse(struct str line, int year, struct syslog_line *ret);
+/* The last of the forms alone. */
+bool service_line_parse(struct str line, bool day_first, int year, struct syslog_line *ret);
 /* Only the month of a line's time when it has no year, 0 otherwise: for counting years. */
 unsigned syslog_month(struct str line);

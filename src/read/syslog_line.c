@@ -1,23 +1,10 @@
 /* syslog_line.c: see syslog_internal.h. */
 #include "read/syslog_internal.h"
+#include "text/stamp.h"
 
 static bool digit(char c) { return c >= '0' && c <= '9'; }
-
-/* Exactly two digits at p. */
-static bool two(const char *p, unsigned *ret)
-{
-	if (!digit(p[0]) || !digit(p[1])) return false;
-	*ret = (unsigned)(p[0] - '0') * 10 + (unsigned)(p[1] - '0');
-	return true;
-}
-
-static unsigned month_at(const char *p)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	for (unsigned m = 0; m < 12; m++)
-		if (months[3 * m] == p[0] && months[3 * m + 1] == p[1] && months[3 * m + 2] == p[2]) return m + 1;
-	return 0;
-}
+static bool alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static bool alnum(char c) { return digit(c) || alpha(c); }
 
 static void skip(struct str *s, size_t n) { *s = str_sub(*s, n, s->n); }
 
@@ -39,36 +26,19 @@ static bool take_priority(struct str *s, int16_t *ret)
 	return true;
 }
 
-/* hh:mm:ss[.fraction] at the front. */
-static bool take_clock(struct str *s, struct civil *c, uint32_t *nsec, uint8_t *digits)
-{
-	if (s->n < 8 || !two(s->p, &c->hour) || s->p[2] != ':' || !two(s->p + 3, &c->minute) || s->p[5] != ':' || !two(s->p + 6, &c->second)) return false;
-	skip(s, 8);
-	*nsec = 0;
-	*digits = 0;
-	if (s->n < 2 || s->p[0] != '.' || !digit(s->p[1])) return true;
-	skip(s, 1);
-	for (uint32_t scale = 100000000; s->n && digit(s->p[0]); skip(s, 1), scale /= 10) {
-		if (*digits == 9) continue;
-		*nsec += scale * (uint32_t)(s->p[0] - '0');
-		++*digits;
-	}
-	return true;
-}
-
 static unsigned days_in(int year, unsigned month)
 {
 	return (unsigned)(civil_to_days(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) - civil_to_days(year, month, 1));
 }
 
-/* Mmm dd [yyyy] hh:mm:ss */
+/* Mmm dd [yyyy] hh:mm:ss [yyyy] */
 static bool take_classic_time(struct str *s, int year, struct syslog_line *l)
 {
 	struct civil c = {.year = year};
 	uint32_t nsec;
 	uint8_t digits;
 	uint64_t written;
-	if (s->n < 15 || !(c.month = month_at(s->p)) || s->p[3] != ' ') return false;
+	if (s->n < 15 || !(c.month = stamp_month(*s)) || s->p[3] != ' ') return false;
 	skip(s, 4);
 	bool padded = s->p[0] == ' ';
 	if (padded) skip(s, 1);
@@ -86,10 +56,29 @@ static bool take_classic_time(struct str *s, int year, struct syslog_line *l)
 		c.year = (int)written;
 		skip(s, 5);
 	}
-	if (!take_clock(s, &c, &nsec, &digits)) return false;
+	if (!stamp_clock(s, &c, &nsec, &digits)) return false;
+	if (l->yearless && s->n > 6 && s->p[0] == ' ' && s->p[5] == ' ' && str_u64(str_sub(*s, 1, 4), &written) && written >= 1970) {
+		l->yearless = false;
+		c.year = (int)written;
+		skip(s, 5);
+	}
 	l->month = (uint8_t)c.month;
 	if (l->yearless && c.month == 2 && c.day == 29 && days_in(c.year, 2) < 29) c.day = 28;
 	return etime_from_civil(&c, nsec, digits, &l->time);
+}
+
+/* Mmm dd hh:mm:ss yyyy, yyyy Mmm dd hh:mm:ss; with the day of the week before or without. */
+static bool take_other_time(struct str *s, struct syslog_line *l)
+{
+	struct stamp t;
+	if (!s->n || s->p[0] == '[' || !stamp_take(*s, false, &t) || !t.c.year || t.order != STAMP_NO_ORDER || t.nsec) return false;
+	size_t month = 0;
+	while (month < t.n && !stamp_month(str_sub(*s, month, t.n - month))) month++;
+	if (month == t.n) return false;
+	l->time = stamp_time(&t, t.c.year);
+	l->zoned = t.zoned;
+	skip(s, t.n);
+	return true;
 }
 
 /* The word at the front, up to a blank. */
@@ -109,7 +98,7 @@ static bool take_iso_time(struct str *s, struct syslog_line *l)
 	struct str word = str_sub(*s, 0, end);
 	if (word.n && word.p[word.n - 1] == ':') word.n--;
 	if (!etime_parse(word, &l->time, &l->zoned)) return false;
-	skip(s, end);
+	skip(s, word.n);
 	return true;
 }
 
@@ -123,7 +112,7 @@ static bool take_tag(struct str *s, struct syslog_line *l)
 {
 	size_t n = 0;
 	while (n < s->n && n < 128 && tag_byte(s->p[n])) n++;
-	if (!n || n == s->n) return false;
+	if (!n || n == s->n || (s->p[0] == '(' && s->p[n] != '[')) return false;
 	struct str program = str_sub(*s, 0, n), rest = str_sub(*s, n, s->n), pid = {NULL, 0};
 	if (rest.p[0] == '[') {
 		size_t end = str_find_byte(str_sub(rest, 0, 40), ']', 1);
@@ -145,23 +134,67 @@ static bool take_tag(struct str *s, struct syslog_line *l)
 	return true;
 }
 
-static void take_rest(struct str *s, struct syslog_line *l)
+/* [ID 702911 auth.info] of Solaris, <auth.info> of FreeBSD's and BusyBox's daemons: passed over. */
+static void skip_priority_words(struct str *s)
+{
+	char close = str_starts(*s, STR("[ID ")) ? ']' : s->n && s->p[0] == '<' ? '>' : '\0';
+	size_t end = close ? str_find_byte(str_sub(*s, 0, 48), close, 1) : SIZE_MAX;
+	if (end == SIZE_MAX || str_find_byte(str_sub(*s, 0, end), '.', 0) == SIZE_MAX || str_find_byte(str_sub(*s, 0, end), '=', 0) != SIZE_MAX) return;
+	skip(s, end + 1);
+	skip_blanks(s);
+}
+
+/* PROGRAM[PID]: MESSAGE, without a host. */
+static void take_said(struct str *s, struct syslog_line *l)
+{
+	skip_blanks(s);
+	if (take_tag(s, l) && str_starts(*s, STR("[ID "))) skip_priority_words(s);
+	l->message = *s;
+}
+
+/* A name, an address (of IPv6 too), or what Android and others write for it; none of what begins a message in parentheses, brackets or quotes. */
+static bool is_host(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < 0x80 && !alnum(s.p[i]) && !strchr(".-_:%@/+*[]", s.p[i])) return false;
+	return s.n && s.n < 256 && (alnum(s.p[0]) || s.p[0] == '_' || s.p[0] == ':' || s.p[0] == '*' || (unsigned char)s.p[0] >= 0x80);
+}
+
+/* [sshd]: or [sshd] in the place of host and tag, behind a classic time. */
+static bool take_bracket_tag(struct str *s, struct syslog_line *l)
+{
+	size_t n = 1;
+	if (!s->n || s->p[0] != '[') return false;
+	while (n < s->n && n < 64 && (alnum(s->p[n]) || s->p[n] == '-' || s->p[n] == '_')) n++;
+	if (n < 3 || n >= s->n || s->p[n] != ']' || (n + 1 < s->n && s->p[n + 1] != ':' && s->p[n + 1] != ' ') || !alpha(s->p[1])) return false;
+	l->program = str_sub(*s, 1, n - 1);
+	skip(s, n + 1);
+	if (s->n && s->p[0] == ':') skip(s, 1);
+	if (s->n && s->p[0] == ' ') skip(s, 1);
+	return true;
+}
+
+/* False: a time, and then no host and no program. */
+static bool take_rest(struct str *s, struct syslog_line *l)
 {
 	struct str before = *s;
 	skip_blanks(s);
-	if (take_tag(s, l)) {
-		l->message = *s;
-		return;
+	skip_priority_words(s);
+	bool again = str_starts(*s, STR("last message repeated "));
+	if (!again) take_said(s, l);
+	if (!again && !l->program.p && l->yearless && take_bracket_tag(s, l)) l->message = *s;
+	if (l->program.p) return true;
+	if (again) {
+		l->message = before;
+		return true;
 	}
 	struct str host = take_word(s);
-	if (!host.n || str_starts(before, STR(" last message repeated "))) {
-		l->message = before;
-		return;
-	}
+	if (!is_host(host)) return false;
 	l->host = host;
 	skip_blanks(s);
-	take_tag(s, l);
-	l->message = *s;
+	skip_priority_words(s);
+	take_said(s, l);
+	return true;
 }
 
 /* Behind the element [id name="value"...] that begins at `at`; a quote or "]" within a value is escaped (RFC 5424 6.3.3). */
@@ -220,10 +253,50 @@ bool syslog_parse(struct str line, int year, struct syslog_line *l)
 	struct str s = line;
 	if (!take_priority(&s, &l->priority)) return false;
 	if (l->priority >= 0 && str_starts(s, STR("1 "))) return parse_5424(s, l);
-	if (!take_classic_time(&s, year, l) && !take_iso_time(&s, l)) return parse_timeless(s, l);
-	if (s.n && s.p[0] == ':') skip(&s, 1);
+	struct str at_time = s;
+	if (!take_classic_time(&s, year, l) && !take_iso_time(&s, l)) {
+		s = at_time;
+		return take_other_time(&s, l) ? take_rest(&s, l) : parse_timeless(s, l);
+	}
+	if (s.n && s.p[0] == ':') {
+		skip(&s, 1);
+		return take_said(&s, l), true;
+	}
 	if (s.n && s.p[0] != ' ') return false;
-	take_rest(&s, l);
+	return take_rest(&s, l);
+}
+
+/* Where a service puts something before the time: a bracket (Domino), a few words (Tine), <co ts=" (Oracle's mail server). 0: nowhere. */
+static size_t behind_prefix(struct str line)
+{
+	enum { WORDS = 8, FAR = 56 };
+	struct stamp t;
+	if (str_starts(line, STR("<co ts=\""))) return 8;
+	for (size_t at = 0, words = 0; words < WORDS && at < FAR; words++) {
+		at = str_find_byte(str_sub(line, 0, FAR), ' ', at);
+		if (at++ == SIZE_MAX) return 0;
+		if (at + 10 > line.n || !digit(line.p[at]) || !stamp_take(str_sub(line, at, line.n), false, &t) || !t.c.year) continue;
+		return words == 0 || line.p[at + 4] == '-' ? at : 0;
+	}
+	return 0;
+}
+
+bool service_line_parse(struct str line, bool day_first, int year, struct syslog_line *l)
+{
+	struct stamp t;
+	size_t before = 0;
+	if (!stamp_take(line, day_first, &t)) {
+		struct str rest = str_sub(line, before = behind_prefix(line), line.n);
+		size_t quote = before && line.p[0] == '<' ? str_find_byte(str_sub(rest, 0, 40), '"', 0) : rest.n;
+		if (!before || quote == SIZE_MAX || !stamp_take(str_sub(rest, 0, quote), day_first, &t)) return false;
+		if (line.p[0] == '<') before = t.n = 0; /* the element is the message */
+	}
+	*l = (struct syslog_line){.priority = -1, .own_file = true, .message = str_sub(line, before + t.n, line.n), .time = stamp_time(&t, year), .zoned = t.zoned,
+		.yearless = t.c.month && !t.c.year, .month = t.c.year ? 0 : (uint8_t)t.c.month};
+	/* What the kernel says, and what a supervisor's log holds: the program's words, its name before them. */
+	if (t.uptime) l->program = STR("kernel");
+	else if (line.p[0] == '@') take_tag(&l->message, l);
+	l->own_file = !l->program.p;
 	return true;
 }
 

@@ -4,7 +4,9 @@
  *	2013/09/25 07:10:00 [error] 1234#0: *1 text, client: 1.2.3.4, server: x, request: "GET / HTTP/1.1", host: "x"           nginx
  * Times are local and carry no zone: --timezone. A line that does not begin so goes on with the message before it. */
 #include "read/read_internal.h"
+#include "read/syslog_internal.h"
 #include "read/text_internal.h"
+#include "text/stamp.h"
 #include "text/utf.h"
 
 enum column_id { E_LEVEL, E_MODULE, E_PID, E_CLIENT, E_MESSAGE, E_REQUEST, E_HOST, E_COLUMNS };
@@ -24,53 +26,12 @@ struct own {
 
 static struct own *own(struct reader *r) { return r->own; }
 
-static unsigned month_of(struct str s)
-{
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	for (unsigned m = 0; m < 12; m++)
-		if (s.n == 3 && !memcmp(months + 3 * m, s.p, 3)) return m + 1;
-	return 0;
-}
-
-static bool clock_of(struct str s, struct civil *c, uint32_t *nsec, uint8_t *digits)
-{
-	struct str hour = str_cut(&s, ':'), minute = str_cut(&s, ':'), second = str_cut(&s, '.');
-	uint64_t v[3];
-	*nsec = 0;
-	*digits = 0;
-	if (hour.n != 2 || minute.n != 2 || second.n != 2 || !str_u64(hour, &v[0]) || !str_u64(minute, &v[1]) ||
-		!str_u64(second, &v[2])) return false;
-	c->hour = (unsigned)v[0];
-	c->minute = (unsigned)v[1];
-	c->second = (unsigned)v[2];
-	for (uint32_t scale = 100000000; s.n && *digits < 9 && s.p[0] >= '0' && s.p[0] <= '9'; s = str_sub(s, 1, s.n), scale /= 10, (*digits)++)
-		*nsec += scale * (uint32_t)(s.p[0] - '0');
-	return true;
-}
-
-/* Wed Oct 11 14:32:52.123456 2000 */
-static bool apache_time(struct str s, struct etime *ret)
-{
-	struct civil c = {0};
-	uint64_t day, year;
-	uint32_t nsec;
-	uint8_t digits;
-	str_cut(&s, ' ');
-	struct str month = str_cut(&s, ' ');
-	while (s.n && s.p[0] == ' ') s = str_sub(s, 1, s.n);
-	struct str d = str_cut(&s, ' '), time = str_cut(&s, ' ');
-	if (!(c.month = month_of(month)) || !str_u64(d, &day) || day > 31 || !clock_of(time, &c, &nsec, &digits) || !str_u64(s, &year) ||
-		year > 9999) return false;
-	c.day = (unsigned)day;
-	c.year = (int)year;
-	return etime_from_civil(&c, nsec, digits, ret);
-}
-
-/* [...] at the front of *rest; moves behind it and a blank. */
+/* [...] at the front of *rest, up to the first "]" that a blank or the end follows, since an IPv6 address has brackets of its own; moves behind it and the blank. */
 static bool bracket(struct str *rest, struct str *ret)
 {
 	if (!rest->n || rest->p[0] != '[') return false;
-	size_t end = str_find_byte(*rest, ']', 1);
+	size_t end = str_find(*rest, STR("] "), 1);
+	if (end == SIZE_MAX && rest->p[rest->n - 1] == ']') end = rest->n - 1;
 	if (end == SIZE_MAX) return false;
 	*ret = str_sub(*rest, 1, end - 1);
 	*rest = str_sub(*rest, end + 1, rest->n);
@@ -80,8 +41,12 @@ static bool bracket(struct str *rest, struct str *ret)
 
 static bool part_apache(struct str line, struct parts *p)
 {
-	struct str rest = line, in;
-	if (!bracket(&rest, &in) || !apache_time(in, &p->when) || !bracket(&rest, &in)) return false;
+	struct stamp t;
+	struct str rest, in;
+	if (!stamp_take(line, false, &t) || !t.c.year || !stamp_month(str_sub(line, 5, line.n))) return false;
+	p->when = stamp_time(&t, 0);
+	rest = str_sub(line, t.n, line.n);
+	if (!bracket(&rest, &in)) return false;
 	struct str level = in, module = str_cut(&level, ':');
 	p->at[E_LEVEL] = level.p ? level : in;
 	if (level.p) p->at[E_MODULE] = module;
@@ -89,8 +54,8 @@ static bool part_apache(struct str line, struct parts *p)
 		struct str before = rest;
 		if (!bracket(&rest, &in)) break;
 		if (str_starts(in, STR("pid "))) p->at[E_PID] = str_sub(in, 4, in.n);
-		else if (str_starts(in, STR("client "))) p->at[E_CLIENT] = str_sub(in, 7, in.n);
-		else if (!str_starts(in, STR("remote ")) && !str_starts(in, STR("tid "))) {
+		else if (str_starts(in, STR("client ")) || str_starts(in, STR("remote "))) p->at[E_CLIENT] = str_sub(in, 7, in.n);
+		else if (!str_starts(in, STR("tid "))) {
 			rest = before; /* the message itself begins with a bracket */
 			break;
 		}
@@ -113,16 +78,12 @@ static struct str tail_value(struct str s, const char *mark)
 
 static bool part_nginx(struct str line, struct parts *p)
 {
-	struct str rest = line, date = str_cut(&rest, ' '), time = str_cut(&rest, ' '), in;
-	struct civil c = {0};
-	uint64_t year, month, day;
-	uint32_t nsec;
-	uint8_t digits;
-	if (date.n != 10 || !str_u64(str_cut(&date, '/'), &year) || !str_u64(str_cut(&date, '/'), &month) || !str_u64(date, &day)) return false;
-	if (year > 9999 || month > 12 || day > 31 || !clock_of(time, &c, &nsec, &digits) || !bracket(&rest, &in)) return false;
-	c.year = (int)year;
-	c.month = (unsigned)month;
-	c.day = (unsigned)day;
+	struct stamp t;
+	struct str rest, in;
+	if (line.n < 5 || line.p[4] != '/' || !stamp_take(line, false, &t)) return false;
+	p->when = stamp_time(&t, 0);
+	rest = str_sub(line, t.n, line.n);
+	if (!bracket(&rest, &in)) return false;
 	p->at[E_LEVEL] = in;
 	p->at[E_PID] = str_cut(&rest, ' ');
 	if (!rest.p || !p->at[E_PID].n || p->at[E_PID].p[p->at[E_PID].n - 1] != ':') return false;
@@ -134,13 +95,16 @@ static bool part_nginx(struct str line, struct parts *p)
 	p->at[E_REQUEST] = tail_value(rest, ", request: ");
 	p->at[E_HOST] = tail_value(rest, ", host: ");
 	p->nginx = true;
-	return etime_from_civil(&c, nsec, digits, &p->when);
+	return p->when.present;
 }
 
 static bool part(struct str line, struct parts *p)
 {
+	struct syslog_line l;
 	*p = (struct parts){.nginx = false};
-	return line.n && line.p[0] == '[' ? part_apache(line, p) : part_nginx(line, p);
+	if (line.n && line.p[0] == '[' ? part_apache(line, p) : part_nginx(line, p)) return true;
+	/* A relay's head before nginx's own. */
+	return syslog_parse(line, 2000, &l) && l.program.p && part_nginx(l.message, p);
 }
 
 static void decode(struct event *ev, uint32_t column, struct value *ret)

@@ -4,10 +4,9 @@ usage: auth.py PROGRAM SOURCE_ROOT [-v]      TAP; skipped when the corpus is not
 
 The samples of a file are one log, in their order. A line that must match is right when an event that rests on it gives the stated address. A line
 that must not match is wrong when a failure rests on lines of that kind alone: what is joined to another line's attempt is no attempt of its own.
-A line that is annotated both ways (it depends on options of fail2ban) may be either. Hosts that are names are not counted: an event has addresses only.
-FLOORS are what is reached now, not what is aimed at: a file may rise, and must not fall. The groups' totals are printed, with the files that no
-service pattern covers yet among them."""
-import ipaddress, json, os, subprocess, sys, tempfile
+A line that is annotated both ways (it depends on options of fail2ban) may be either; so may two that differ in their time alone. Hosts that are names are not counted: an event has addresses only.
+Of the lines that record a login at least 99 in 100 must be right, over all groups but the others; for those FLOORS are what is reached, and must not fall."""
+import ipaddress, json, os, re, subprocess, sys, tempfile
 
 PROGRAM, ROOT, LOUD = os.path.abspath(sys.argv[1]), sys.argv[2], "-v" in sys.argv
 C = os.environ.get("EXHIBIT_CORPORA") or os.path.join(ROOT, "..", "shared", "corpora")
@@ -21,12 +20,17 @@ GROUPS = {
     "vpn, remote desktops, databases": "openvpn softethervpn xrdp screensharingd mysqld-auth mssql-auth mongodb-auth slapd routeros-auth".split(),
     "others": "asterisk freeswitch vsftpd proftpd pure-ftpd wuftpd gssftpd 3proxy dante ejabberd-auth murmur squid znc-adminlog xinetd-fail".split(),
 }
-FLOORS = {
-    "sshd": 97, "sshd-journal": 76, "dropbear": 9, "pam-generic": 3, "dovecot": 51, "postfix": 13, "sendmail-auth": 13, "courier-auth": 6,
-    "courier-smtp": 3, "cyrus-imap": 8, "perdition": 2, "solid-pop3d": 8, "sieve": 3, "roundcube-auth": 9, "apache-auth": 28,
-    "nginx-http-auth": 7, "webmin-auth": 3, "phpmyadmin-syslog": 1, "froxlor-auth": 4, "bitwarden": 1, "haproxy-http-auth": 3, "monit": 3,
-    "openvpn": 8, "xrdp": 3, "vsftpd": 6, "proftpd": 9, "pure-ftpd": 1, "wuftpd": 3, "gssftpd": 1,
+# Lines that must match and record no login: mail that is refused, blacklists, access rules, handshakes, connections alone.
+NO_LOGIN = {
+    "postfix": r"reject: |PREGREET|HANGUP|COMMAND (TIME|COUNT) LIMIT|pipelining after (DATA|RSET|NOOP)|after (CONNECT|STARTTLS|RCPT)|does not resolve|rate limit exceeded",
+    "exim": r"rejected RCPT|sender verify fail|synchronization error|too many|no MAIL in|closed by DROP|no host name|no IP address|dropped by",
+    "kerio": r"Spam attack|DNS blacklist|Relay attempt|unknown recipient|no reverse DNS|Message from IP", "qmail": r"rbl", "courier-smtp": r"550 User",
+    "domino-smtp": r"for policy reasons", "apache-auth": r"SNI|client denied", "apache-pass": r".", "nginx-http-auth": r"SSL_(do_handshake|read)",
+    "monitorix": r"NOTEXIST|NOTALLOWED", "cowrie": r"session\.connect", "nagios": r".",
 }
+# Services of the others' list that have logins; not part of the goal.
+FLOORS = {"asterisk": 29, "freeswitch": 9, "vsftpd": 8, "proftpd": 9, "pure-ftpd": 1, "wuftpd": 3, "gssftpd": 1, "dante": 4, "ejabberd-auth": 3, "murmur": 3, "znc-adminlog": 3}
+GOAL = 0.99
 
 
 def samples(name):
@@ -62,23 +66,27 @@ def address(text):
     return str(getattr(a, "ipv4_mapped", None) or a)
 
 
+def timeless(line):
+    return re.sub(rb"[ :T]\d\d:\d\d:\d\d", b"", line, count=1)
+
+
 def judge(name):
-    """(right, of, [wrong-host lines], [missed lines], [false failures])"""
+    """(right, of, [wrong-host lines], [missed lines], [false failures]) of the lines that record a login"""
     log = samples(name)
     wanted = {}
     for line, note in log:
-        wanted.setdefault(line, set()).add(bool(note["match"]))
+        wanted.setdefault(timeless(line), set()).add(bool(note["match"]))
     hosts, false = {}, []
     for e in events([l for l, _ in log]):
         rests = [x["line"] - 1 for x in e["evidence"]]
         for i in rests:
             hosts.setdefault(i, set()).add(e.get("auth.src_ip"))
-        if e["auth.outcome"] == "failure" and all(wanted[log[i][0]] == {False} for i in rests):
+        if e["auth.outcome"] == "failure" and all(wanted[timeless(log[i][0])] == {False} for i in rests):
             false += rests
     right, of, wrong, missed = 0, 0, [], []
     for i, (line, note) in enumerate(log):
         host = address(note.get("host"))
-        if not note["match"] or not host:
+        if not note["match"] or not host or (name in NO_LOGIN and re.search(NO_LOGIN[name], line.decode("utf-8", "replace"))):
             continue
         of += 1
         mine = hosts.get(i, set()) - {None}
@@ -93,13 +101,12 @@ def main():
     if not os.path.isdir(LOGS):
         print("1..0 # SKIP the corpus is not there")
         return
-    n, bad = 0, False
+    n, bad, goal = 0, False, [0, 0]
     for group, names in GROUPS.items():
         total = [0, 0]
         for name in [x for x in names if os.path.exists(os.path.join(LOGS, x))]:
             right, of, wrong, missed, false = judge(name)
-            total[0] += right
-            total[1] += of
+            total = [total[0] + right, total[1] + of]
             n += 1
             ok = right >= FLOORS.get(name, 0) and not wrong and not false
             bad |= not ok
@@ -108,8 +115,13 @@ def main():
                 for line in v if LOUD else []:
                     print(f"#   {kind} {line[:300].decode('utf-8', 'replace')}")
         print(f"# {group}: {total[0]} of {total[1]}")
+        if group != "others":
+            goal = [goal[0] + total[0], goal[1] + total[1]]
+    n += 1
+    reached = goal[0] >= GOAL * goal[1]
+    print(f"{'ok' if reached else 'not ok'} {n} - {goal[0]} of {goal[1]} lines that record a login have the stated address: {100 * goal[0] / goal[1]:.1f} %, goal {100 * GOAL:.0f} %")
     print(f"1..{n}")
-    sys.exit(bad)
+    sys.exit(bad or not reached)
 
 
 main()

@@ -22,7 +22,7 @@ static void spell(const struct pattern *p, const char *word, size_t n, struct bu
 		case ELEMENT_ADDR: buf_lit(b, TRUE_ADDR); break;
 		case ELEMENT_INT: buf_lit(b, "22"); break;
 		case ELEMENT_ATTEMPTS: buf_lit(b, "3"); break;
-		case ELEMENT_WORD: buf_lit(b, "password"); break;
+		case ELEMENT_WORD: case ELEMENT_NAME: case ELEMENT_CONN: buf_lit(b, "password"); break;
 		case ELEMENT_USER: buf_put(b, word, n); break;
 		case ELEMENT_ANY: buf_lit(b, "whatever"); break;
 		}
@@ -89,8 +89,8 @@ static void is(const struct auth *a, const char *program, const char *message, e
 	char out[ADDRESS_MAX];
 	const uint32_t *at = map_get(&a->patterns.programs, str_of(program));
 	NEED(at);
-	const struct service *own = &a->patterns.services.v[*at], *any = &a->patterns.services.v[a->patterns.any.v[0]];
-	bool ok = service_match(own, str_of(message), &m) || service_match(any, str_of(message), &m);
+	bool ok = service_match(&a->patterns.services.v[*at], str_of(message), &m);
+	for (size_t i = 0; !ok && i < a->patterns.any.n; i++) ok = service_match(&a->patterns.services.v[a->patterns.any.v[i]], str_of(message), &m);
 	size_t n = ok && m.addr.p ? address_canonical(m.addr, out) : 0;
 	CHECK(ok && m.kind == kind && str_eq((struct str){out, n}, str_of(addr)));
 	if (user) CHECK(m.user.p && str_eq(m.user, str_of(user)));
@@ -113,7 +113,8 @@ TEST(lines_that_were_misread_elsewhere)
 	is(a, "sshd", "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=evil.example.com  user=root", PATTERN_ANNOUNCE, "", "root");
 	is(a, "sshd", "PAM 5 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=9.9.9.9  user=root", PATTERN_FAILURE, "9.9.9.9", "root");
 	is(a, "sshd", "drop connection #0 from [9.9.9.9]:1 on [10.0.0.1]:22 penalty: failed authentication", PATTERN_CLOSE, "9.9.9.9", NULL);
-	is(a, "sshd", "Failed password for user from 9.9.9.9 port 1 ssh1: ruser x from 1.2.3.4", PATTERN_FAILURE, "", NULL); /* two readings: whoever knows the connection knows better */
+	is(a, "sshd", "Failed password for user from 9.9.9.9 port 1 ssh1: ruser x from 1.2.3.4", PATTERN_FAILURE, "9.9.9.9", "user");
+	is(a, "sshd", "Failed password for user from 9.9.9.9 port 1 ssh1: ruser x from 1.2.3.4 port 2 ssh1", PATTERN_FAILURE, "", NULL); /* two readings: whoever knows the connection knows better */
 	is(a, "haproxy", "2001:db8::9:58430 [14/Nov/2025:22:45:11.608] main main/<NOSRV> -1/-1/-1/-1/0 401 248 - - PR-- 0/0/0/0/0 0/0 \"GET / HTTP/1.1\"", PATTERN_FAILURE, "2001:db8::9", NULL);
 	is(a, "postfix/smtpd", "warning: unknown[9.9.9.9]: SASL LOGIN authentication failed: Connection lost to authentication server", PATTERN_PROBE, "9.9.9.9", NULL);
 	is(a, "sendmail", "x: AUTH failure (LOGIN): checkpass failed, user=x, relay=[1.2.3.4], relay=[9.9.9.9] (may be forged)", PATTERN_FAILURE, "9.9.9.9", "x, relay=[1.2.3.4]");

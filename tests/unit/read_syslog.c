@@ -33,6 +33,36 @@ TEST(lines_of_every_kind)
 	CHECK(!l.program.p), IS(l.message, "no tag here: x");
 }
 
+TEST(lines_of_other_systems)
+{
+	struct syslog_line l = parsed("2016 Jan  1 10:00:00 h a: b");
+	IS(l.host, "h"), IS(l.program, "a"), CHECK(!l.yearless && l.time.sec == 1451642400);
+	l = parsed("Jan  1 10:00:00 2016 h a: b");
+	IS(l.host, "h"), IS(l.program, "a"), CHECK(!l.yearless && l.time.sec == 1451642400);
+	l = parsed("Mar  1 06:25:31 h <auth.info> sshd[4]: b");
+	IS(l.host, "h"), IS(l.program, "sshd"), IS(l.message, "b");
+	l = parsed("Mar  1 06:25:31 h sshd[4]: [ID 702911 auth.info] b");
+	IS(l.host, "h"), IS(l.program, "sshd"), IS(l.message, "b");
+	l = parsed("Mar  1 06:25:31 [sshd]: User root");
+	CHECK(!l.host.p), IS(l.program, "sshd"), IS(l.message, "User root");
+	CHECK(service_line_parse(STR("[   12.345678] usb 1-1: x"), false, 2023, &l) && !l.own_file && !l.time.present), IS(l.program, "kernel"), IS(l.message, "usb 1-1: x");
+	CHECK(service_line_parse(STR("@400000004c91b044077a9e94 imap-login: Info: x"), false, 2023, &l) && !l.own_file), IS(l.program, "imap-login"), IS(l.message, "Info: x");
+	CHECK(service_line_parse(STR("[28325:00010-37] 22-06-2014 09:56:12   smtp: x"), true, 2023, &l) && l.own_file && l.time.sec == 1403430972), IS(l.message, "smtp: x");
+	CHECK(service_line_parse(STR("78017 -- none -- - 2014-01-13T05:02:22+00:00 WARN x"), true, 2023, &l) && l.time.sec == 1389589342), IS(l.message, "WARN x");
+	CHECK(service_line_parse(STR("<co ts=\"2014-06-02T16:06:33.99\" pi=\"x\"/>"), true, 2023, &l) && l.time.sec == 1401725193), IS(l.message, "<co ts=\"2014-06-02T16:06:33.99\" pi=\"x\"/>");
+	CHECK(!service_line_parse(STR("<co ts=\"2014-06-02T16:06:33.99"), true, 2023, &l) && !service_line_parse(STR("words before 2014-06-02"), true, 2023, &l));
+}
+
+/* Lines that go on, and days and months in one order. */
+TEST(a_services_own_file)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "service-log", "03/02/2021 10:00:00 first\n  at java.x\n13/02/2021 10:00:00 second\nMar  3 2021 06:59:20 h sshd[4]: third\n"));
+	CHECK(run.n == 4 && run.report.damage.n == 0 && run.report.first.sec == 1612346400 && run.report.last.sec == 1614754760);
+	CHECK(read_has(&run, "message=\"  at java.x\"") && read_has(&run, "program=\"sshd\""));
+	read_run_done(&run);
+}
+
 TEST(rfc_5424)
 {
 	struct syslog_line l = parsed("<165>1 2003-10-11T22:14:15.003Z mymachine.example evntslog - ID47 [ex@32473 iut=\"3\" q=\"a\\\"]b\"][more x=\"]\"] \xef\xbb\xbf""An event");
@@ -124,7 +154,13 @@ TEST(told_from_others)
 {
 	const char *syslog = "Mar  3 06:59:20 a b: c\nMar  3 06:59:21 a d[1]: e\n", *other = "2021-03-03 06:59:20 GET /x 200\n2021-03-03 06:59:21 GET /y 200\n";
 	CHECK_STR(read_sniffed(syslog, strlen(syslog), "x"), "syslog");
-	CHECK_STR(read_sniffed(other, strlen(other), "x"), "");
+	CHECK_STR(read_sniffed(other, strlen(other), "x"), "service-log");
+	static const struct { const char *text, *format; } t[] = {
+		{"2020-04-09T14:04:00.667Z: Failed Login: username=admin ip=192.0.2.1\n", "service-log"}, {"2016-11-07 22:21:20   smtp: x [192.0.2.1] y\n", "service-log"},
+		{"[    0.000000] Linux version\n[    0.100000] x\n", "service-log"}, {"<34>1 2003-10-11T22:14:15.003Z m su - - - x\n", "syslog"},
+		{"plain words\nof any kind\n", ""}, {"2021-03-03\n2021-03-04\n", ""}, {"[Wed Oct 11 14:32:52 2000] [error] [client 127.0.0.1] x\n", "web-error"},
+		{"1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 200 1\n", "ncsa"}, {"{\"time\":\"2021-03-03 06:59:20\"}\n", "json"}};
+	for (size_t i = 0; i < COUNT(t); i++) CHECK_STR(read_sniffed(t[i].text, strlen(t[i].text), "x"), t[i].format);
 }
 
 TEST(real_logs_in_full)
