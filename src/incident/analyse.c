@@ -406,6 +406,20 @@ static struct str page_of_file(struct look *k)
 	return kept(k, path.text, path.n);
 }
 
+/* A script under a web root that a cmdlet's parameters name, as the file of an export or a certificate request. */
+static struct str page_in_text(struct look *k, struct str text)
+{
+	static const char *const roots[] = {"\\inetpub\\wwwroot\\", "\\FrontEnd\\HttpProxy\\"};
+	struct script_path path;
+	for (size_t i = 0; i < COUNT(roots); i++) {
+		size_t at = find_nocase(text, roots[i]);
+		if (at == SIZE_MAX) continue;
+		struct str rest = str_sub(text, at, SIZE_MAX);
+		if (path_of_file(str_sub(rest, 0, str_find_byte(rest, '"', 0)), &path)) return kept(k, path.text, path.n);
+	}
+	return (struct str){"", 0};
+}
+
 static void fill_keys(struct look *k, struct str path)
 {
 	struct trace *n = &k->trace;
@@ -430,8 +444,11 @@ static void fill_keys(struct look *k, struct str path)
 		struct str text = lens_text(k->lens, k->ev, F_TEXT);
 		if (!n->canary.n) n->canary = piece_after(text, "msExchEcpCanary=", "&#;'\" ");
 		if (!n->page.n) n->page = page_of_file(k);
+		if (!n->page.n && n->stage == STAGE_WRITTEN && (k->lens->log == LOG_MANAGEMENT || k->lens->log == LOG_RPS_CMDLET)) n->page = page_in_text(k, text);
 		if (n->page.n) n->flags |= TRACE_FILE;
 	}
+	/* Remote PowerShell tells as whom a cmdlet ran and, apart from that, who sent it. */
+	if (!n->user.n && k->lens->log == LOG_RPS_CMDLET) n->user = piece_after(lens_text(k->lens, k->ev, F_GENERIC), "PSSenderInfo=", "; \"");
 	if (!n->user.n) n->user = lens_text(k->lens, k->ev, F_USER);
 }
 

@@ -15,7 +15,7 @@ extern const size_t incident_data_count;
 
 enum log_kind {
 	LOG_NONE, LOG_IIS, LOG_HTTPPROXY, LOG_ECP, LOG_MANAGEMENT, LOG_RPS_CMDLET, LOG_RPS_HTTP, LOG_SECURITY, LOG_SYSMON, LOG_APPLICATION,
-	LOG_OAB, LOG_WEB, LOG_OTHER
+	LOG_OAB, LOG_EWS, LOG_TRACKING, LOG_AUDIT, LOG_WEB, LOG_OTHER
 };
 enum { LOGS = LOG_OTHER + 1 };
 /* "iis", "httpproxy", ...: the words of data/logs.txt and of the scope table. */
@@ -119,7 +119,7 @@ bool trace_unpack(struct str payload, struct trace *ret);
 
 enum lens_field {
 	F_METHOD, F_STEM, F_QUERY, F_STATUS, F_AGENT, F_CLIENT, F_USER, F_REFERER, F_HOST, F_PORT, F_ADDRESS, F_ANCHOR, F_COOKIE, F_REQUEST,
-	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD,
+	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD, F_GENERIC,
 	LENS_FIELDS
 };
 struct lens {
@@ -219,7 +219,8 @@ struct prober {
 	struct row_evidence evidence;
 	uint32_t names;            /* distinct pages asked for */
 };
-enum { PAGE_CLIENTS = 8 };
+enum { PAGE_CLIENTS = 8, PAGE_CALLS = 400 };
+struct page_call { int64_t sec; uint32_t client; /* PAGE_CLIENTS: one of many */ };
 struct page_log {              /* what one kind of log says of a page */
 	uint64_t answered, refused, posts, gets;
 	bool referer, tool_agent, browser_agent, code, user, query;
@@ -228,6 +229,7 @@ struct page_log {              /* what one kind of log says of a page */
 	uint32_t n_clients;        /* PAGE_CLIENTS + 1: more */
 	int32_t days[64];
 	uint32_t n_days;
+	VEC(struct page_call) calls; /* the first PAGE_CALLS that were answered */
 	struct row_evidence evidence;
 };
 struct page {
@@ -244,6 +246,7 @@ struct server {
 	struct str name;
 	bool named;                /* by a log itself, not only by folder or address */
 };
+struct proxy_row { uint8_t stage; struct str ip; };
 struct alias { struct str raw; uint32_t source, server; };
 
 struct incidents {
@@ -258,7 +261,8 @@ struct incidents {
 	VEC(struct prober) probers;
 	VEC(struct page) pages;
 	struct map prober_index, page_index, alias_index, request_index;
-	struct map request_tier;   /* request of HttpProxy -> the stage its row shows */
+	struct map request_rows;   /* request -> number in proxy_rows */
+	VEC(struct proxy_row) proxy_rows; /* clues of HttpProxy */
 	VEC(struct alias) aliases; /* raw server names as they came */
 	VEC(struct server) servers;
 	VEC(struct scope_row) scope;
@@ -268,6 +272,8 @@ struct str keep_str(struct incidents *s, struct str t);
 struct str tell_str(struct incidents *s, struct str t);
 void row_add(struct row_evidence *r, const struct evidence_ref *e, uint32_t n);
 void row_done(struct row_evidence *r);
+void page_log_done(struct page_log *l);
+static inline const struct page_log *log_of_page(const struct page *p) { return p->iis.answered ? &p->iis : &p->proxy; }
 
 /* --- resolve.c --- */
 void resolve_servers(struct incidents *s);

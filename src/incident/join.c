@@ -1,13 +1,16 @@
 /* join.c: marks to chains: what one attacker did on one server. See incident_internal.h.
  *
  * Marks that may open a story and web shells are nodes. Nodes of one server are one chain when they share an address, a
- * request, a canary or a page; when one has no address (an event of the host) and comes after another; and when a shell was first
- * called after a file had been written. Then the weak marks join what they stand beside, and the probing addresses what they
- * did besides; who only probed is told apart: as a scanner of the server's worst chain, or in an incident of stage probe. */
+ * request, a canary, an account that is no built-in one, or a page. What has no address (an event of the host) then goes to the one
+ * attacker it fits best: who called a shell in the seconds before, who was doing at that moment what leads to it, who had got far
+ * enough before. It never ties two attackers together. A use of the control panel without a session of its own belongs to the
+ * session just before; a shell that nobody was seen writing, to the last who wrote something. Then the weak marks join what
+ * they stand beside, and the probing addresses what they did besides; who only probed is told apart: as a scanner of the
+ * server's worst chain, or in an incident of stage probe. */
 #include "incident/incident_internal.h"
 #include <stdio.h>
 
-enum { NEAR = 600, AFTER = 30 * 86400, WEAK_AFTER = 7 * 86400 };
+enum { NEAR = 600, AFTER = 30 * 86400, WEAK_AFTER = 7 * 86400, CALLED = 30, SAME_USER = 86400, LOOK_BACK = 4096 };
 
 struct node {
 	uint32_t server, parent;
@@ -15,11 +18,14 @@ struct node {
 	uint32_t index;            /* of the mark or page */
 	struct etime time;
 	bool keyed;                /* has an address */
+	uint8_t stage;
 };
+enum set_flags { SET_KEYED = 1, SET_SESSION = 2, SET_LATER = 4, SET_PAGE = 8, SET_MARK = 16 /* a mark with an address */ };
 struct joiner {
 	struct incidents *s;
 	VEC(struct node) nodes;    /* by time */
 	struct map keys;           /* key -> node */
+	uint8_t *sets;             /* by root: set_flags of its nodes */
 };
 
 static uint32_t root_of(struct joiner *j, uint32_t i)
@@ -68,19 +74,51 @@ static int by_time(const void *a, const void *b)
 	return c ? c : x->page != y->page ? (int)x->page - (int)y->page : x->index < y->index ? -1 : x->index > y->index;
 }
 
-static const struct page_log *log_of_page(const struct page *p) { return p->iis.answered ? &p->iis : &p->proxy; }
-
 static void make_nodes(struct joiner *j)
 {
 	struct incidents *s = j->s;
 	for (uint32_t i = 0; i < s->marks.n; i++) {
 		const struct mark *m = &s->marks.v[i];
-		if (m->trace.flags & TRACE_OPENS) vec_push(&j->nodes, (struct node){m->server, 0, false, i, m->trace.time, !is_local(m->trace.ip)});
+		if (m->trace.flags & TRACE_OPENS) vec_push(&j->nodes, (struct node){m->server, 0, false, i, m->trace.time, !is_local(m->trace.ip), m->trace.stage});
 	}
 	for (uint32_t i = 0; i < s->pages.n; i++)
-		if (s->pages.v[i].shell) vec_push(&j->nodes, (struct node){s->pages.v[i].resolved, 0, true, i, log_of_page(&s->pages.v[i])->first, true});
+		if (s->pages.v[i].shell) vec_push(&j->nodes, (struct node){s->pages.v[i].resolved, 0, true, i, log_of_page(&s->pages.v[i])->first, true, STAGE_USED});
 	if (j->nodes.n > 1) qsort(j->nodes.v, j->nodes.n, sizeof j->nodes.v[0], by_time);
 	for (uint32_t i = 0; i < j->nodes.n; i++) j->nodes.v[i].parent = i;
+}
+
+/* --- what nodes share --- */
+
+static struct str local_part(struct str name)
+{
+	size_t slash = str_find_byte(name, '\\', 0);
+	if (slash != SIZE_MAX) name = str_sub(name, slash + 1, SIZE_MAX);
+	return str_sub(name, 0, str_find_byte(name, '@', 0));
+}
+
+/* An account says who it is only when it is not one that everybody's tools act as, or the server itself does. */
+static bool own_account(const struct trace *t)
+{
+	static const char *const everybody[] = {"administrator", "system", "healthmailbox", "anonymous", "exchange"};
+	struct str name = local_part(t->user);
+	if (!name.n || name.p[name.n - 1] == '$' || t->stage < STAGE_SSRF || starts_nocase(name, "S-1-5-")) return false;
+	for (size_t i = 0; i < COUNT(everybody); i++)
+		if (starts_nocase(name, everybody[i])) return false;
+	return t->log == LOG_IIS || t->log == LOG_HTTPPROXY || t->log == LOG_RPS_HTTP || t->log == LOG_RPS_CMDLET || t->log == LOG_EWS || t->log == LOG_AUDIT;
+}
+
+/* The same account again within a day. */
+static void key_user(struct joiner *j, uint32_t node, const struct trace *t)
+{
+	char text[200];
+	bool fresh;
+	if (!own_account(t)) return;
+	struct str name = str_sub(local_part(t->user), 0, 100);
+	int n = snprintf(text, sizeof text, "%uu%.*s", j->nodes.v[node].server, STR_FMT(name));
+	for (int i = 0; i < n; i++) text[i] = text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i];
+	uint32_t *last = map_put(&j->keys, (struct str){text, (size_t)n}, node, &fresh);
+	if (!fresh && j->nodes.v[node].time.sec - j->nodes.v[*last].time.sec <= SAME_USER) unite(j, node, *last);
+	*last = node;
 }
 
 static void unite_by_keys(struct joiner *j)
@@ -90,7 +128,7 @@ static void unite_by_keys(struct joiner *j)
 		const struct node *n = &j->nodes.v[i];
 		if (n->page) {
 			const struct page_log *l = log_of_page(&s->pages.v[n->index]);
-			key(j, i, 'p', s->pages.v[n->index].base);
+			key(j, i, 'p', s->pages.v[n->index].path);
 			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++)
 				if (!is_local(l->clients[k])) key(j, i, 'i', l->clients[k]);
 		} else {
@@ -98,48 +136,177 @@ static void unite_by_keys(struct joiner *j)
 			if (n->keyed) key(j, i, 'i', t->ip);
 			key(j, i, 'c', t->canary);
 			key(j, i, 'r', t->request);
-			key(j, i, 'p', base_of(t->page));
+			key_user(j, i, t);
+			if (memchr(t->page.p, '/', t->page.n)) key(j, i, 'p', t->page);
 		}
 	}
 }
 
-static bool tells_of_entry(const struct joiner *j, uint32_t i)
+/* Files known by their last name only (compiled pages), or under another folder than the address: to the page of that name. */
+static void unite_by_base(struct joiner *j)
 {
-	const struct node *n = &j->nodes.v[i];
-	return n->page || j->s->marks.v[n->index].trace.stage >= STAGE_SESSION;
+	struct incidents *s = j->s;
+	for (unsigned pass = 0; pass < 3; pass++) /* pages and whole paths offer their names, then the others take them */
+		for (uint32_t i = 0; i < j->nodes.n; i++) {
+			const struct node *n = &j->nodes.v[i];
+			struct str page = n->page ? s->pages.v[n->index].path : s->marks.v[n->index].trace.page, base = base_of(page);
+			bool fresh, whole = base.n < page.n, file = !n->page && (s->marks.v[n->index].trace.flags & TRACE_FILE);
+			char text[700];
+			if (!base.n || pass != (n->page ? 0u : whole ? 1u : 2u)) continue;
+			int k = snprintf(text, sizeof text, "%ub%.*s", n->server, STR_FMT(str_sub(base, 0, 600)));
+			uint32_t other = *map_put(&j->keys, (struct str){text, (size_t)k}, i, &fresh);
+			if (!fresh && (pass == 2 || (pass == 1 && file && !(j->sets[root_of(j, i)] & SET_PAGE)))) unite(j, i, other);
+		}
 }
 
-/* The node an event of the host belongs to: the last one before it that tells of an entry, else any just before, else the next
- * just after (logs of one second do not come in the order in which things happened). */
-static uint32_t neighbour(const struct joiner *j, uint32_t at)
+static void describe_sets(struct joiner *j)
+{
+	memset(j->sets, 0, j->nodes.n + 1);
+	for (uint32_t i = 0; i < j->nodes.n; i++) {
+		const struct node *n = &j->nodes.v[i];
+		j->sets[root_of(j, i)] |= (uint8_t)((n->keyed ? SET_KEYED : 0) | (n->page ? SET_PAGE : n->keyed ? SET_MARK : 0) | (n->stage == STAGE_SESSION ? SET_SESSION : 0) |
+			(n->stage >= STAGE_ENUMERATION ? SET_LATER : 0));
+	}
+}
+
+/* --- what has no address --- */
+
+/* A shell of this server that was answered in the seconds before, or at the same moment: its node. */
+static uint32_t caller_of(const struct joiner *j, const struct node *n)
+{
+	uint32_t best = UINT32_MAX;
+	int64_t nearest = CALLED + 1;
+	for (uint32_t i = 0; i < j->nodes.n; i++) {
+		const struct node *p = &j->nodes.v[i];
+		if (!p->page || p->server != n->server) continue;
+		const struct page_log *l = log_of_page(&j->s->pages.v[p->index]);
+		for (size_t k = 0; k < l->calls.n; k++) {
+			int64_t ago = n->time.sec - l->calls.v[k].sec;
+			if (ago < -2 || ago > CALLED) continue;
+			int64_t distance = ago < 0 ? -ago * 8 : ago; /* before rather than after */
+			if (distance < nearest) nearest = distance, best = i;
+		}
+	}
+	return best;
+}
+
+/* How well the node with an address fits one without at that distance; 0: not at all. */
+static int64_t fitness(const struct node *other, int64_t ago, enum stage stage)
+{
+	bool entry = other->page || other->stage >= STAGE_SESSION, wrote = other->stage == STAGE_WRITTEN || other->page;
+	if (ago < -60 || ago > AFTER) return 0;
+	if (ago <= NEAR && stage < STAGE_USED && (entry || stage <= STAGE_SESSION)) return (entry ? 5000000000 : 4000000000) - (ago < 0 ? -ago * 8 : ago);
+	if (ago < 0) return 0;
+	if (wrote) return 3000000000 - ago;
+	if (entry) return 2000000000 - ago;
+	return ago <= NEAR ? 1000000000 - ago : 0;
+}
+
+/* The addressed node that the set of node `at` belongs to, which has no address of its own; UINT32_MAX: none. */
+static uint32_t owner_of(struct joiner *j, uint32_t at)
 {
 	const struct node *n = &j->nodes.v[at];
-	uint32_t beside = UINT32_MAX;
-	for (uint32_t i = at; i-- > 0 && n->time.sec - j->nodes.v[i].time.sec <= AFTER;) {
-		if (j->nodes.v[i].server != n->server) continue;
-		if (tells_of_entry(j, i)) return i;
-		if (beside == UINT32_MAX && n->time.sec - j->nodes.v[i].time.sec <= NEAR) beside = i;
+	uint32_t set = root_of(j, at), best = n->stage >= STAGE_WRITTEN ? caller_of(j, n) : UINT32_MAX;
+	int64_t top = 0;
+	if (best != UINT32_MAX && root_of(j, best) != set) return best;
+	best = UINT32_MAX;
+	for (uint32_t i = at; i-- > 0 && at - i < LOOK_BACK && n->time.sec - j->nodes.v[i].time.sec <= AFTER;) {
+		if (j->nodes.v[i].server != n->server || !j->nodes.v[i].keyed || root_of(j, i) == set) continue;
+		int64_t fit = fitness(&j->nodes.v[i], n->time.sec - j->nodes.v[i].time.sec, n->stage);
+		if (fit > top) top = fit, best = i;
 	}
-	for (uint32_t i = at + 1; beside == UINT32_MAX && i < j->nodes.n && j->nodes.v[i].time.sec - n->time.sec <= NEAR; i++)
-		if (j->nodes.v[i].server == n->server) beside = i;
-	return beside;
+	for (uint32_t i = at + 1; i < j->nodes.n && i - at < LOOK_BACK && j->nodes.v[i].time.sec - n->time.sec <= NEAR; i++) {
+		if (j->nodes.v[i].server != n->server || !j->nodes.v[i].keyed || root_of(j, i) == set) continue;
+		int64_t fit = fitness(&j->nodes.v[i], n->time.sec - j->nodes.v[i].time.sec, n->stage);
+		if (fit > top) top = fit, best = i;
+		else if (best == UINT32_MAX && !j->nodes.v[i].page) best = i; /* logs of one moment do not come in the order in which things happened */
+	}
+	return best;
 }
 
-/* The last mark before a shell's first call that saw a file written. */
-static uint32_t writer_before(const struct joiner *j, uint32_t at)
+/* Where no addresses are known at all: the event of the host before it that tells of an entry, or any beside it. */
+static uint32_t host_neighbour(const struct joiner *j, uint32_t at)
 {
-	for (uint32_t i = at; i-- > 0;) {
-		const struct node *n = &j->nodes.v[i];
-		if (n->server == j->nodes.v[at].server && !n->page && j->s->marks.v[n->index].trace.stage == STAGE_WRITTEN) return i;
-	}
+	const struct node *n = &j->nodes.v[at];
+	for (uint32_t i = at; i-- > 0 && at - i < LOOK_BACK && n->time.sec - j->nodes.v[i].time.sec <= AFTER;)
+		if (j->nodes.v[i].server == n->server && !j->nodes.v[i].keyed && (j->nodes.v[i].stage >= STAGE_SESSION || n->time.sec - j->nodes.v[i].time.sec <= NEAR)) return i;
 	return UINT32_MAX;
 }
 
-static void unite_by_time(struct joiner *j)
+/* The node by which a set without an address finds its owner: the first that saw a file written, else its first; UINT32_MAX: a page's set
+ * whose writing was not seen. A set's earliest node is its root. */
+static void find_guides(struct joiner *j, uint32_t *guide)
+{
+	for (uint32_t i = 0; i < j->nodes.n; i++) guide[i] = UINT32_MAX;
+	for (uint32_t i = 0; i < j->nodes.n; i++) {
+		uint32_t root = root_of(j, i);
+		const struct node *n = &j->nodes.v[i];
+		if (j->sets[root] & SET_MARK) continue;
+		if (guide[root] == UINT32_MAX ? !(j->sets[root] & SET_PAGE) || n->stage == STAGE_WRITTEN : n->stage == STAGE_WRITTEN && j->nodes.v[guide[root]].stage != STAGE_WRITTEN) guide[root] = i;
+	}
+}
+
+/* Owners are looked up before anything is united, so that each set goes to one. */
+static void unite_hosts(struct joiner *j)
+{
+	uint32_t *guide = xcalloc(j->nodes.n + 1, sizeof *guide), *owner = xcalloc(j->nodes.n + 1, sizeof *owner);
+	find_guides(j, guide);
+	for (uint32_t i = 0; i < j->nodes.n; i++) owner[i] = guide[i] == UINT32_MAX ? UINT32_MAX : owner_of(j, guide[i]);
+	for (uint32_t i = 0; i < j->nodes.n; i++)
+		if (guide[i] != UINT32_MAX && owner[i] == UINT32_MAX && !(j->sets[i] & SET_KEYED)) owner[i] = host_neighbour(j, i);
+	for (uint32_t i = 0; i < j->nodes.n; i++)
+		if (owner[i] != UINT32_MAX) unite(j, i, owner[i]);
+	free(guide);
+	free(owner);
+}
+
+/* --- who used another's session or file --- */
+
+/* The control panel was used by an address that opened no session: one was opened just before, by an address that did nothing with it. */
+static void unite_sessions(struct joiner *j)
 {
 	for (uint32_t i = 0; i < j->nodes.n; i++) {
-		uint32_t other = j->nodes.v[i].page ? writer_before(j, i) : j->nodes.v[i].keyed ? UINT32_MAX : neighbour(j, i);
-		if (other != UINT32_MAX) unite(j, i, other);
+		const struct node *n = &j->nodes.v[i];
+		uint8_t set = j->sets[root_of(j, i)];
+		if (!n->keyed || n->page || (set & SET_SESSION) || (n->stage != STAGE_ENUMERATION && n->stage != STAGE_WRITTEN)) continue;
+		for (uint32_t k = i; k-- > 0 && i - k < LOOK_BACK && n->time.sec - j->nodes.v[k].time.sec <= NEAR;) {
+			const struct node *o = &j->nodes.v[k];
+			uint32_t root = root_of(j, k);
+			if (o->server != n->server || !o->keyed || o->stage != STAGE_SESSION || (j->sets[root] & SET_LATER)) continue;
+			uint8_t both = (uint8_t)(j->sets[root] | set);
+			unite(j, i, k);
+			j->sets[root_of(j, i)] = both;
+			break;
+		}
+	}
+}
+
+/* The last mark before a shell's first call that saw a file written of which no other page came; where all have their page, the only attacker who
+ * wrote. */
+static uint32_t writer_before(struct joiner *j, uint32_t at)
+{
+	uint32_t only = UINT32_MAX;
+	bool several = false;
+	for (uint32_t i = at; i-- > 0 && at - i < LOOK_BACK;) {
+		const struct node *n = &j->nodes.v[i];
+		if (n->server != j->nodes.v[at].server || n->page || n->stage != STAGE_WRITTEN) continue;
+		if (!(j->sets[root_of(j, i)] & SET_PAGE)) return i;
+		several |= only != UINT32_MAX && root_of(j, only) != root_of(j, i);
+		if (only == UINT32_MAX) only = i;
+	}
+	return several ? UINT32_MAX : only;
+}
+
+static void unite_writers(struct joiner *j)
+{
+	for (uint32_t i = 0; i < j->nodes.n; i++) {
+		uint8_t set = j->sets[root_of(j, i)];
+		if (!j->nodes.v[i].page || (set & SET_MARK)) continue;
+		uint32_t other = writer_before(j, i);
+		if (other == UINT32_MAX) continue;
+		uint8_t both = (uint8_t)(set | j->sets[root_of(j, other)]);
+		unite(j, i, other);
+		j->sets[root_of(j, i)] = both;
 	}
 }
 
@@ -178,9 +345,8 @@ static void take_page(struct incidents *s, struct chain *c, uint32_t at)
 	for (uint32_t i = 0; i < l->n_clients && i < PAGE_CLIENTS; i++) add_attacker(c, l->clients[i]);
 }
 
-static void make_chains(struct joiner *j, struct chains *ret)
+static void make_chains(struct joiner *j, struct chains *ret, uint32_t *number)
 {
-	uint32_t *number = xcalloc(j->nodes.n + 1, sizeof *number);
 	for (uint32_t i = 0; i < j->nodes.n; i++) {
 		uint32_t root = root_of(j, i);
 		if (root == i) {
@@ -191,7 +357,7 @@ static void make_chains(struct joiner *j, struct chains *ret)
 		if (j->nodes.v[i].page) take_page(j->s, c, j->nodes.v[i].index);
 		else take_mark(j->s, c, j->nodes.v[i].index);
 	}
-	free(number);
+	for (uint32_t i = 0; i < j->nodes.n; i++) number[i] = number[root_of(j, i)];
 }
 
 static bool has_attacker(const struct chain *c, struct str ip)
@@ -212,16 +378,35 @@ static bool joins(const struct chain *c, const struct mark *m)
 	return before <= NEAR && after <= (t->stage <= STAGE_ENUMERATION ? NEAR : WEAK_AFTER);
 }
 
-static void add_weak_marks(struct incidents *s, struct chains *ret)
+/* The chain of the page that was called in the seconds before; else of the last node before that tells of an entry; else any that fits. */
+static struct chain *home_of(const struct joiner *j, struct chains *ret, const uint32_t *number, const struct mark *m)
 {
-	for (uint32_t i = 0; i < s->marks.n; i++) {
-		if (s->marks.v[i].trace.flags & TRACE_OPENS) continue;
-		for (size_t k = ret->v.n; k-- > 0;) {
-			if (!joins(&ret->v.v[k], &s->marks.v[i])) continue;
-			take_mark(s, &ret->v.v[k], i);
-			break;
-		}
+	struct node n = {.server = m->server, .time = m->trace.time, .stage = m->trace.stage};
+	bool local = is_local(m->trace.ip);
+	uint32_t called = local && n.stage >= STAGE_WRITTEN ? caller_of(j, &n) : UINT32_MAX;
+	if (called != UINT32_MAX && joins(&ret->v.v[number[called]], m)) return &ret->v.v[number[called]];
+	size_t low = 0, high = j->nodes.n;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (etime_cmp(j->nodes.v[mid].time, n.time) <= 0) low = mid + 1;
+		else high = mid;
 	}
+	for (size_t i = low; local && i-- > 0 && low - i < LOOK_BACK;)
+		if ((j->nodes.v[i].page || j->nodes.v[i].stage >= STAGE_SESSION) && joins(&ret->v.v[number[i]], m)) return &ret->v.v[number[i]];
+	for (size_t k = ret->v.n; k-- > 0;)
+		if (joins(&ret->v.v[k], m)) return &ret->v.v[k];
+	return NULL;
+}
+
+static void add_weak_marks(const struct joiner *j, struct chains *ret, const uint32_t *number)
+{
+	struct incidents *s = j->s;
+	struct chain **home = xcalloc(s->marks.n + 1, sizeof(struct chain *));
+	for (uint32_t i = 0; i < s->marks.n; i++)
+		if (!(s->marks.v[i].trace.flags & TRACE_OPENS)) home[i] = home_of(j, ret, number, &s->marks.v[i]);
+	for (uint32_t i = 0; i < s->marks.n; i++)
+		if (home[i]) take_mark(s, home[i], i);
+	free(home);
 }
 
 /* --- probing --- */
@@ -335,12 +520,23 @@ void join_chains(struct incidents *s, struct chains *ret)
 {
 	struct joiner j = {.s = s};
 	make_nodes(&j);
+	j.sets = xcalloc(j.nodes.n + 1, 1);
+	uint32_t *number = xcalloc(j.nodes.n + 1, sizeof *number);
 	unite_by_keys(&j);
-	unite_by_time(&j);
-	make_chains(&j, ret);
+	describe_sets(&j);
+	unite_by_base(&j);
+	describe_sets(&j);
+	unite_sessions(&j);
+	describe_sets(&j);
+	unite_hosts(&j);
+	describe_sets(&j);
+	unite_writers(&j);
+	make_chains(&j, ret, number);
+	add_weak_marks(&j, ret, number);
 	vec_free(&j.nodes);
 	map_done(&j.keys);
-	add_weak_marks(s, ret);
+	free(j.sets);
+	free(number);
 	find_shell_seekers(s);
 	add_probers(s, ret);
 	for (size_t i = 0; i < ret->v.n; i++) {

@@ -2,7 +2,8 @@
 #include "incident/incident_internal.h"
 
 static const char *const words[LOGS] = {
-	"none", "iis", "httpproxy", "ecp-server", "management", "rps-cmdlet", "rps-http", "security", "sysmon", "application", "oabgenerator", "webserver", "other"
+	"none", "iis", "httpproxy", "ecp-server", "management", "rps-cmdlet", "rps-http", "security", "sysmon", "application", "oabgenerator", "ews", "messagetracking", "audit",
+	"webserver", "other"
 };
 const char *log_word(enum log_kind k) { return (unsigned)k < LOGS ? words[k] : "?"; }
 
@@ -29,7 +30,8 @@ static const char *const names[LENS_FIELDS] = {
 	[F_UTC] = "UtcTime",
 	[F_TEXT] = "EventData Parameters Message Data",
 	[F_MINOR] = "MinorVersion",
-	[F_BUILD] = "BuildVersion"
+	[F_BUILD] = "BuildVersion",
+	[F_GENERIC] = "GenericInfo"
 };
 
 static int32_t first_of(const struct shape *s, const char *list)

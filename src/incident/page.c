@@ -74,10 +74,31 @@ static void judge(struct incidents *s, struct page *p)
 	p->shell = p->score >= SHELL;
 }
 
+static int calls_by_time(const void *a, const void *b)
+{
+	const struct page_call *x = a, *y = b;
+	return x->sec != y->sec ? (x->sec < y->sec ? -1 : 1) : x->client < y->client ? -1 : x->client > y->client;
+}
+
+/* Clients have been joined before. */
+static void join_calls(struct page_log *to, const struct page_log *from)
+{
+	for (size_t i = 0; i < from->calls.n; i++) {
+		struct page_call c = from->calls.v[i];
+		uint32_t at = PAGE_CLIENTS;
+		for (uint32_t k = 0; c.client < PAGE_CLIENTS && k < to->n_clients && k < PAGE_CLIENTS; k++)
+			if (str_eq(to->clients[k], from->clients[c.client])) at = k;
+		c.client = at;
+		vec_push(&to->calls, c);
+	}
+	if (to->calls.n > 1) qsort(to->calls.v, to->calls.n, sizeof to->calls.v[0], calls_by_time);
+	if (to->calls.n > PAGE_CALLS) to->calls.n = PAGE_CALLS;
+}
+
 static void log_add(struct page_log *to, const struct page_log *from)
 {
 	if (!to->evidence.n) {
-		row_done(&to->evidence);
+		page_log_done(to);
 		*to = *from;
 		return;
 	}
@@ -99,9 +120,10 @@ static void log_add(struct page_log *to, const struct page_log *from)
 		if (!known && to->n_clients < PAGE_CLIENTS) to->clients[to->n_clients] = from->clients[i];
 		if (!known && to->n_clients <= PAGE_CLIENTS) to->n_clients++;
 	}
+	join_calls(to, from);
 	row_add(&to->evidence, from->evidence.first.v, (uint32_t)from->evidence.first.n);
-	struct row_evidence gone = from->evidence;
-	row_done(&gone);
+	struct page_log gone = *from;
+	page_log_done(&gone);
 }
 
 /* Pages that came under several names of one server (IIS knows its address, HttpProxy its name) become one. */

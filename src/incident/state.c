@@ -15,16 +15,23 @@ struct incidents *incidents_new(const struct incident_plan *p, size_t max_bytes)
 
 void row_done(struct row_evidence *r) { vec_free(&r->first); }
 
+void page_log_done(struct page_log *l)
+{
+	row_done(&l->evidence);
+	vec_free(&l->calls);
+}
+
 void incidents_free(struct incidents *s)
 {
 	if (!s) return;
 	for (size_t i = 0; i < s->probers.n; i++) row_done(&s->probers.v[i].evidence);
-	for (size_t i = 0; i < s->pages.n; i++) row_done(&s->pages.v[i].iis.evidence), row_done(&s->pages.v[i].proxy.evidence);
+	for (size_t i = 0; i < s->pages.n; i++) page_log_done(&s->pages.v[i].iis), page_log_done(&s->pages.v[i].proxy);
 	map_done(&s->prober_index);
 	map_done(&s->page_index);
 	map_done(&s->alias_index);
 	map_done(&s->request_index);
-	map_done(&s->request_tier);
+	map_done(&s->request_rows);
+	vec_free(&s->proxy_rows);
 	vec_free(&s->sources);
 	vec_free(&s->marks);
 	vec_free(&s->pool);
@@ -109,12 +116,15 @@ static void feed_prober(struct incidents *s, const struct trace *t, const struct
 	row_add(&p->evidence, r->evidence, r->n_evidence);
 }
 
-static void add_client(struct incidents *s, struct page_log *l, struct str ip)
+/* The client's number, made when new; PAGE_CLIENTS when there are too many. */
+static uint32_t add_client(struct incidents *s, struct page_log *l, struct str ip)
 {
 	for (uint32_t i = 0; i < l->n_clients && i < PAGE_CLIENTS; i++)
-		if (str_eq(l->clients[i], ip)) return;
-	if (l->n_clients < PAGE_CLIENTS) l->clients[l->n_clients] = keep_str(s, ip);
+		if (str_eq(l->clients[i], ip)) return i;
+	uint32_t at = l->n_clients < PAGE_CLIENTS ? l->n_clients : PAGE_CLIENTS;
+	if (at < PAGE_CLIENTS) l->clients[at] = keep_str(s, ip);
 	if (l->n_clients <= PAGE_CLIENTS) l->n_clients++;
+	return at;
 }
 
 static void add_day(struct page_log *l, struct etime t)
@@ -130,7 +140,7 @@ static void feed_page(struct incidents *s, const struct trace *t, const struct c
 	if (!(t->flags & TRACE_EXCHANGE) && !crowd_few(s->crowd, t->page)) return;
 	int n = snprintf(key, sizeof key, "%.*s\n%.*s", STR_FMT(str_sub(t->server, 0, 64)), STR_FMT(str_sub(t->page, 0, 400)));
 	uint32_t *known = map_get(&s->page_index, (struct str){key, (size_t)n});
-	if (!known && !charge(s, sizeof(struct page) + 2 * SOME * sizeof(struct evidence_ref))) return;
+	if (!known && !charge(s, sizeof(struct page) + 2 * SOME * sizeof(struct evidence_ref) + PAGE_CALLS / 8 * sizeof(struct page_call))) return;
 	uint32_t at = *map_put(&s->page_index, (struct str){key, (size_t)n}, (uint32_t)s->pages.n, &fresh);
 	if (fresh) {
 		struct str path = keep_str(s, t->page), base = path;
@@ -155,7 +165,8 @@ static void feed_page(struct incidents *s, const struct trace *t, const struct c
 		if (!l->first.present) l->first = t->time;
 		l->last = t->time;
 		l->gone.present = false;
-		add_client(s, l, t->ip);
+		uint32_t client = add_client(s, l, t->ip);
+		if (l->calls.n < PAGE_CALLS) vec_push(&l->calls, (struct page_call){t->time.sec, client});
 		add_day(l, t->time);
 		l->posts += (t->flags & TRACE_POST) != 0;
 		l->gets += !(t->flags & TRACE_POST);
@@ -180,6 +191,14 @@ static void feed_mark(struct incidents *s, const struct trace *t, const struct c
 	vec_push(&s->marks, m);
 }
 
+static void note_row(struct incidents *s, const struct trace *t)
+{
+	bool fresh;
+	if (!charge(s, 100 + sizeof(struct proxy_row))) return;
+	map_put(&s->request_rows, t->request, (uint32_t)s->proxy_rows.n, &fresh);
+	if (fresh) vec_push(&s->proxy_rows, (struct proxy_row){t->stage, keep_str(s, t->ip)});
+}
+
 void incidents_feed(struct incidents *s, const struct clue_record *r)
 {
 	struct trace t;
@@ -187,7 +206,7 @@ void incidents_feed(struct incidents *s, const struct clue_record *r)
 	/* A collector that labels times wrongly does so with all logs of its file; Sysmon's are right already. */
 	if (t.log != LOG_SYSMON) t.time.sec -= 60 * calendar_shift_of(&s->calendar, r->source);
 	add_alias(s, t.server, r->source);
-	if (t.log == LOG_HTTPPROXY && t.kind != TRACE_PAGE && t.request.n && charge(s, 100)) map_put(&s->request_tier, t.request, t.stage, NULL);
+	if (t.log == LOG_HTTPPROXY && t.kind != TRACE_PAGE && t.request.n) note_row(s, &t);
 	if (t.kind == TRACE_PAGE) feed_page(s, &t, r);
 	else if (t.kind == TRACE_PROBE) feed_prober(s, &t, r);
 	else feed_mark(s, &t, r);
@@ -230,14 +249,18 @@ void incidents_finding(struct incidents *s, const struct finding *f)
 	feed_mark(s, &t, &(struct clue_record){.time = t.time, .source = source, .evidence = f->evidence, .n_evidence = f->n_evidence});
 }
 
-/* IIS tells that a static file took a POST; what that reached, HttpProxy's row of the same request tells better. */
+/* IIS tells that a static file took a POST; what that reached, and who asked when a balancer stands before the server, HttpProxy's row of the
+ * same request tells better. */
 static void use_tiers(struct incidents *s)
 {
 	for (size_t i = 0; i < s->marks.n; i++) {
 		struct trace *t = &s->marks.v[i].trace;
-		const uint32_t *tier = t->log == LOG_IIS && t->request.n && str_eq(t->campaign, STR("proxylogon")) ? map_get(&s->request_tier, t->request) : NULL;
-		if (!tier) continue;
-		t->stage = (uint8_t)*tier;
+		const uint32_t *row = t->log == LOG_IIS && t->request.n ? map_get(&s->request_rows, t->request) : NULL;
+		if (!row) continue;
+		const struct proxy_row *p = &s->proxy_rows.v[*row];
+		if (p->ip.n) t->ip = p->ip;
+		if (!str_eq(t->campaign, STR("proxylogon"))) continue;
+		t->stage = p->stage;
 		t->reason = STR("the same requests in the IIS log");
 		t->flags |= TRACE_ECHO;
 		if (t->stage <= STAGE_PROBE) t->flags &= (uint16_t)~TRACE_OPENS;

@@ -103,6 +103,16 @@ class Incidents(unittest.TestCase):
         self.assertEqual(told(scan(folder)), [('ex-notshell', 'proxynotshell', 'session'), ('ex-owassrf', 'owassrf', 'session'), ('ex-probed', 'any', 'probe'),
                                               ('ex-shell', 'proxyshell', 'cleanup')])
 
+    def test_attackers_at_the_same_time_and_one_over_many_addresses(self):
+        folder = generated(self, 'make-exchange-2021', '--scenario', os.path.join(ROOT, 'tests/samples/interleaved.json'))
+        findings = [f for f in scan(folder) if f['kind'] == 'incident']
+        self.assertEqual(sorted((f['host'], f['stage'], f['attackers']) for f in findings), [
+            ('ex-hops', 'commands', ['203.0.113.101', '203.0.113.102', '203.0.113.103', '203.0.113.104', '203.0.113.105']),
+            ('ex-two', 'commands', ['203.0.113.9']), ('ex-two', 'ssrf', ['198.51.100.77'])])
+        whole, part = (next(f for f in findings if f['host'] == 'ex-two' and f['stage'] == stage) for stage in ('commands', 'ssrf'))
+        self.assertEqual([s['stage'] for s in whole['stages']], ['probe', 'ssrf', 'session', 'enumeration', 'written', 'used', 'commands'])
+        self.assertEqual([s['stage'] for s in part['stages']], ['probe', 'ssrf'])
+
     def test_one_and_two_threads_say_the_same(self):
         folder = os.path.join(ROOT, 'samples/exchange-2021')
         self.assertTrue(scan(folder, '-j', '1') == scan(folder, '-j', '2'))

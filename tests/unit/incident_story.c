@@ -288,6 +288,89 @@ TEST(two_attackers_are_two_incidents)
 	CHECK(gots[0].stage == STAGE_SESSION && gots[1].stage == STAGE_SSRF);
 }
 
+#define BY(ip, time, path, status) "httpproxy|2021-03-03T" time "Z|ServerHostName=MX01|UrlStem=/ecp/y.js|Method=POST|HttpStatus=" status \
+	"|ClientIpAddress=" ip "|UserAgent=python-requests/2.25.1|RequestId=r" ip time "|AnchorMailbox=ServerInfo~a]@mx01.x.example:444" path
+#define DDI(verb, canary, schema) "/ecp/DDI/DDIService.svc/" verb "?msExchEcpCanary=" canary "&schema=" schema "OABVirtualDirectory#"
+#define ECP_SET(time, canary) "ecp|2021-03-03T" time "Z|ServerName=MX01|EventData=S:CMD=Set-OabVirtualDirectory.ExternalUrl=x S:URL=/ecp/DDI/DDIService.svc/SetObject?msExchEcpCanary=" canary "&schema" HIT_SCRIPT
+#define WRITTEN(time, page) "sysmon|2021-03-03T" time "Z|EventID=11|Computer=MX01|Image=System|TargetFilename=C:\\V15\\FrontEnd\\HttpProxy\\owa\\auth\\" page
+#define CALL(ip, time, page) "iis|2021-03-03T" time "Z|s-ip=10.0.0.11|cs-method=POST|cs-uri-stem=/owa/auth/" page "|cs-uri-query=/owa/auth/" page "|s-port=443|c-ip=" ip "|sc-status=200"
+#define COMMAND(time, line) "sysmon|2021-03-03T" time "Z|EventID=1|Computer=MX01|ParentImage=C:\\W\\w3wp.exe|Image=C:\\W\\cmd.exe|CommandLine=cmd /c " line HIT_SHELL
+#define A "203.0.113.9"
+#define B "198.51.100.77"
+
+static int by_attacker(const char *ip)
+{
+	char text[60];
+	snprintf(text, sizeof text, "\"attackers\":[\"%s\"]", ip);
+	for (uint32_t i = 0; i < n_gots; i++)
+		if (extra_has(i, text)) return (int)i;
+	return -1;
+}
+
+TEST(two_attackers_at_the_same_time_are_two_incidents)
+{
+	for (uint32_t workers = 1; workers <= 2; workers++) {
+		const char *lines[] = {BY(A, "06:59:10", "/autodiscover/autodiscover.xml?#", "200"), BY(B, "06:59:10", "/autodiscover/autodiscover.xml?#", "200"),
+			BY(A, "06:59:11", "/mapi/emsmdb/?#", "200"), BY(B, "06:59:12", "/mapi/emsmdb/?#", "200"),
+			"application|2021-03-03T06:59:12Z|Computer=MX01|Message=...]:444/...|!Control panel error for an address that reaches the back end!high!exhibit.proxylogon.session",
+			BY(A, "06:59:13", "/ecp/proxyLogon.ecp?#", "241"), BY(B, "06:59:13", "/ecp/proxyLogon.ecp?#", "500"), BY(A, "06:59:14", DDI("GetObject", "aaa", ""), "200"),
+			BY(B, "06:59:15", "/EWS/Exchange.asmx?#", "200"), ECP_SET("06:59:17", "aaa"), "mgmt|2021-03-03T06:59:17Z|Computer=MX01|Message=Set-OabVirtualDirectory" HIT_SCRIPT,
+			BY(B, "06:59:18", "/mapi/emsmdb/?#", "200"), WRITTEN("06:59:19", "one.aspx"), BY(A, "06:59:20", DDI("SetObject", "aaa", "Reset"), "200"), CALL(A, "07:10:00", "one.aspx"),
+			BY(B, "07:10:01", "/mapi/emsmdb/?#", "200"), COMMAND("07:10:01", "whoami"), NULL};
+		run(lines, workers);
+		NEED(n_gots == 2);
+		int a = by_attacker(A), b = by_attacker(B);
+		NEED(a >= 0 && b >= 0);
+		CHECK(gots[a].stage == STAGE_COMMANDS);
+		CHECK(gots[b].stage == STAGE_SSRF);
+		CHECK(!story_has((uint32_t)b, "Control panel error"));
+	}
+}
+
+TEST(two_attackers_who_both_have_shells_keep_their_own_commands)
+{
+	RUN(BY(A, "06:59:13", "/ecp/proxyLogon.ecp?#", "241"), BY(B, "06:59:13", "/ecp/proxyLogon.ecp?#", "241"), BY(B, "06:59:14", DDI("GetObject", "bbb", ""), "200"),
+		BY(A, "06:59:14", DDI("GetObject", "aaa", ""), "200"), ECP_SET("06:59:15", "bbb"), WRITTEN("06:59:16", "two.aspx"), BY(B, "06:59:16", DDI("SetObject", "bbb", "Reset"), "200"),
+		ECP_SET("06:59:25", "aaa"), WRITTEN("06:59:26", "one.aspx"), BY(A, "06:59:26", DDI("SetObject", "aaa", "Reset"), "200"),
+		CALL(A, "07:10:00", "one.aspx"), COMMAND("07:10:00", "whoami"), CALL(B, "07:12:00", "two.aspx"), COMMAND("07:12:01", "ipconfig"), CALL(A, "07:13:00", "one.aspx"), COMMAND("07:13:00", "net user"));
+	NEED(n_gots == 2);
+	int a = by_attacker(A), b = by_attacker(B);
+	NEED(a >= 0 && b >= 0);
+	CHECK(gots[a].stage == STAGE_COMMANDS && gots[b].stage == STAGE_COMMANDS);
+	CHECK(extra_has((uint32_t)a, "whoami") && extra_has((uint32_t)a, "net user") && !extra_has((uint32_t)a, "ipconfig"));
+	CHECK(extra_has((uint32_t)b, "ipconfig") && !extra_has((uint32_t)b, "whoami"));
+	CHECK(story_has((uint32_t)a, "one.aspx") && !story_has((uint32_t)a, "two.aspx"));
+}
+
+TEST(one_attacker_over_several_addresses_is_one_incident)
+{
+	RUN(BY("203.0.113.1", "06:59:13", "/ecp/proxyLogon.ecp?#", "241"), BY("203.0.113.2", "06:59:14", DDI("GetObject", "aaa", ""), "200"),
+		BY("203.0.113.3", "06:59:18", DDI("SetObject", "aaa", ""), "200"), ECP_SET("06:59:18", "aaa"), BY("203.0.113.4", "06:59:20", DDI("SetObject", "aaa", "Reset"), "200"),
+		WRITTEN("06:59:20", "one.aspx"), CALL("203.0.113.5", "07:10:00", "one.aspx"), CALL("203.0.113.6", "07:10:09", "one.aspx"), COMMAND("07:10:10", "whoami"));
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_COMMANDS);
+	CHECK(extra_has(0, "\"attackers\":[\"203.0.113.1\",\"203.0.113.2\",\"203.0.113.3\",\"203.0.113.4\",\"203.0.113.5\",\"203.0.113.6\"]"));
+}
+
+TEST(a_balancer_in_the_iis_log_does_not_tie_attackers_together)
+{
+	#define BALANCED(request, time) "iis|2021-03-03T" time "Z|s-ip=10.0.0.11|cs-method=POST|cs-uri-stem=/ecp/y.js|cs-uri-query=/ecp/y.js?&cafeReqId=" request ";|s-port=443|c-ip=10.0.0.2|sc-status=200" \
+		"|!POST to a static file of Exchange was answered!high!exhibit.proxylogon.ssrf"
+	RUN(BY(A, "06:59:11", "/mapi/emsmdb/?#", "200"), BY(B, "06:59:12", "/mapi/emsmdb/?#", "200"), BALANCED("r" A "06:59:11", "06:59:11"), BALANCED("r" B "06:59:12", "06:59:12"));
+	NEED(n_gots == 2);
+	CHECK(by_attacker(A) >= 0 && by_attacker(B) >= 0);
+}
+
+TEST(a_stolen_account_ties_addresses_together_and_the_administrators_does_not)
+{
+	#define PS(ip, user) "iis|2022-10-01T10:00:00Z|s-ip=10.0.0.11|cs-method=POST|cs-uri-stem=/autodiscover/autodiscover.json|cs-uri-query=/autodiscover/autodiscover.json?@x.example/powershell/" \
+		"|s-port=443|cs-username=" user "|c-ip=" ip "|sc-status=200|!Autodiscover request that reaches PowerShell was answered!critical!exhibit.proxyshell.session"
+	RUN(PS(A, "CONTOSO\\bob"), PS(B, "bob@contoso.example"));
+	NEED(n_gots == 1);
+	RUN(PS(A, "CONTOSO\\Administrator"), PS(B, "CONTOSO\\Administrator"));
+	CHECK(n_gots == 2);
+}
+
 TEST(missing_days_are_told_when_silence_is_no_chance)
 {
 	int n = 0;
