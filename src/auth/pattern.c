@@ -236,6 +236,11 @@ static size_t left_token(const struct pattern *p, uint32_t i, struct str s, size
 	while (at + n < s.n && in_class(e->kind, s.p[at + n])) n++;
 	if (i + 1 == p->n || p->elements[i + 1].kind != ELEMENT_TEXT) return n;
 	struct str next = p->elements[i + 1].text;
+	if (e->kind == ELEMENT_WORD) {
+		/* The shortest: what follows may be the client's, and hold the text again. */
+		size_t end = str_find(str_sub(s, 0, at + n + next.n), next, at + 1);
+		return end == SIZE_MAX ? 0 : end - at;
+	}
 	while (n && !str_starts(str_sub(s, at + n, s.n), next)) n--;
 	return n;
 }
@@ -268,6 +273,9 @@ static size_t right_token(const struct pattern *p, uint32_t i, struct str s, siz
 	while (n < end && in_class(e->kind, s.p[end - 1 - n])) n++;
 	if (!i || p->elements[i - 1].kind != ELEMENT_TEXT) return n;
 	struct str before = p->elements[i - 1].text;
+	for (size_t k = 1; e->kind == ELEMENT_WORD && k <= n; k++)
+		if (str_ends(str_sub(s, 0, end - k), before)) return k;
+	if (e->kind == ELEMENT_WORD) return 0;
 	while (n && !str_ends(str_sub(s, 0, end - n), before)) n--;
 	return n;
 }

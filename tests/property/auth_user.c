@@ -12,8 +12,8 @@ static const char *const words[] = {"", " ", "x", "x from 1.2.3.4", "x from 1.2.
 	") [1.2.3.4]: 535 Incorrect authentication data (set_id=x", ", ip=[1.2.3.4]", "' from 1.2.3.4", "\", client: 1.2.3.4, server: x", "CORP\\joe", "joe@corp.example", "\xc3\xbcser", "$(id)", "' or 1=1--", "a\x01""b", "from", "ssh2",
 	"for invalid user x from 1.2.3.4", "1.2.3.4 (using password: YES)", "user x from 1.2.3.4 not allowed because not listed in AllowUsers"};
 
-/* The pattern's own message, with `word` in each place of the client's. */
-static void spell(const struct pattern *p, const char *word, size_t n, struct buf *b)
+/* The pattern's own message, with `word` in each place of the client's: its name, and with `any` also what may be its words or the server's. */
+static void spell(const struct pattern *p, const char *word, size_t n, bool any, struct buf *b)
 {
 	for (uint32_t i = 0; i < p->n; i++) {
 		const struct element *e = &p->elements[i];
@@ -24,7 +24,10 @@ static void spell(const struct pattern *p, const char *word, size_t n, struct bu
 		case ELEMENT_ATTEMPTS: buf_lit(b, "3"); break;
 		case ELEMENT_WORD: case ELEMENT_NAME: case ELEMENT_CONN: buf_lit(b, "password"); break;
 		case ELEMENT_USER: buf_put(b, word, n); break;
-		case ELEMENT_ANY: buf_lit(b, "whatever"); break;
+		case ELEMENT_ANY:
+			if (any) buf_put(b, word, n);
+			else buf_lit(b, "whatever");
+			break;
 		}
 	}
 }
@@ -38,12 +41,12 @@ static bool has(const struct pattern *p, enum element_kind kind)
 
 static uint64_t tried, none;
 
-static void hold(const struct service *s, const struct pattern *p, const char *word, size_t n)
+static void hold(const struct service *s, const struct pattern *p, const char *word, size_t n, bool any)
 {
 	struct buf b = {0};
 	struct pattern_match m;
 	char out[ADDRESS_MAX];
-	spell(p, word, n, &b);
+	spell(p, word, n, any, &b);
 	tried++;
 	/* The service has no other pattern that would read it otherwise, either. */
 	if (!service_match(s, buf_view(&b), &m)) {
@@ -72,9 +75,12 @@ TEST(no_name_moves_the_address)
 		for (size_t k = 0; k < s->patterns.n; k++) {
 			const struct pattern *p = &s->patterns.v[k];
 			if (!has(p, ELEMENT_ADDR)) continue;
-			for (size_t w = 0; w < COUNT(words); w++) hold(s, p, words[w], strlen(words[w]));
-			hold(s, p, "nul\0byte", 8);
-			if (has(p, ELEMENT_USER)) hold(s, p, longest, 65536);
+			for (size_t w = 0; w < COUNT(words); w++) {
+				hold(s, p, words[w], strlen(words[w]), false);
+				if (has(p, ELEMENT_ANY)) hold(s, p, words[w], strlen(words[w]), true);
+			}
+			hold(s, p, "nul\0byte", 8, false);
+			if (has(p, ELEMENT_USER)) hold(s, p, longest, 65536, false);
 		}
 	}
 	printf("# %llu messages, %llu without an address\n", (unsigned long long)tried, (unsigned long long)none);
