@@ -23,5 +23,7 @@ struct case_originals {
 };
 /* key_path NULL: the key beside the case if it is there, else none. Prints the fault. */
 bool case_originals_init(struct case_originals *o, const char *folder, const char *case_path, const char *key_path);
+/* Where the file (for members, their container: member >= 0) of a source cited by that path lies now. False: not there. */
+bool case_original_path(const struct case_originals *o, struct str path, int64_t member, char out[4096]);
 /* Opens one source by the path cited, below `folder` (NULL: as it stands). False and *f. */
 bool case_original_open(const char *folder, struct str path, int64_t member, struct input *ret, struct fault *f);

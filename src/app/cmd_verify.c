@@ -1,15 +1,19 @@
 /* cmd_verify.c: `exhibit verify`: a case or a bundle checked again, from its first byte. */
 #include "app/case_tools.h"
 #include "app/formats.h"
+#include "app/rescan.h"
 #include "verify/rederive.h"
 #include "text/escape.h"
+#include <unistd.h>
 
-enum { OPT_SOURCES, OPT_POLICY, OPT_AUTHORITIES, OPT_KEY, OPT_QUIET };
+enum { OPT_SOURCES, OPT_POLICY, OPT_AUTHORITIES, OPT_KEY, OPT_NO_RESCAN, OPT_JOBS, OPT_QUIET, OPTIONS };
 static const struct option_row rows[] = {
 	[OPT_SOURCES] = {0, "sources", "DIR", "the original logs lie below this folder: check them too"},
 	[OPT_POLICY] = {0, "policy", "FILE", "demand signatures: C2SP tlog-policy (log, witness, group, quorum)"},
 	[OPT_AUTHORITIES] = {0, "authorities", "PEM", "trace timestamps to these certificates"},
 	[OPT_KEY] = {0, "salt-key", "FILE", "with --sources: build the record trees again (default: CASE.key, if there)"},
+	[OPT_NO_RESCAN] = {0, "no-rescan", NULL, "with --sources: their hashes, trees and cited bytes only, no scan again"},
+	[OPT_JOBS] = {'j', "jobs", "N", "threads of that scan (default: one per processor)"},
 	[OPT_QUIET] = {'q', "quiet", NULL, "only problems and the verdict"},
 	{0},
 };
@@ -46,7 +50,7 @@ static void summary(const struct verify_result *r, bool bundle)
 	for (int a = 0; a < VERIFY_ANSWERS; a++)
 		if (r->answers[a]) printf("; %s: %llu", verify_answer_word((enum verify_answer)a), (unsigned long long)r->answers[a]);
 	printf("\n%s%s\n", r->sealed ? "sealed" : bundle ? "not sealed" : "not sealed, or findings came after the seal",
-		r->sources_checked ? "; originals checked" : r->sources_missing ? "; originals are missing" : "; without the originals");
+		r->rescanned ? "; originals checked and scanned again: everything comes out as recorded" : r->sources_checked ? "; originals checked" : r->sources_missing ? "; originals are missing" : "; without the originals");
 	printf("verdict: %s\n", verify_verdict_word(verify_verdict(r)));
 }
 
@@ -87,9 +91,13 @@ static int run(const struct command *self, int argc, char **argv)
 	struct fault f = FAULT_INIT;
 	struct policy policy = {0};
 	struct case_originals originals;
+	struct rescan rescan;
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t jobs = processors > 0 && processors <= 256 ? (uint64_t)processors : 1;
+	bool again_too = true;
 	struct shown s = {0};
 	struct verify_options v = {.temp_dir = case_temp_dir(), .arg = &s};
-	const char *argument, *path = NULL, *given[5] = {0};
+	const char *argument, *path = NULL, *given[OPTIONS] = {0};
 	char *text;
 	size_t n;
 	options_begin(&o, self, argc, argv);
@@ -97,10 +105,12 @@ static int run(const struct command *self, int argc, char **argv)
 		if (which == OPTION_HELP) return EXIT_DONE;
 		if (which == OPTION_BAD) return EXIT_USAGE;
 		if (which == OPT_QUIET) s.quiet = true;
+		else if (which == OPT_NO_RESCAN) again_too = false;
 		else if (which >= 0) given[which] = argument;
 		else if (path) return app_usage(self, "one case or bundle at a time");
 		else path = argument;
 	}
+	if (given[OPT_JOBS] && (!str_u64(str_of(given[OPT_JOBS]), &jobs) || jobs < 1 || jobs > 256)) return app_usage(self, "-j takes a number from 1 to 256");
 	if (!path) return app_usage(self, "verify what? Name a case or a bundle");
 	if (given[OPT_POLICY]) {
 		if (!case_slurp_shown(given[OPT_POLICY], &text, &n)) return EXIT_FAILED;
@@ -111,6 +121,8 @@ static int run(const struct command *self, int argc, char **argv)
 	if (given[OPT_SOURCES]) {
 		if (!case_originals_init(&originals, given[OPT_SOURCES], path, given[OPT_KEY])) return EXIT_FAILED;
 		v.sources = &originals.sources;
+		rescan_init(&rescan, &originals, (unsigned)jobs);
+		if (again_too) v.rescan = &rescan.hooks;
 	}
 	v.authorities = given[OPT_AUTHORITIES];
 	size_t n_formats;

@@ -46,7 +46,10 @@ static struct opened *open_original(struct case_output *o, uint32_t source, stru
 	const struct source_info *info = &o->results->sources[source].info;
 	if (oldest->used) input_close(&oldest->input);
 	oldest->used = false;
-	if (!case_original_open(NULL, info->path, info->in_container ? (int64_t)info->member : -1, &oldest->input, f)) {
+	const struct case_again *again = o->options.again;
+	int64_t member = info->in_container ? (int64_t)info->member : -1;
+	bool ok = again ? again->originals->sources.open(again->originals, info->path, member, &oldest->input, f) : case_original_open(NULL, info->path, member, &oldest->input, f);
+	if (!ok) {
 		if (f) fault_path(f, info->path);
 		return NULL;
 	}
@@ -172,6 +175,7 @@ static bool get_key(const struct case_output_options *options, struct salt_key *
 	struct buf beside = {0};
 	case_key_path(options->path, &beside);
 	bool there = access(beside.p, F_OK) == 0, ok;
+	if (options->again) return *ret = *options->again->key, buf_done(&beside), true;
 	if (options->salt_key) ok = salt_key_read(options->salt_key, ret, f);
 	else if (there || options->add) ok = salt_key_read(beside.p, ret, f);
 	else salt_key_generate(ret), ok = true;
@@ -184,7 +188,7 @@ struct case_output *case_output_new(const struct case_output_options *options, s
 {
 	struct case_output *o = xcalloc(1, sizeof *o);
 	struct salt_key key;
-	struct case_step_info info = case_step_now(options->add ? "add" : "scan", options->note);
+	struct case_step_info info = case_step_now(options->again ? options->again->action : options->add ? "add" : "scan", options->note);
 	struct case_fetch how = {fetch, o};
 	o->options = *options;
 	o->fault = FAULT_INIT;
@@ -242,7 +246,7 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 	struct buf *texts = xcalloc(n_native + 1, sizeof *texts);
 	for (uint32_t i = 0; i < o->n_rules; i++) {
 		const struct rule *r = rule_set_at(config->rules, i);
-		rules[i] = (struct case_rule){&r->info, r->text, r->correlation != NULL};
+		rules[i] = (struct case_rule){&r->info, r->pinned, r->correlation != NULL};
 	}
 	/* Native rules are code: their text says which. */
 	for (uint32_t i = 0; i < n_native; i++) {

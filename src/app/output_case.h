@@ -1,9 +1,16 @@
 /* output_case: a scan written into a case: a new one (-o X.case), or one that is added to (--case X.case). */
 #pragma once
 #include "app/app.h"
+#include "app/case_tools.h"
 #include "scan/scan.h"
 
 struct case_output;
+/* A step of a case repeated elsewhere: no key beside the case, bytes of sources from where their copies lie. */
+struct case_again {
+	const struct salt_key *key;
+	struct case_originals *originals;
+	const char *action;
+};
 struct case_output_options {
 	const char *path;
 	bool add;                  /* --case: the case is there */
@@ -12,6 +19,7 @@ struct case_output_options {
 	const char *placeholders;  /* files that shape the run; NULL */
 	const char *baseline;
 	const char *temp_dir;
+	const struct case_again *again; /* NULL: no repetition */
 };
 /* Before the scan is made: its keeper goes into scan_config. NULL and *f. */
 struct case_output *case_output_new(const struct case_output_options *options, struct fault *f);

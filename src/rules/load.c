@@ -1,5 +1,6 @@
 /* load.c: texts to documents, documents to rules; the set. What cannot be used is refused with its place. See rules.h. */
 #include "rules/rules_internal.h"
+#include "base/buf.h"
 #include "base/file.h"
 
 /* --- documents ------------------------------------------------------------------------------------------------ */
@@ -50,6 +51,26 @@ static const struct yaml_node *kept_tree(struct doc *d, const struct yaml_node *
 	return d->error.reason.n ? NULL : to;
 }
 
+/* A document behind others, so that they are read as several. */
+static void put_document(struct buf *out, struct str text)
+{
+	if (out->n && out->p[out->n - 1] != '\n') buf_byte(out, '\n');
+	if (out->n && !str_starts(text, STR("---"))) buf_lit(out, "---\n");
+	buf_str(out, text);
+}
+
+static struct str pinned_text(struct doc *d)
+{
+	enum { MOST = 1 << 20 };
+	struct buf b = {0};
+	if (d->before.n + d->text.n > MOST) return doc_refuse(d, NULL, "limit", "with the documents that it is joined with it is longer than 1 MiB"), (struct str){0};
+	put_document(&b, d->before);
+	put_document(&b, d->text);
+	struct str kept = doc_keep(d, buf_view(&b));
+	buf_done(&b);
+	return kept;
+}
+
 static struct rule *rule_new(struct doc *d)
 {
 	struct rule *r = doc_alloc(d, 1, sizeof *r);
@@ -57,9 +78,10 @@ static struct rule *rule_new(struct doc *d)
 	r->info.file = d->file;
 	sha256_of(d->text.p, d->text.n, r->info.sha256);
 	r->text = doc_keep(d, d->text);
+	r->pinned = d->before.n ? pinned_text(d) : r->text;
 	r->line = d->line;
 	r->report = true;
-	return r->text.p ? r : NULL;
+	return r->text.p && r->pinned.p ? r : NULL;
 }
 
 static bool add_detection(struct doc *d, const struct yaml_node *root, struct rule *r)
@@ -84,8 +106,11 @@ static bool add_pending(struct doc *d, const struct yaml_node *root, struct rule
 	return true;
 }
 
-/* What `action: global` and `repeat` refer to, within one file. */
-struct actions { const struct yaml_node *global, *previous; };
+/* What `action: global` and `repeat` refer to, within one file, and the texts it came from. */
+struct actions {
+	const struct yaml_node *global, *previous;
+	struct buf global_text, previous_text, before;
+};
 
 static bool take_action(struct doc *d, const struct yaml_node *action, const struct yaml_node **root, struct actions *actions)
 {
@@ -93,13 +118,20 @@ static bool take_action(struct doc *d, const struct yaml_node *action, const str
 	if (action->kind != YAML_SCALAR) return doc_refuse(d, action, "syntax", "action is one word: global, reset or repeat");
 	if (str_eq(action->text, STR("global"))) {
 		actions->global = merged(d, actions->global, *root, 0);
+		put_document(&actions->global_text, d->text);
 		*root = NULL;
 	} else if (str_eq(action->text, STR("reset"))) {
 		actions->global = NULL;
+		actions->global_text.n = 0;
 		*root = NULL;
 	} else if (str_eq(action->text, STR("repeat"))) {
 		if (!actions->previous) return doc_refuse(d, action, "syntax", "action: repeat has no rule before it to repeat");
 		*root = merged(d, actions->previous, *root, 0);
+		actions->before.n = 0;
+		put_document(&actions->before, buf_view(&actions->previous_text));
+		put_document(&actions->before, STR("---\naction: reset\n"));
+		if (actions->global) put_document(&actions->before, buf_view(&actions->global_text));
+		d->before = buf_view(&actions->before);
 	} else {
 		const char *near = nearest_word(action->text, words);
 		return doc_refuse(d, action, "syntax", "there is no action '%.*s'; %s%s%s", STR_FMT(action->text), near ? "did you mean '" : "global, reset and repeat exist",
@@ -115,12 +147,15 @@ static bool take_document(struct doc *d, const struct yaml_node *root, struct ac
 	const struct yaml_node *action = yaml_get(root, STR("action"));
 	if (action && !take_action(d, action, &root, actions)) return false;
 	if (!root) return true;
+	bool correlation = yaml_get(root, STR("correlation")), detection = !correlation && !yaml_get(root, STR("filter"));
+	if (detection && actions->global && !action) d->before = buf_view(&actions->global_text);
 	struct rule *r = rule_new(d);
 	if (!r) return false;
-	if (yaml_get(root, STR("correlation"))) return add_pending(d, root, r, true);
-	if (yaml_get(root, STR("filter"))) return add_pending(d, root, r, false);
+	if (!detection) return add_pending(d, root, r, correlation);
 	if (actions->global) root = merged(d, actions->global, root, 0);
 	actions->previous = root;
+	actions->previous_text.n = 0;
+	put_document(&actions->previous_text, r->pinned);
 	return !d->error.reason.n && add_detection(d, root, r);
 }
 
@@ -140,9 +175,13 @@ static void read_documents(struct rule_set *s, struct yaml_reader *reader, struc
 		refused += !doc_end(&d, root);
 		if (refused >= REFUSED_PER_FILE) {
 			rule_set_refuse_file(s, file, STR("a thousand documents of this file are refused; the rest is not read"));
-			return;
+			any = true;
+			break;
 		}
 	}
+	buf_done(&actions.global_text);
+	buf_done(&actions.previous_text);
+	buf_done(&actions.before);
 	if (!any) rule_set_refuse_file(s, file, STR("there is no rule in it"));
 }
 
@@ -162,6 +201,15 @@ void rule_set_add_text(struct rule_set *s, struct str text, struct str name)
 	}
 	read_documents(s, reader, file);
 	yaml_reader_free(reader);
+}
+
+void rule_set_add_pinned(struct rule_set *s, struct str pinned, struct str name)
+{
+	size_t before = s->rules.n;
+	rule_set_add_text(s, pinned, name);
+	if (s->rules.n <= before + 1) return;
+	s->rules.v[before] = s->rules.v[s->rules.n - 1];
+	s->rules.n = before + 1;
 }
 
 /* --- files ---------------------------------------------------------------------------------------------------- */

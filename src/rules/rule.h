@@ -142,5 +142,7 @@ struct rule {
 	const struct str *keep;          /* fields that correlations over this rule need from its events (group-by, fields; aliases resolved) */
 	uint32_t n_keep;
 	struct str text;                 /* the document as it stands in the file */
+	struct str pinned;               /* all that is needed to read it again (rule_set_add_pinned): `text`, for legacy `action` documents behind those
+	                                    that it was joined with */
 	uint32_t line;                   /* where it begins in the file */
 };

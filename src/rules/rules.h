@@ -35,8 +35,10 @@ bool rules_files_list(const char *path, struct rules_files *ret, struct fault *f
 void rules_files_free(struct rules_files *files);
 /* Records that a file cannot be used. */
 void rule_set_refuse_file(struct rule_set *s, struct str name, struct str reason);
-/* Adds rules from memory, shown as `name` (compiled-in rules, rules pinned in a case). */
+/* Adds rules from memory, shown as `name` (compiled-in rules). */
 void rule_set_add_text(struct rule_set *s, struct str text, struct str name);
+/* Adds the one rule whose `pinned` text this is: its last document; those before it only serve to be joined with. */
+void rule_set_add_pinned(struct rule_set *s, struct str pinned, struct str name);
 /* Resolves correlations and filters, decides `report` and `keep`, sorts. After it the set is immutable. */
 void rule_set_finish(struct rule_set *s);
 

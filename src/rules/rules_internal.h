@@ -51,6 +51,7 @@ struct doc {
 	struct str file;
 	struct str text;                 /* the document, */
 	uint32_t line;                   /*   and the line of its file where it begins */
+	struct str before;               /* documents that it is joined with, as a text that goes before it; empty */
 	struct rules_refused error;      /* reason.n > 0: refused */
 	size_t plan_start;               /* plan.used when it began */
 	const struct search *searches;   /* while a condition is read, */

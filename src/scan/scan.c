@@ -67,7 +67,7 @@ static void source_free(struct open_source *o)
 void scan_free(struct scan *s)
 {
 	if (!s) return;
-	for (size_t i = 0; i < s->items.n; i++) free(s->items.v[i].path);
+	for (size_t i = 0; i < s->items.n; i++) free(s->items.v[i].path), free(s->items.v[i].shown);
 	for (size_t i = 0; i < s->open.n; i++) source_free(s->open.v[i]);
 	for (size_t i = 0; i < s->spills.n; i++) spill_free(s->spills.v[i]);
 	for (size_t i = 0; i < s->analysers.n; i++) analyser_free(s->analysers.v[i]);
@@ -239,9 +239,12 @@ static void open_item(struct scan_worker *w, size_t index)
 {
 	struct scan *s = w->scan;
 	struct fault f = FAULT_INIT;
-	struct open_source *o = source_new((uint64_t)index << 24);
-	struct str path = arena_str(&o->strings, str_of(s->items.v[index].path));
-	if (!input_open(&o->input, path.p, path, &f)) {
+	const struct scan_item *item = &s->items.v[index];
+	struct open_source *o = source_new(item->number << 24);
+	struct str path = arena_str(&o->strings, str_of(item->shown ? item->shown : item->path));
+	bool opened = input_open(&o->input, item->path, path, &f);
+	if (opened && item->shown) o->input.mtime_sec = item->mtime_sec;
+	if (!opened) {
 		scan_note_unread(s, o->result.order, path, f.text, true);
 		source_free(o);
 	} else if (start_walk(w, o)) {

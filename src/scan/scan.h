@@ -64,6 +64,10 @@ struct scan *scan_new(const struct scan_config *config, struct fault *f);
 void scan_free(struct scan *s);
 /* Everything scan_walk_path finds there; what it cannot read is noted as unread. */
 void scan_add_path(struct scan *s, const char *path);
+/* One file, to repeat a scan: it is cited as `shown` (copied), takes place `number` among the files (scan_add_path counts from 0; the order of
+ * its sources is number << 24), and counts as written at mtime_sec (0: unknown), whatever the copy's own time. */
+struct scan_file { const char *path; struct str shown; uint64_t number; int64_t mtime_sec; };
+void scan_add_file(struct scan *s, const struct scan_file *file);
 
 /* One thread's share. Steps of different workers may run at the same time. */
 struct scan_worker;

@@ -13,7 +13,9 @@ enum { SPILL_BUFFER = 16 << 20, SHAPE_BUDGET = 32 << 20, HEAD_BYTES = 64 << 10, 
 /* A file to be opened, or one that could not even be listed. */
 struct scan_item {
 	char *path;
-	uint64_t size;
+	uint64_t size, number;
+	char *shown;                  /* NULL: as `path`, and its time is the file's */
+	int64_t mtime_sec;
 };
 
 /* A source while it is being read. */

@@ -64,7 +64,7 @@ void scan_walk_path(const char *path, const struct path_sink *to) { walk(to, pat
 static void add_file(void *arg, const char *path, uint64_t size)
 {
 	struct scan *s = arg;
-	vec_push(&s->items, (struct scan_item){xstrdup(path), size});
+	vec_push(&s->items, (struct scan_item){.path = xstrdup(path), .size = size, .number = s->items.n});
 	s->bytes_total += size;
 	s->sources_total++;
 }
@@ -76,3 +76,15 @@ static void note_path(void *arg, const char *path, const char *reason, bool is_l
 }
 
 void scan_add_path(struct scan *s, const char *path) { scan_walk_path(path, &(struct path_sink){s, add_file, note_path}); }
+
+void scan_add_file(struct scan *s, const struct scan_file *file)
+{
+	struct stat st;
+	uint64_t size = stat(file->path, &st) == 0 ? (uint64_t)st.st_size : 0;
+	vec_push(&s->items, (struct scan_item){xstrdup(file->path), size, file->number, xmalloc(file->shown.n + 1), file->mtime_sec});
+	char *shown = s->items.v[s->items.n - 1].shown;
+	if (file->shown.n) memcpy(shown, file->shown.p, file->shown.n);
+	shown[file->shown.n] = 0;
+	s->bytes_total += size;
+	s->sources_total++;
+}

@@ -508,6 +508,14 @@ static bool check_bundle(struct bundle *b, struct fault *f)
 	return true;
 }
 
+static void check_bundle_originals(struct verify_walk *w)
+{
+	struct verify_original *v;
+	size_t n;
+	check_sources(w, &v, &n);
+	free(v);
+}
+
 bool verify_bundle(struct str text, const struct verify_options *o, struct verify_result *ret, struct fault *f)
 {
 	*ret = (struct verify_result){.policy_met = o->policy == NULL};
@@ -519,7 +527,7 @@ bool verify_bundle(struct str text, const struct verify_options *o, struct verif
 	arena_init(&b->arena, (size_t)4 << 30);
 	arena_init(&b->w.arena, (size_t)2 << 30);
 	bool ok = check_bundle(b, f);
-	if (ok && o->sources && b->w.db) check_sources(&b->w);
+	if (ok && o->sources && b->w.db) check_bundle_originals(&b->w);
 	walk_free(&b->w);
 	for (int t = 0; t < CASE_TABLES; t++) sqlite3_finalize(b->insert[t]);
 	sqlite3_close(b->w.db);

@@ -263,11 +263,11 @@ static bool shown_leaf(void *arg, uint64_t *index)
 	return false;
 }
 
-struct source_facts { uint64_t leaves, number; struct hash root; int64_t step; struct buf path, framing; };
+struct source_facts { uint64_t leaves, number; int64_t member; /* -1: in no container */ struct hash root; int64_t step; struct buf path, framing; };
 
 static bool read_facts(struct disclosure *d, int64_t id, struct source_facts *ret)
 {
-	sqlite3_stmt *s = case_db_prepare(d->c->db, "SELECT leaves, root, step, number, path, framing FROM source WHERE id = ? AND length(root) = 32", d->f);
+	sqlite3_stmt *s = case_db_prepare(d->c->db, "SELECT leaves, root, step, number, path, framing, coalesce(member, -1) FROM source WHERE id = ? AND length(root) = 32", d->f);
 	if (!s) return false;
 	sqlite3_bind_int64(s, 1, id);
 	bool ok = sqlite3_step(s) == SQLITE_ROW;
@@ -278,6 +278,7 @@ static bool read_facts(struct disclosure *d, int64_t id, struct source_facts *re
 		ret->number = (uint64_t)sqlite3_column_int64(s, 3);
 		buf_str(&ret->path, case_column_str(s, 4));
 		buf_str(&ret->framing, case_column_str(s, 5));
+		ret->member = sqlite3_column_int64(s, 6);
 	} else {
 		fault_set(d->f, FAULT_CORRUPT, "source %" PRId64 " has no record tree", id);
 	}
@@ -328,7 +329,7 @@ static struct source_tree *rebuild(struct disclosure *d, const struct source_fac
 		fault_set(d->f, FAULT_STATE, "a range needs the originals (--sources) and the salt key");
 		return NULL;
 	}
-	if (!src->open(src->arg, buf_view(&facts->path), in, d->f)) return NULL;
+	if (!src->open(src->arg, buf_view(&facts->path), facts->member, in, d->f)) return NULL;
 	salt_stream_init(&salts, src->key, SALT_SOURCE, (uint32_t)facts->step, facts->number, buf_view(&facts->path));
 	struct source_tree *t = source_tree_new(store, framing, &salts);
 	struct hash root;

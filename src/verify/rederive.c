@@ -3,15 +3,14 @@
  * A record is found again by its place in its source: the files made here hold the kept leaves, for event logs at their places in their
  * chunks (chunks without kept leaves are left out), for lines one behind the other; a table leads back from there. */
 #include "verify/verify_internal.h"
+#include "verify/pinned.h"
 #include "verify/rederive.h"
 #include "base/cursor.h"
 #include "auth/auth.h"
 #include "base/map.h"
 #include "correlate/correlate.h"
 #include "match/match.h"
-#include "text/json_read.h"
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { HEADER = 4096, CHUNK = 65536, CHUNKS_A_FILE = 256, LINES_A_FILE = 32 << 20, BLOCKS_A_FILE = 256 << 20, SHAPES = 64 << 20, STATE = 64 << 20 };
@@ -41,13 +40,14 @@ struct rederive {
 	/* the run at hand */
 	int64_t run;
 	sqlite3 *db;
-	struct rule_set *rules;
+	struct pinned_run pinned;
+	struct rule_set *rules;        /* pinned.rules */
 	struct plan *plan;
 	struct matcher *matcher;
 	struct shape_table *shapes;
 	struct auth_source *logins;
 	struct correlate *correlate;   /* tells what correlations want; never fed */
-	struct map by_text;            /* SHA-256 of a rule's text -> index in the set */
+	struct map by_text;            /* SHA-256 of a rule's text -> index in the set; empty when pinned.exact */
 	struct map by_row;             /* id of a rule row -> index + 1, 0 = not derivable */
 	struct reader_options options;
 	struct arena strings, scratch;
@@ -72,7 +72,7 @@ static void forget_run(struct rederive *d)
 	auth_source_free(d->logins);
 	if (d->shapes) shape_table_free(d->shapes);
 	if (d->plan) plan_free(d->plan);
-	rule_set_free(d->rules);
+	pinned_run_done(&d->pinned);
 	map_done(&d->by_text);
 	map_done(&d->by_row);
 	map_done(&d->by_source);
@@ -81,106 +81,46 @@ static void forget_run(struct rederive *d)
 	d->usable = false;
 }
 
-static bool truth(const struct json_tape *t, struct str text, const char *name)
-{
-	const struct json_token *v = json_get(t, text, 0, str_of(name));
-	return v && v->type == JSON_TRUE;
-}
-
-static struct str word(struct rederive *d, const struct json_tape *t, struct str text, const char *name)
-{
-	const struct json_token *v = json_get(t, text, 0, str_of(name));
-	return v && v->type == JSON_STRING ? arena_str(&d->strings, json_decode(&d->scratch, text, v)) : (struct str){0};
-}
-
-static bool read_settings(struct rederive *d, struct str settings, struct plan_options *plan)
-{
-	struct json_tape t = {0};
-	struct fault f = FAULT_INIT;
-	int64_t zone = 0;
-	bool ok = json_read_all(&t, settings, &f);
-	if (ok) {
-		plan->any_logsource = truth(&t, settings, "any_logsource");
-		d->options.carve = truth(&t, settings, "carve");
-		d->options.logsource = word(d, &t, settings, "logsource");
-		struct str level = word(d, &t, settings, "min_level");
-		if (level.n) (void)level_parse(level, &plan->min_level);
-		const struct json_token *z = json_get(&t, settings, 0, STR("zone_seconds"));
-		if (z && json_to_i64(settings, z, &zone)) d->options.zone_seconds = (int32_t)zone;
-	}
-	json_tape_done(&t);
-	return ok;
-}
-
-/* The placeholders' values, as the run had them. The rule set wants a path. */
-static void read_placeholders(struct rederive *d)
-{
-	sqlite3_stmt *s = case_db_prepare(d->db, "SELECT bytes FROM input WHERE run = ? AND kind = 'placeholders' AND bytes IS NOT NULL", NULL);
-	if (!s) return;
-	sqlite3_bind_int64(s, 1, d->run);
-	while (sqlite3_step(s) == SQLITE_ROW) {
-		struct str bytes = case_column_str(s, 0);
-		int fd = memfd_create("placeholders", MFD_CLOEXEC);
-		char path[48];
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-		if (fd >= 0 && write(fd, bytes.p, bytes.n) == (ssize_t)bytes.n) (void)rule_set_placeholders(d->rules, path, NULL);
-		if (fd >= 0) close(fd);
-	}
-	sqlite3_finalize(s);
-}
-
-/* The filters that were on rules of the run. */
-static void add_filters(struct rederive *d)
-{
-	sqlite3_stmt *s = case_db_prepare(d->db, "SELECT bytes, name FROM input WHERE run = ? AND kind = 'filter' AND bytes IS NOT NULL ORDER BY id", NULL);
-	if (!s) return;
-	sqlite3_bind_int64(s, 1, d->run);
-	while (sqlite3_step(s) == SQLITE_ROW) rule_set_add_text(d->rules, case_column_str(s, 0), case_column_str(s, 1));
-	sqlite3_finalize(s);
-}
-
 static void put_nothing(void *arg, const struct finding *f, bool final) { (void)arg, (void)f, (void)final; }
 
-static bool load_rules(struct rederive *d, const struct verify_rule *rules, uint32_t n, const struct plan_options *options)
+/* Which rule of the set each row of the run is: by its place, else by its text. */
+static void place_rules(struct rederive *d, const struct verify_rule *rules, uint32_t n)
 {
-	struct fault f = FAULT_INIT;
 	uint8_t digest[SHA256_SIZE];
-	d->rules = rule_set_new();
-	read_placeholders(d);
-	for (uint32_t i = 0; i < n; i++)
-		if (!str_starts(rules[i].text, STR("native rule "))) rule_set_add_text(d->rules, rules[i].text, rules[i].rule_id);
-	add_filters(d);
-	rule_set_finish(d->rules);
-	for (uint32_t i = 0; i < rule_set_count(d->rules); i++) {
-		struct str text = rule_set_at(d->rules, i)->text;
+	for (uint32_t i = 0; !d->pinned.exact && i < rule_set_count(d->rules); i++) {
+		struct str text = rule_set_at(d->rules, i)->pinned;
 		sha256_of(text.p, text.n, digest);
 		map_put(&d->by_text, (struct str){(char *)digest, sizeof digest}, i, NULL);
 	}
 	for (uint32_t i = 0; i < n; i++) {
+		uint32_t place = d->pinned.exact && i < d->pinned.n_rules ? i + 1 : 0;
 		sha256_of(rules[i].text.p, rules[i].text.n, digest);
-		uint32_t *index = map_get(&d->by_text, (struct str){(char *)digest, sizeof digest});
-		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : 0, NULL);
+		uint32_t *index = d->pinned.exact ? NULL : map_get(&d->by_text, (struct str){(char *)digest, sizeof digest});
+		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : place, NULL);
 	}
-	d->plan = plan_new(d->rules, options, &f);
-	d->matcher = d->plan ? matcher_new(d->plan) : NULL;
-	d->shapes = shape_table_new(d->taxonomy, SHAPES);
-	d->logins = auth_source_new(d->auth, d->shapes);
-	struct correlate_options co = {.state_memory = STATE, .detectors = true, .put = put_nothing};
-	d->correlate = correlate_new(d->rules, &co, &f);
-	return d->matcher && d->shapes && d->correlate;
 }
 
 static bool begin_run(void *arg, sqlite3 *db, int64_t run, struct str settings, const struct verify_rule *rules, uint32_t n_rules)
 {
 	struct rederive *d = arg;
-	struct plan_options options = {0};
+	struct fault f = FAULT_INIT;
+	struct correlate_options co = {.state_memory = STATE, .detectors = true, .put = put_nothing};
 	forget_run(d);
 	d->run = run;
 	d->db = db;
-	d->options = (struct reader_options){0};
 	arena_reset(&d->scratch);
-	d->usable = read_settings(d, settings, &options) && load_rules(d, rules, n_rules, &options);
-	return d->usable;
+	if (!pinned_run_load(db, run, settings, rules, n_rules, &d->pinned, &f)) return false;
+	d->rules = d->pinned.rules;
+	d->options = d->pinned.reader;
+	/* The record was within them, or it would not be cited. */
+	d->options.since = d->options.until = (struct etime){0};
+	place_rules(d, rules, n_rules);
+	d->plan = plan_new(d->rules, &d->pinned.plan, &f);
+	d->matcher = d->plan ? matcher_new(d->plan) : NULL;
+	d->shapes = shape_table_new(d->taxonomy, SHAPES);
+	d->logins = auth_source_new(d->auth, d->shapes);
+	d->correlate = correlate_new(d->rules, &co, &f);
+	return d->usable = d->matcher && d->shapes && d->correlate;
 }
 
 /* --- records read again --------------------------------------------------------------------------------------------------------- */

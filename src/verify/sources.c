@@ -49,23 +49,26 @@ static bool check_slices(struct verify_walk *w, int64_t id, struct input *in, st
 	return true;
 }
 
-static void check_source(struct verify_walk *w, int64_t id, struct leaf_store *store)
+static enum verify_original_is check_source(struct verify_walk *w, int64_t id, struct leaf_store *store)
 {
 	const struct source_seen *s = seen_by_id(&w->sources, id);
 	struct input in;
 	struct fault f = FAULT_INIT;
 	uint8_t digest[32];
-	if (!w->o->sources->open(w->o->sources->arg, s->path, &in, &f)) {
+	if (!w->o->sources->open(w->o->sources->arg, s->path, s->member, &in, &f)) {
 		w->r->sources_missing++;
 		verify_say(w->o, w->r, VERIFY_LINE_NOTE, "source", id, "%.*s: %s", STR_FMT(s->path), f.text);
-		return;
+		return ORIGINAL_MISSING;
 	}
 	struct source_tree *tree = tree_for(w, s, store);
+	enum verify_original_is is = ORIGINAL_SAME;
 	w->r->sources_checked++;
 	if (!read_through(&in, tree, digest, &f)) {
 		verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "source", id, "%.*s: %s", STR_FMT(s->path), f.text);
+		is = ORIGINAL_MISSING;
 	} else if (in.size != s->size || memcmp(digest, s->sha256, 32)) {
 		verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "source", id, "%.*s is not the file that was scanned: another %s", STR_FMT(s->path), in.size != s->size ? "size" : "SHA-256");
+		is = ORIGINAL_OTHER;
 	} else if (tree) {
 		struct hash root;
 		bool ok = source_tree_finish(tree, &f);
@@ -77,13 +80,16 @@ static void check_source(struct verify_walk *w, int64_t id, struct leaf_store *s
 	if (!check_slices(w, id, &in, &f)) verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "source", id, "%s", f.text);
 	source_tree_free(tree);
 	input_close(&in);
+	return is;
 }
 
-void check_sources(struct verify_walk *w)
+void check_sources(struct verify_walk *w, struct verify_original **ret_v, size_t *ret_n)
 {
+	struct verify_original *v = *ret_v = xcalloc(w->sources.n + 1, sizeof *v);
+	*ret_n = w->sources.n;
 	struct leaf_store *store = w->o->sources->key ? leaf_store_new(w->o->temp_dir ? w->o->temp_dir : "/tmp", NULL) : NULL;
 	if (!w->o->sources->key) verify_say(w->o, w->r, VERIFY_LINE_NOTE, NULL, 0, "without the salt key the record trees of the originals are not built again; their hashes and the cited bytes are checked");
 	for (size_t i = 0; i < w->sources.n; i++)
-		if (w->sources.v[i].has_sha256) check_source(w, w->sources.v[i].id, store);
+		v[i] = (struct verify_original){w->sources.v[i].id, w->sources.v[i].has_sha256 ? check_source(w, w->sources.v[i].id, store) : ORIGINAL_UNHASHED};
 	leaf_store_free(store);
 }

@@ -12,7 +12,7 @@ const char *verify_answer_word(enum verify_answer a) { return (unsigned)a < VERI
 enum verify_verdict verify_verdict(const struct verify_result *r)
 {
 	if (r->problems || r->answers[VERIFY_FAILED] || !r->policy_met) return VERIFY_FAILS;
-	return r->answers[VERIFY_PART] || r->answers[VERIFY_NEEDS_SOURCES] || r->sources_missing ? VERIFY_HOLDS_IN_PART : VERIFY_HOLDS;
+	return r->answers[VERIFY_PART] || r->answers[VERIFY_NEEDS_SOURCES] || r->sources_missing || r->differences ? VERIFY_HOLDS_IN_PART : VERIFY_HOLDS;
 }
 
 const char *verify_verdict_word(enum verify_verdict v)
@@ -109,14 +109,14 @@ static void walk_rule(struct verify_walk *w, const struct case_row *row)
 	struct hash h = merkle_leaf(text.p, text.n);
 	if (!w->partial && (r.n < 0 || (uint64_t)r.n != run->texts.n)) walk_problem(w, row, "rules of its run are missing or out of order");
 	merkle_add(&run->texts, &h);
-	vec_push(&run->rule_list, (struct verify_rule){row->id, (uint32_t)r.n, r.rule_id, text, r.correlation});
+	vec_push(&run->rule_list, (struct verify_rule){row->id, (uint32_t)r.n, r.rule_id, text, r.correlation, keep(w, row_str_at(row, 8))});
 }
 
 static void walk_source(struct verify_walk *w, const struct case_row *row)
 {
 	struct source_seen s = {.id = row->id, .path = keep(w, row_str_at(row, 2)), .format = keep(w, row_str_at(row, 3)), .framing = keep(w, row_str_at(row, 4)),
 		.size = (uint64_t)row_int_at(row, 5), .number = (uint64_t)row_int_at(row, 9), .leaves = (uint64_t)row_int_at(row, 10), .step = row->step,
-		.parameters = keep(w, row_str_at(row, 24)), .same_as = row_int_at(row, 25)};
+		.parameters = keep(w, row_str_at(row, 24)), .same_as = row_int_at(row, 25), .member = row_null_at(row, 8) ? -1 : row_int_at(row, 8)};
 	struct str sha = row_str_at(row, 6), root = row_str_at(row, 11);
 	s.has_sha256 = sha.n == 32;
 	if (s.has_sha256) memcpy(s.sha256, sha.p, 32);
@@ -222,11 +222,25 @@ void walk_free(struct verify_walk *w)
 	vec_free(&w->rules);
 	vec_free(&w->texts);
 	vec_free(&w->leaves);
+	vec_free(&w->put_off);
 	sqlite3_finalize(w->evidence);
 	sqlite3_finalize(w->record);
 	buf_done(&w->proof);
 	buf_done(&w->scratch);
 	arena_done(&w->arena);
+}
+
+/* The originals by themselves, then what a rescan of them gives. */
+static void check_originals(struct verify_walk *w)
+{
+	struct verify_original *v;
+	size_t n;
+	uint64_t before = w->r->problems;
+	check_sources(w, &v, &n);
+	if (w->o->rescan && before) verify_say(w->o, w->r, VERIFY_LINE_NOTE, NULL, 0, "nothing is scanned again: the case itself does not check out");
+	if (w->o->rescan && !before) check_again(w, v, n);
+	for (size_t i = 0; i < w->put_off.n && before; i++) tell_answer(w, w->put_off.v[i].id, w->put_off.v[i].answer, w->put_off.v[i].why);
+	free(v);
 }
 
 bool verify_case(const char *path, const struct verify_options *o, struct verify_result *ret, struct fault *f)
@@ -243,7 +257,7 @@ bool verify_case(const char *path, const struct verify_options *o, struct verify
 		check_runs(&w);
 		ok = check_seals(&w, f);
 	}
-	if (ok && o->sources) check_sources(&w);
+	if (ok && o->sources) check_originals(&w);
 	walk_free(&w);
 	case_done(&c);
 	return ok;

@@ -19,7 +19,7 @@ const char *verify_answer_word(enum verify_answer a);
 
 /* --- deriving again: given by whoever has readers and a matcher --------------------------------------------------------- */
 
-struct verify_rule { int64_t id; uint32_t n; struct str rule_id, text; bool correlation; };
+struct verify_rule { int64_t id; uint32_t n; struct str rule_id, text; bool correlation; struct str file; };
 /* One cited range with its bytes (whole, as in its source). */
 struct verify_evidence {
 	int64_t source;                   /* id of its row */
@@ -51,9 +51,28 @@ struct verify_rederiver {
 
 struct verify_sources {
 	void *arg;
-	/* Opens the original of a source, hashed in one pass. False and *f (FAULT_NOT_FOUND: not there). */
-	bool (*open)(void *arg, struct str path, struct input *ret, struct fault *f);
+	/* Opens the original of a source, hashed in one pass. `member`: its place in its container, where names may repeat; -1: in none. False
+	 * and *f (FAULT_NOT_FOUND: not there). */
+	bool (*open)(void *arg, struct str path, int64_t member, struct input *ret, struct fault *f);
 	const struct salt_key *key;       /* NULL: hashes and slices are checked, roots are not */
+};
+
+/* What an original turned out to be. */
+enum verify_original_is { ORIGINAL_SAME, ORIGINAL_OTHER, ORIGINAL_MISSING, ORIGINAL_UNHASHED /* the scan could not read it to its end */ };
+struct verify_original { int64_t id; enum verify_original_is is; };
+/* How much of a step was scanned again: nothing (it scanned nothing either); what is still there; all. */
+enum verify_again { AGAIN_NOTHING, AGAIN_PART, AGAIN_WHOLE };
+/* Whoever can scan, to find out whether the totals are what a rescan gives (only of whole cases). */
+struct verify_rescan {
+	void *arg;
+	/* Repeats the case's scans, with the rules and settings of their runs, over the originals that are the SAME, into another case with the
+	 * same steps and runs, in which a source has the `number` that it has in the case. steps[step]: [*n_steps + 1], to be freed by the
+	 * caller. With the salt key of the case, if there is one, else any (*ret_salted: false). False and *f when it cannot be done. */
+	bool (*run)(void *arg, struct case_file *c, const struct verify_original *v, size_t n, struct case_file *ret_again, enum verify_again **ret_steps,
+		size_t *ret_n_steps, bool *ret_salted, struct fault *f);
+	/* Closes it and takes it away. */
+	void (*done)(void *arg, struct case_file *again);
+	struct str tool;                  /* as a run of this program would name itself */
 };
 
 /* --- what comes out -------------------------------------------------------------------------------------------------- */
@@ -76,6 +95,7 @@ struct verify_options {
 	const char *authorities;              /* PEM file of timestamp authorities; NULL: chains are not checked */
 	const struct verify_rederiver *rederiver;
 	const struct verify_sources *sources; /* NULL: without the originals */
+	const struct verify_rescan *rescan;   /* with sources; NULL: nothing is scanned again */
 	const char *temp_dir;
 	void *arg;
 	void (*line)(void *arg, const struct verify_line *line); /* may be NULL */
@@ -87,9 +107,11 @@ struct verify_result {
 	bool sealed;                          /* a checkpoint covers all findings */
 	bool policy_met;                      /* what the policy demands is there; true without policy */
 	uint64_t sources_checked, sources_missing;
+	bool rescanned;                       /* all of the sources, and everything came out as recorded */
+	uint64_t differences;                 /* of a rescan by another program than the one that scanned: no problems, but not the same either */
 };
-/* The verdict in a word and what an exit status is made of: "holds", "holds in part" (answers PART, NEEDS_SOURCES, or sources
- * missing), "failed" (problems, FAILED answers, policy not met). */
+/* The verdict in a word and what an exit status is made of: "holds", "holds in part" (answers PART, NEEDS_SOURCES, sources missing, or
+ * another program's rescan differs), "failed" (problems, FAILED answers, policy not met). */
 enum verify_verdict { VERIFY_HOLDS, VERIFY_HOLDS_IN_PART, VERIFY_FAILS };
 enum verify_verdict verify_verdict(const struct verify_result *r);
 const char *verify_verdict_word(enum verify_verdict v);

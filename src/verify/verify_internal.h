@@ -20,10 +20,14 @@ struct source_seen {
 	int64_t step;
 	uint64_t number;
 	int64_t same_as;
+	int64_t member;                               /* -1: in no container */
 };
 struct rule_seen { int64_t id, run, n, text; struct str rule_id; bool correlation; };
 struct run_seen { int64_t id; struct hash root; int64_t rules; struct str settings; bool begun, can_derive; struct merkle texts; VEC(struct verify_rule) rule_list; };
 struct text_seen { int64_t id; struct str bytes; };
+
+/* A finding's answer that is told after the rescan. */
+struct put_off { int64_t id; enum verify_answer answer; struct str why; };
 
 /* The element of an array with ascending ids; NULL when it is not there. */
 #define seen_by_id(array, wanted) ((__typeof__((array)->v))seen_find((array)->v, (array)->n, sizeof *(array)->v, offsetof(__typeof__(*(array)->v), id), (wanted)))
@@ -51,6 +55,7 @@ struct verify_walk {
 	int64_t step;
 	sqlite3_stmt *evidence, *record;
 	struct buf scratch;
+	VEC(struct put_off) put_off;      /* answers that a rescan may better, when there will be one */
 };
 
 /* Reports; counts problems. */
@@ -87,8 +92,12 @@ struct seal_parts {
 /* Reports everything the seal says that does not need the tree; *ret_text is what was signed. False when it is no sound checkpoint. */
 bool check_seal(const struct verify_options *o, struct verify_result *r, const char *table, int64_t id, const struct seal_parts *s, const struct key_public *hint,
 	struct checkpoint *ret, bool *ret_policy_met);
-/* sources.c */
-void check_sources(struct verify_walk *w);
+/* sources.c: *ret_v [*ret_n]: what each original is, by id; to be freed by the caller. */
+void check_sources(struct verify_walk *w, struct verify_original **ret_v, size_t *ret_n);
+/* compare.c: scans again and compares; then tells the answers that were put off. */
+void check_again(struct verify_walk *w, const struct verify_original *v, size_t n);
+/* walk_findings.c */
+void tell_answer(struct verify_walk *w, int64_t finding, enum verify_answer a, struct str why);
 
 /* The bytes of [offset, offset + length) from a run of leaves; false when they do not hold them. gap: one LF between. */
 bool slice_of(const struct buf *joined, uint64_t first_offset, uint64_t offset, uint64_t length, struct str *ret);

@@ -83,10 +83,18 @@ static enum verify_answer derive(struct verify_walk *w, const struct case_row *r
 	return w->o->rederiver->finding(w->o->rederiver->arg, &x, why);
 }
 
-static void answer(struct verify_walk *w, const struct case_row *row, enum verify_answer a, const char *why)
+void tell_answer(struct verify_walk *w, int64_t finding, enum verify_answer a, struct str why)
 {
 	w->r->answers[a]++;
-	if (w->o->line) w->o->line(w->o->arg, &(struct verify_line){VERIFY_LINE_FINDING, "finding", row->id, a, str_of(why)});
+	if (w->o->line) w->o->line(w->o->arg, &(struct verify_line){VERIFY_LINE_FINDING, "finding", finding, a, why});
+}
+
+/* What only the originals can better is told when they have been scanned again. */
+static void answer(struct verify_walk *w, const struct case_row *row, enum verify_answer a, const char *why)
+{
+	bool later = w->o->rescan && w->o->sources && !w->partial && (a == VERIFY_PART || a == VERIFY_NEEDS_SOURCES);
+	if (later) vec_push(&w->put_off, (struct put_off){row->id, a, arena_str(&w->arena, str_of(why))});
+	else tell_answer(w, row->id, a, str_of(why));
 }
 
 void walk_finding(struct verify_walk *w, const struct case_row *row)

@@ -19,9 +19,10 @@ static void say(void *arg, const struct verify_line *l)
 	printf("%s: %s %lld: %.*s\n", kinds[l->kind], l->table ? l->table : "-", (long long)l->id, STR_FMT(l->text));
 }
 
-static bool open_file(void *arg, struct str name, struct input *ret, struct fault *f)
+static bool open_file(void *arg, struct str name, int64_t member, struct input *ret, struct fault *f)
 {
 	static char path[4096];
+	(void)member;
 	snprintf(path, sizeof path, "%s/%.*s", (const char *)arg, STR_FMT(name));
 	return input_open(ret, path, name, f);
 }

@@ -35,6 +35,40 @@ TEST(actions)
 	CHECK(strstr(show_text("action: global\ntitle: t\n---\ncorrelation: {type: event_count, rules: a, timespan: 1m, condition: {gte: 2}}\n"), "!metadata:4:1 the title is missing"));
 }
 
+/* Each rule comes out again from its own pinned text alone, in its set's order, with the same title. */
+static void pinned_again(const char *text)
+{
+	struct rule_set *s = show_load(text), *again = rule_set_new();
+	struct buf want = {0}, got = {0};
+	for (uint32_t i = 0; i < rule_set_count(s); i++) rule_set_add_pinned(again, rule_set_at(s, i)->pinned, STR("pinned.yml"));
+	rule_set_finish(again);
+	show_set(&want, s);
+	show_set(&got, again);
+	size_t refused = str_find_byte(buf_view(&want), '!', 0);
+	CHECK(rule_set_count(s) && rule_set_count(s) == rule_set_count(again));
+	if (refused == SIZE_MAX) CHECK_STR(got.p, want.p);
+	for (uint32_t i = 0; i < rule_set_count(s) && i < rule_set_count(again); i++) {
+		CHECK(str_eq(rule_set_at(s, i)->info.title, rule_set_at(again, i)->info.title));
+		CHECK(str_eq(rule_set_at(s, i)->pinned, rule_set_at(again, i)->pinned) || rule_set_at(s, i)->pinned.n > 60);
+	}
+	buf_done(&want);
+	buf_done(&got);
+	rule_set_free(s);
+	rule_set_free(again);
+}
+
+TEST(pinned)
+{
+	pinned_again("title: a\n" BODY "---\ntitle: b\n" BODY);
+	pinned_again("action: global\ntitle: t\nlogsource: {category: c}\ndetection: {condition: s}\n---\ndetection: {s: {f: 1}}\n---\ndetection: {s: {f: 2}, condition: not s}\n");
+	pinned_again("action: global\ntitle: t\n---\naction: global\nlogsource: {category: c}\n---\ndetection: {s: {f: 1}, condition: s}\n---\naction: reset\n---\ntitle: u\n" BODY);
+	pinned_again("title: t\n" BODY "---\naction: repeat\ndetection: {s: {f: 2}}\n---\naction: repeat\ndetection: {s: {g: 3}}");
+	/* Both kinds, mixed: a global after the rule that is repeated, a reset between them. */
+	pinned_again("action: global\ntitle: t\nlevel: high\n---\n" BODY "---\naction: global\ntitle: u\ndetection: {t: {h: 9}}\n---\naction: repeat\ndetection: {s: {g: 3}}\n");
+	pinned_again("action: global\ntitle: t\nlevel: high\n---\n" BODY "---\naction: reset\n---\naction: global\ntitle: u\n---\naction: repeat\ndetection: {s: {g: 3}}\n---\n" BODY);
+	pinned_again("title: a\nname: a\n" BODY "---\ntitle: c\ncorrelation: {type: event_count, rules: a, timespan: 1m, condition: {gte: 2}}\n");
+}
+
 /* DOC-5: what is required, and what a wrong value costs. */
 TEST(required)
 {

@@ -98,9 +98,10 @@ static void end(void)
 	CHECK(system(command) == 0);
 }
 
-static bool open_text(void *arg, struct str name, struct input *ret, struct fault *f)
+static bool open_text(void *arg, struct str name, int64_t member, struct input *ret, struct fault *f)
 {
 	struct buf *t = arg;
+	(void)member;
 	unsigned seed;
 	char copy[64];
 	(void)f;

@@ -96,9 +96,10 @@ static void cosign(const struct key_private *k, int64_t of)
 	buf_done(&line), buf_done(&vkey);
 }
 
-static bool open_text(void *arg, struct str name, struct input *ret, struct fault *f)
+static bool open_text(void *arg, struct str name, int64_t member, struct input *ret, struct fault *f)
 {
 	struct buf *t = arg;
+	(void)member;
 	unsigned seed;
 	char copy[64];
 	snprintf(copy, sizeof copy, "%.*s", STR_FMT(name));
