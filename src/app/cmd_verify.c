@@ -145,11 +145,13 @@ const struct command command_verify = {
 	.options = rows,
 	.run = run,
 	.help = "Believes nothing: each row against the tree, each cited record against its source's root, each finding against its evidence, each\n"
-		"signature against its key. With the original logs also their hashes, and with the salt key their record trees. Changes nothing.\n"
+		"signature against its key. With the original logs also their hashes, with the salt key their record trees, and a scan of them with the\n"
+		"rules and settings in the case must give the same findings and totals. Changes nothing.\n"
 		"tools/verify.py is a second, independent implementation.\n\n"
 		"examples:\n"
 		"  exhibit verify incident.case\n"
 		"  exhibit verify incident.case --sources /mnt/copy --policy who-must-sign.policy\n"
 		"  exhibit verify finding.bundle\n\n"
-		"exit status: 0 holds; 1 failed; 2 usage; 3 holds in part (originals missing, totals unproven); 4 could not be checked",
+		"exit status: 0 holds; 1 failed; 2 usage; 3 holds in part (originals missing, totals unproven); 4 could not be checked\n"
+		"(no case, incomplete, unreadable)",
 };
