@@ -16,7 +16,7 @@ void analyser_free(struct analyser *a)
 	for (size_t i = 0; i < a->lenses.n; i++) free(a->lenses.v[i]);
 	vec_free(&a->lenses);
 	calendar_done(&a->calendar);
-	crowd_free(a->crowd);
+	crowds_done(&a->crowds);
 	buf_done(&a->payload);
 	free(a);
 }
@@ -239,29 +239,48 @@ static void look_at_autodiscover(struct look *k, struct str stem, struct str que
 	found(k, !answered ? STAGE_PROBE : shell ? STAGE_SESSION : STAGE_SSRF, -1, "proxyshell", kept(k, plain.p, plain.n > 200 ? 200 : plain.n));
 }
 
+/* The request's part in what is known of the whole site: who its clients are, and what each asked for. */
+static uint64_t count_client(struct look *k, struct str stem)
+{
+	struct crowds *c = &k->a->crowds;
+	crowds_make(c);
+	uint64_t client = crowd_hash(lens_text(k->lens, k->ev, F_CLIENT));
+	if (k->lens->cover != UINT32_MAX) k->a->calendar.v.v[k->lens->cover].clients[client % SITE_BITS / 8] |= (uint8_t)(1 << client % 8);
+	crowd_add(c->paths, client, crowd_hash(stem));
+	return client;
+}
+
+static uint16_t page_flags(struct look *k, struct str query, struct str agent, struct str method, bool answered)
+{
+	struct trace *n = &k->trace;
+	bool post = str_eq_nocase(method, STR("POST")), put = str_eq_nocase(method, STR("PUT")) || str_eq_nocase(method, STR("MOVE")) || str_eq_nocase(method, STR("COPY"));
+	return (uint16_t)((n->flags & TRACE_TOKEN) | (post ? TRACE_POST : 0) | (put ? TRACE_PUT : 0) | (lens_text(k->lens, k->ev, F_REFERER).n ? TRACE_REFERER : 0) |
+		(tool_agent(agent) ? TRACE_TOOL_AGENT : 0) | (starts_nocase(agent, "Mozilla/") || starts_nocase(agent, "Opera/") ? TRACE_BROWSER : 0) | (query.n ? TRACE_QUERY : 0) |
+		(n->stage == STAGE_USED || code_in_query(query) ? TRACE_CODE : 0) | (lens_text(k->lens, k->ev, F_USER).n ? TRACE_USER : 0) | (answered ? TRACE_ANSWERED : 0));
+}
+
 /* A script that is not shipped: kept for the judgement of pages. */
 static void look_at_page(struct look *k, struct str stem, struct str query, struct str agent)
 {
 	struct script_path path;
 	struct trace *n = &k->trace;
+	bool proxy = k->lens->log == LOG_HTTPPROXY;
+	uint64_t client = proxy ? 0 : count_client(k, stem);
 	if (!path_script(stem, &path) || path_shipped(k->a->plan, &path)) return;
-	bool exchange = k->lens->log != LOG_WEB && path_in_exchange(&path), post = str_eq_nocase(lens_text(k->lens, k->ev, F_METHOD), STR("POST"));
+	struct str method = lens_text(k->lens, k->ev, F_METHOD);
+	bool exchange = k->lens->log != LOG_WEB && path_in_exchange(&path);
 	uint32_t status = lens_status(k->lens, k->ev);
-	bool answered = (status >= 200 && status < 207) || (status == 500 && post);
-	if (!exchange && !answered) return;
-	if (!exchange) {
-		if (!k->a->crowd) k->a->crowd = crowd_new();
-		if (!crowd_add(k->a->crowd, path_str(&path), lens_text(k->lens, k->ev, F_CLIENT))) return;
-	}
+	bool answered = (status >= 200 && status < 207) || (status == 500 && str_eq_nocase(method, STR("POST")));
+	if (!answered && !proxy) crowd_add(k->a->crowds.refused, client, crowd_hash(path_str(&path)));
+	if (!exchange && (!answered || proxy)) return; /* HttpProxy has Exchange's folders only */
+	if (!exchange && !crowd_add(k->a->crowds.clients, crowd_hash(path_str(&path)), client)) return;
 	if (n->stage && n->stage != STAGE_USED) return; /* the row says more than that */
-	bool tagged = n->stage == STAGE_USED;
+	uint64_t bytes;
+	n->flags = (uint16_t)(page_flags(k, query, agent, method, answered) | (exchange ? TRACE_EXCHANGE : 0));
 	n->kind = TRACE_PAGE;
 	n->stage = STAGE_USED;
 	n->page = kept(k, path.text, path.n);
-	struct str referer = lens_text(k->lens, k->ev, F_REFERER);
-	n->flags = (uint16_t)((n->flags & TRACE_TOKEN) | (post ? TRACE_POST : 0) | (referer.n ? TRACE_REFERER : 0) | (tool_agent(agent) ? TRACE_TOOL_AGENT : 0) | (query.n ? TRACE_QUERY : 0) |
-		(tagged || code_in_query(query) ? TRACE_CODE : 0) | (lens_text(k->lens, k->ev, F_USER).n ? TRACE_USER : 0) | (exchange ? TRACE_EXCHANGE : 0) |
-		(answered ? TRACE_ANSWERED : 0));
+	n->bytes = str_u64(lens_text(k->lens, k->ev, F_BYTES), &bytes) && bytes < UINT32_MAX ? (uint32_t)bytes : 0;
 	/* A finding of its own only where the row looks like a tool's: a page that a house has added for its users is called by browsers. */
 	bool tool = (n->flags & (TRACE_POST | TRACE_TOOL_AGENT | TRACE_CODE)) && !(n->flags & (TRACE_REFERER | TRACE_USER));
 	if (exchange && answered && tool) {

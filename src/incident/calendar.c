@@ -1,5 +1,6 @@
 /* calendar.c: which server has which log on which days, and whose clock is off. See incident_internal.h. */
 #include "incident/incident_internal.h"
+#include <math.h>
 
 void calendar_init(struct calendar *c, size_t max_bytes)
 {
@@ -67,6 +68,15 @@ void calendar_count(struct calendar *c, uint32_t entry, struct etime t, uint64_t
 	if (day > INT32_MIN && day < INT32_MAX) count_day(e, (int32_t)day, n);
 }
 
+/* Linear counting: from the share of bits that are still free. */
+uint32_t calendar_clients(const struct calendar_row *e)
+{
+	unsigned used = 0;
+	for (size_t i = 0; i < sizeof e->clients; i++) used += (unsigned)__builtin_popcount(e->clients[i]);
+	if (used >= SITE_BITS) used = SITE_BITS - 1;
+	return (uint32_t)(SITE_BITS * log((double)SITE_BITS / (SITE_BITS - used)) + 0.5);
+}
+
 static struct shift *shift_of(struct calendar *c, uint32_t source)
 {
 	enum { SOURCES_MAX = 4096 };
@@ -104,6 +114,7 @@ void calendar_add(struct calendar *to, const struct calendar *from)
 		if (at == UINT32_MAX) continue;
 		struct calendar_row *t = &to->v.v[at];
 		t->events += e->events;
+		for (size_t k = 0; k < sizeof t->clients; k++) t->clients[k] |= e->clients[k];
 		if (e->first.present && (!t->first.present || etime_cmp(e->first, t->first) < 0)) t->first = e->first;
 		if (e->last.present && (!t->last.present || etime_cmp(e->last, t->last) > 0)) t->last = e->last;
 		for (size_t k = 0; k < e->days.n; k++) count_day(t, e->days.v[k].day, e->days.v[k].events);

@@ -101,11 +101,14 @@ enum trace_flags {
 	TRACE_POST = 2, TRACE_REFERER = 4, TRACE_TOOL_AGENT = 8 /* the user agent is a tool's, or empty */, TRACE_QUERY = 16, TRACE_CODE = 32,
 	TRACE_USER = 64, TRACE_EXCHANGE = 128 /* a page in Exchange's folders */, TRACE_ANSWERED = 512, TRACE_FILE = 1024 /* `page` comes from a file name */,
 	TRACE_TOKEN = 2048,        /* the request carried a token of remote PowerShell */
-	TRACE_ECHO = 4096          /* the same request as another mark's, in another log */
+	TRACE_ECHO = 4096,         /* the same request as another mark's, in another log */
+	TRACE_BROWSER = 8192,      /* the user agent is a browser's, as it says */
+	TRACE_PUT = 16384          /* the request made the file */
 };
 struct trace {
 	uint8_t kind, stage, log, level;
 	uint16_t flags, status;
+	uint32_t bytes;            /* of the answer; 0 where it is not logged */
 	struct etime time;         /* the event's own, corrected where it carries a better one */
 	struct str server;         /* short name, lower case; "@10.0.0.5" where the log names only its address, "#folder" where not even that */
 	struct str campaign;       /* "any" when the clue does not tell */
@@ -119,7 +122,7 @@ bool trace_unpack(struct str payload, struct trace *ret);
 
 enum lens_field {
 	F_METHOD, F_STEM, F_QUERY, F_STATUS, F_AGENT, F_CLIENT, F_USER, F_REFERER, F_HOST, F_PORT, F_ADDRESS, F_ANCHOR, F_COOKIE, F_REQUEST,
-	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD, F_GENERIC,
+	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD, F_GENERIC, F_BYTES,
 	LENS_FIELDS
 };
 struct lens {
@@ -140,6 +143,7 @@ struct str server_short(struct str host, char out[64]);
 
 /* --- calendar.c: which server has which log on which days --- */
 
+enum { SITE_BITS = 4096 };
 struct calendar_day { int32_t day; uint32_t events; };
 struct calendar_row {
 	enum log_kind log;
@@ -149,7 +153,10 @@ struct calendar_row {
 	struct etime first, last;
 	uint64_t events;
 	VEC(struct calendar_day) days;
+	uint8_t clients[SITE_BITS / 8]; /* a bit for each client's hash: how many there are, about */
 };
+/* How many clients the row's server has, about. */
+uint32_t calendar_clients(const struct calendar_row *e);
 /* A source whose events are labelled with another time than the UTC that Sysmon's events carry: label minus UTC. */
 struct shift {
 	uint32_t source;
@@ -173,16 +180,25 @@ void calendar_shift(struct calendar *c, uint32_t source, int64_t minutes, uint64
 int64_t calendar_shift_of(const struct calendar *c, uint32_t source);
 void calendar_add(struct calendar *to, const struct calendar *from);
 
-/* --- crowd.c: how many clients ask for a path, about --- */
+/* --- crowd.c: how many different things belong to a key, about --- */
 
+/* The most that are told apart: clients of a path, paths of a client, refused scripts of a client. */
+enum { FEW_CLIENTS = 16, FEW_PATHS = 3, FEW_REFUSED = 7 };
 struct crowd;
-struct crowd *crowd_new(void);
+struct crowd *crowd_new(unsigned few);
 void crowd_free(struct crowd *s);
-/* Counts a client of a path. False when the path is known to have many (more than CROWD_FEW). */
-enum { CROWD_FEW = 3 };
-bool crowd_add(struct crowd *s, struct str path, struct str client);
-bool crowd_few(const struct crowd *s, struct str path);
+uint64_t crowd_hash(struct str s);
+/* Counts a member of a key, both by crowd_hash. False when the key is known to have more than `few`. */
+bool crowd_add(struct crowd *s, uint64_t key, uint64_t member);
+/* How many, at most few + 1. */
+unsigned crowd_count(const struct crowd *s, uint64_t key);
+/* Both made with the same `few`. */
 void crowd_merge(struct crowd *to, const struct crowd *from);
+/* What is counted of a web server's requests. NULL until the first one. */
+struct crowds { struct crowd *clients /* of a script that is not shipped */, *paths /* of a client */, *refused /* scripts that a client asked for in vain */; };
+void crowds_make(struct crowds *c);
+void crowds_done(struct crowds *c);
+void crowds_merge(struct crowds *to, const struct crowds *from);
 
 /* --- analyse.c --- */
 
@@ -191,7 +207,7 @@ struct analyser {
 	VEC(struct lens *) lenses; /* by shape id */
 	struct lens spare;         /* of a shape outside the table */
 	struct calendar calendar;
-	struct crowd *crowd;
+	struct crowds crowds;
 	struct buf payload;
 	struct clue clue;
 };
@@ -219,16 +235,19 @@ struct prober {
 	struct row_evidence evidence;
 	uint32_t names;            /* distinct pages asked for */
 };
-enum { PAGE_CLIENTS = 8, PAGE_CALLS = 400 };
+enum { PAGE_CLIENTS = FEW_CLIENTS, PAGE_CALLS = 400, PAGE_SIZES = 12 };
 struct page_call { int64_t sec; uint32_t client; /* PAGE_CLIENTS: one of many */ };
+struct page_client { struct str ip; uint32_t answered, posts; uint16_t flags; /* of all its requests */ };
 struct page_log {              /* what one kind of log says of a page */
 	uint64_t answered, refused, posts, gets;
-	bool referer, tool_agent, browser_agent, code, user, query;
+	uint16_t flags;            /* trace_flags of all answered requests */
+	bool plain;                /* a request by a user agent that is no tool's */
 	struct etime first, last, gone; /* gone: refused after it had been answered */
-	struct str clients[PAGE_CLIENTS];
+	struct page_client clients[PAGE_CLIENTS];
 	uint32_t n_clients;        /* PAGE_CLIENTS + 1: more */
 	int32_t days[64];
 	uint32_t n_days;
+	uint32_t sizes[PAGE_SIZES], n_sizes; /* different lengths of answers to POST */
 	VEC(struct page_call) calls; /* the first PAGE_CALLS that were answered */
 	struct row_evidence evidence;
 };
@@ -238,7 +257,8 @@ struct page {
 	bool exchange;
 	struct page_log iis, proxy;
 	int score;
-	char why[400];
+	bool peculiar;             /* one of the signs that honest pages do not have */
+	char why[500];
 	bool shell, written;
 };
 struct source_line { uint32_t id; struct str path, format; };
@@ -254,12 +274,13 @@ struct incidents {
 	struct arena arena;        /* what is kept of clues: the budget */
 	struct arena words;        /* sentences of the incidents */
 	struct calendar calendar;
-	struct crowd *crowd;
+	struct crowds crowds;
 	VEC(struct source_line) sources;
 	VEC(struct mark) marks;
 	VEC(struct evidence_ref) pool;
 	VEC(struct prober) probers;
 	VEC(struct page) pages;
+	struct map visits;         /* address -> pages outside Exchange's folders that it asked for once or twice */
 	struct map prober_index, page_index, alias_index, request_index;
 	struct map request_rows;   /* request -> number in proxy_rows */
 	VEC(struct proxy_row) proxy_rows; /* clues of HttpProxy */
@@ -281,6 +302,7 @@ void resolve_servers(struct incidents *s);
 uint32_t alias_server(const struct incidents *s, struct str raw);
 void add_alias(struct incidents *s, struct str raw, uint32_t source);
 struct str path_of_source(const struct incidents *s, uint32_t source);
+bool server_is_exchange(const struct incidents *s, uint32_t server);
 /* --- page.c --- */
 void judge_pages(struct incidents *s);
 /* --- join.c: marks to chains --- */

@@ -130,7 +130,7 @@ static void unite_by_keys(struct joiner *j)
 			const struct page_log *l = log_of_page(&s->pages.v[n->index]);
 			key(j, i, 'p', s->pages.v[n->index].path);
 			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++)
-				if (!is_local(l->clients[k])) key(j, i, 'i', l->clients[k]);
+				if (!is_local(l->clients[k].ip)) key(j, i, 'i', l->clients[k].ip);
 		} else {
 			const struct trace *t = &s->marks.v[n->index].trace;
 			if (n->keyed) key(j, i, 'i', t->ip);
@@ -342,7 +342,7 @@ static void take_page(struct incidents *s, struct chain *c, uint32_t at)
 	vec_push(&c->pages, at);
 	widen(c, l->first, l->last);
 	if (STAGE_USED > c->stage) c->stage = STAGE_USED;
-	for (uint32_t i = 0; i < l->n_clients && i < PAGE_CLIENTS; i++) add_attacker(c, l->clients[i]);
+	for (uint32_t i = 0; i < l->n_clients && i < PAGE_CLIENTS; i++) add_attacker(c, l->clients[i].ip);
 }
 
 static void make_chains(struct joiner *j, struct chains *ret, uint32_t *number)
@@ -443,9 +443,9 @@ static void find_shell_seekers(struct incidents *s)
 		for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++) {
 			char text[160];
 			bool fresh;
-			int n = snprintf(text, sizeof text, "%u %.*s", p->resolved, STR_FMT(str_sub(l->clients[k], 0, 100)));
+			int n = snprintf(text, sizeof text, "%u %.*s", p->resolved, STR_FMT(str_sub(l->clients[k].ip, 0, 100)));
 			uint32_t at = *map_put(&seen, (struct str){text, (size_t)n}, (uint32_t)s->probers.n, &fresh);
-			if (fresh) vec_push(&s->probers, (struct prober){.server = p->server, .resolved = p->resolved, .ip = l->clients[k], .campaign = STR("any"),
+			if (fresh) vec_push(&s->probers, (struct prober){.server = p->server, .resolved = p->resolved, .ip = l->clients[k].ip, .campaign = STR("any"),
 				.reason = STR("asked for scripts that intruders leave behind, none was there")});
 			struct prober *b = &s->probers.v[at];
 			b->names++;

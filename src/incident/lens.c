@@ -31,7 +31,8 @@ static const char *const names[LENS_FIELDS] = {
 	[F_TEXT] = "EventData Parameters Message Data",
 	[F_MINOR] = "MinorVersion",
 	[F_BUILD] = "BuildVersion",
-	[F_GENERIC] = "GenericInfo"
+	[F_GENERIC] = "GenericInfo",
+	[F_BYTES] = "sc-bytes ResponseBytes"
 };
 
 static int32_t first_of(const struct shape *s, const char *list)

@@ -108,14 +108,18 @@ static void find_gaps(struct incidents *s, const struct calendar_row *c, const s
 	}
 }
 
-bool exchange_server(const struct incidents *s, const struct chain *c)
+bool server_is_exchange(const struct incidents *s, uint32_t server)
 {
-	static const enum log_kind kinds[] = {LOG_HTTPPROXY, LOG_ECP, LOG_MANAGEMENT, LOG_RPS_HTTP, LOG_RPS_CMDLET};
-	if (!str_eq(c->campaign, STR("webshell")) && !c->probes_only) return true;
+	static const enum log_kind kinds[] = {LOG_HTTPPROXY, LOG_ECP, LOG_MANAGEMENT, LOG_RPS_HTTP, LOG_RPS_CMDLET, LOG_EWS};
 	for (size_t i = 0; i < s->calendar.v.n; i++)
 		for (size_t k = 0; k < COUNT(kinds); k++)
-			if (s->calendar.v.v[i].log == kinds[k] && alias_server(s, s->calendar.v.v[i].server) == c->server) return true;
+			if (s->calendar.v.v[i].log == kinds[k] && alias_server(s, s->calendar.v.v[i].server) == server) return true;
 	return false;
+}
+
+bool exchange_server(const struct incidents *s, const struct chain *c)
+{
+	return (!str_eq(c->campaign, STR("webshell")) && !c->probes_only) || server_is_exchange(s, c->server);
 }
 
 static void look_at_log(struct incidents *s, const struct chain *c, enum log_kind log, struct sentences *ret)

@@ -9,7 +9,6 @@ struct incidents *incidents_new(const struct incident_plan *p, size_t max_bytes)
 	arena_init(&s->arena, max_bytes);
 	arena_init(&s->words, 8 << 20);
 	calendar_init(&s->calendar, max_bytes / 4);
-	s->crowd = crowd_new();
 	return s;
 }
 
@@ -30,6 +29,7 @@ void incidents_free(struct incidents *s)
 	map_done(&s->page_index);
 	map_done(&s->alias_index);
 	map_done(&s->request_index);
+	map_done(&s->visits);
 	map_done(&s->request_rows);
 	vec_free(&s->proxy_rows);
 	vec_free(&s->sources);
@@ -41,7 +41,7 @@ void incidents_free(struct incidents *s)
 	vec_free(&s->servers);
 	vec_free(&s->scope);
 	calendar_done(&s->calendar);
-	crowd_free(s->crowd);
+	crowds_done(&s->crowds);
 	arena_done(&s->arena);
 	arena_done(&s->words);
 	free(s);
@@ -62,7 +62,7 @@ struct str tell_str(struct incidents *s, struct str t)
 void incidents_merge(struct incidents *s, const struct analyser *a)
 {
 	calendar_add(&s->calendar, &a->calendar);
-	if (a->crowd) crowd_merge(s->crowd, a->crowd);
+	crowds_merge(&s->crowds, &a->crowds);
 }
 
 void incidents_source(struct incidents *s, uint32_t source, struct str path, struct str format, const struct source_report *report)
@@ -117,14 +117,26 @@ static void feed_prober(struct incidents *s, const struct trace *t, const struct
 }
 
 /* The client's number, made when new; PAGE_CLIENTS when there are too many. */
-static uint32_t add_client(struct incidents *s, struct page_log *l, struct str ip)
+static uint32_t add_client(struct incidents *s, struct page_log *l, const struct trace *t)
 {
-	for (uint32_t i = 0; i < l->n_clients && i < PAGE_CLIENTS; i++)
-		if (str_eq(l->clients[i], ip)) return i;
-	uint32_t at = l->n_clients < PAGE_CLIENTS ? l->n_clients : PAGE_CLIENTS;
-	if (at < PAGE_CLIENTS) l->clients[at] = keep_str(s, ip);
-	if (l->n_clients <= PAGE_CLIENTS) l->n_clients++;
+	uint32_t at = 0;
+	while (at < l->n_clients && at < PAGE_CLIENTS && !str_eq(l->clients[at].ip, t->ip)) at++;
+	if (at == l->n_clients && at < PAGE_CLIENTS) l->clients[l->n_clients++] = (struct page_client){.ip = keep_str(s, t->ip)};
+	else if (at == PAGE_CLIENTS) l->n_clients = PAGE_CLIENTS + 1;
+	if (at == PAGE_CLIENTS) return at;
+	struct page_client *c = &l->clients[at];
+	c->answered += (t->flags & TRACE_ANSWERED) != 0;
+	c->posts += (t->flags & TRACE_POST) != 0;
+	c->flags |= t->flags;
 	return at;
+}
+
+static void add_size(struct page_log *l, const struct trace *t)
+{
+	if (!t->bytes || !(t->flags & TRACE_POST)) return;
+	for (uint32_t i = 0; i < l->n_sizes; i++)
+		if (l->sizes[i] == t->bytes) return;
+	if (l->n_sizes < PAGE_SIZES) l->sizes[l->n_sizes++] = t->bytes;
 }
 
 static void add_day(struct page_log *l, struct etime t)
@@ -137,7 +149,7 @@ static void feed_page(struct incidents *s, const struct trace *t, const struct c
 {
 	char key[700];
 	bool fresh;
-	if (!(t->flags & TRACE_EXCHANGE) && !crowd_few(s->crowd, t->page)) return;
+	if (!(t->flags & TRACE_EXCHANGE) && s->crowds.clients && crowd_count(s->crowds.clients, crowd_hash(t->page)) > FEW_CLIENTS) return;
 	int n = snprintf(key, sizeof key, "%.*s\n%.*s", STR_FMT(str_sub(t->server, 0, 64)), STR_FMT(str_sub(t->page, 0, 400)));
 	uint32_t *known = map_get(&s->page_index, (struct str){key, (size_t)n});
 	if (!known && !charge(s, sizeof(struct page) + 2 * SOME * sizeof(struct evidence_ref) + PAGE_CALLS / 8 * sizeof(struct page_call))) return;
@@ -154,7 +166,7 @@ static void feed_page(struct incidents *s, const struct trace *t, const struct c
 		l->refused++;
 		if (l->answered && !l->gone.present) l->gone = t->time;
 		if (!l->answered) {
-			add_client(s, l, t->ip);
+			add_client(s, l, t);
 			if (!l->first.present) l->first = t->time;
 			l->last = t->time;
 		}
@@ -165,17 +177,14 @@ static void feed_page(struct incidents *s, const struct trace *t, const struct c
 		if (!l->first.present) l->first = t->time;
 		l->last = t->time;
 		l->gone.present = false;
-		uint32_t client = add_client(s, l, t->ip);
+		uint32_t client = add_client(s, l, t);
 		if (l->calls.n < PAGE_CALLS) vec_push(&l->calls, (struct page_call){t->time.sec, client});
 		add_day(l, t->time);
+		add_size(l, t);
 		l->posts += (t->flags & TRACE_POST) != 0;
 		l->gets += !(t->flags & TRACE_POST);
-		l->referer |= (t->flags & TRACE_REFERER) != 0;
-		l->tool_agent |= (t->flags & TRACE_TOOL_AGENT) != 0;
-		l->browser_agent |= !(t->flags & TRACE_TOOL_AGENT);
-		l->code |= (t->flags & TRACE_CODE) != 0;
-		l->user |= (t->flags & TRACE_USER) != 0;
-		l->query |= (t->flags & TRACE_QUERY) != 0;
+		l->flags |= t->flags;
+		l->plain |= !(t->flags & TRACE_TOOL_AGENT);
 	}
 	row_add(&l->evidence, r->evidence, r->n_evidence);
 }

@@ -215,7 +215,7 @@ static void put_indicators(struct teller *w, struct json_out *o)
 			const struct page *p = &w->s->pages.v[c->pages.v[i]];
 			const struct page_log *l = p->iis.answered ? &p->iis : &p->proxy;
 			indicator(&g, "path", p->path, STAGE_USED);
-			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++) indicator(&g, "ip", l->clients[k], STAGE_USED);
+			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++) indicator(&g, "ip", l->clients[k].ip, STAGE_USED);
 		}
 		for (size_t i = 0; i < c->scanners.n && s == STAGE_PROBE; i++) indicator(&g, "scanner-ip", w->s->probers.v[c->scanners.v[i]].ip, STAGE_PROBE);
 		for (size_t i = 0; i < c->probers.n && s == STAGE_PROBE; i++) {

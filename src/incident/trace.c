@@ -15,6 +15,7 @@ void trace_pack(const struct trace *n, struct buf *b)
 	buf_put(b, bytes, sizeof bytes);
 	buf_put(b, &n->flags, sizeof n->flags);
 	buf_put(b, &n->status, sizeof n->status);
+	buf_put(b, &n->bytes, sizeof n->bytes);
 	buf_put(b, &n->time.sec, sizeof n->time.sec);
 	buf_put(b, &n->time.nsec, sizeof n->time.nsec);
 	for (size_t i = 0; i < COUNT(strings); i++) {
@@ -33,7 +34,7 @@ bool trace_unpack(struct str payload, struct trace *ret)
 	*ret = (struct trace){0};
 	bool good = cursor_u8(&c, &ret->kind) && cursor_u8(&c, &ret->stage) && cursor_u8(&c, &ret->log) && cursor_u8(&c, &ret->level) &&
 		cursor_u8(&c, &present) && cursor_u8(&c, &ret->time.digits) && cursor_u16(&c, &ret->flags) && cursor_u16(&c, &ret->status) &&
-		cursor_u64(&c, &sec) && cursor_u32(&c, &ret->time.nsec);
+		cursor_u32(&c, &ret->bytes) && cursor_u64(&c, &sec) && cursor_u32(&c, &ret->time.nsec);
 	ret->time.sec = (int64_t)sec;
 	ret->time.present = present;
 	for (size_t i = 0; good && i < COUNT(strings); i++) {

@@ -208,17 +208,19 @@ TEST(payloads_come_back_and_broken_ones_do_not)
 
 TEST(crowd_is_the_same_however_it_was_split)
 {
-	struct crowd *one = crowd_new(), *a = crowd_new(), *b = crowd_new();
-	char ip[16];
-	for (int i = 0; i < 10; i++) {
-		snprintf(ip, sizeof ip, "10.0.0.%d", i);
-		crowd_add(one, STR("/many.php"), str_of(ip));
-		crowd_add(i % 2 ? a : b, STR("/many.php"), str_of(ip));
+	struct crowd *one = crowd_new(FEW_CLIENTS), *a = crowd_new(FEW_CLIENTS), *b = crowd_new(FEW_CLIENTS);
+	uint64_t many = crowd_hash(STR("/many.php")), few = crowd_hash(STR("/few.php"));
+	for (int i = 0; i < 100; i++) {
+		char ip[20];
+		snprintf(ip, sizeof ip, "10.0.0.%d", i % 30);
+		crowd_add(one, many, crowd_hash(str_of(ip)));
+		crowd_add(i % 2 ? a : b, many, crowd_hash(str_of(ip)));
 	}
-	for (int i = 0; i < 50; i++) crowd_add(i % 2 ? a : b, STR("/few.php"), i % 3 ? STR("10.0.0.1") : STR("10.0.0.2"));
+	for (int i = 0; i < 50; i++) CHECK(crowd_add(i % 2 ? a : b, few, crowd_hash(i % 3 ? STR("10.0.0.1") : STR("10.0.0.2"))));
 	crowd_merge(a, b);
-	CHECK(!crowd_few(one, STR("/many.php")) && !crowd_few(a, STR("/many.php")));
-	CHECK(crowd_few(a, STR("/few.php")));
+	CHECK(crowd_count(one, many) == FEW_CLIENTS + 1 && crowd_count(a, many) == FEW_CLIENTS + 1);
+	CHECK(crowd_count(a, few) == 2);
+	CHECK(crowd_count(a, crowd_hash(STR("/never.php"))) == 0);
 	crowd_free(one), crowd_free(a), crowd_free(b);
 }
 
