@@ -1,6 +1,7 @@
 /* cmd_rules.c: `exhibit rules check | list | explain`: what a rule set holds, what is wrong with it, why a rule matches or not. */
 #include "app/app.h"
 #include "app/formats.h"
+#include "app/rules_chart.h"
 #include "app/rules_explain.h"
 #include "app/rules_load.h"
 #include "match/describe.h"
@@ -232,14 +233,11 @@ static void put_refused(const struct rule_set *set, struct buf *out)
 static int explain_rule(struct settings *s, const struct rule_set *set, const struct rule *r, const struct taxonomy *t, struct buf *out)
 {
 	explain_head(r, t, out);
-	if (s->words.n < 2 || r->correlation) {
-		if (s->words.n > 1) app_error("'%.*s' is a correlation; an event is explained for one of its rules", STR_FMT(r->info.title));
-		explain_tree(set, r, NULL, out);
-		return s->words.n > 1 ? EXIT_USAGE : EXIT_DONE;
-	}
+	if (s->words.n < 2 || r->correlation) explain_tree(set, r, NULL, out);
+	if (s->words.n < 2) return EXIT_DONE;
 	enum { SHOWN = 10 };
 	const struct explain_wanted w = {set, r, t, s->words.v[1], s->as, s->any_logsource, s->event, SHOWN};
-	return rules_explain_events(&w, out);
+	return r->correlation ? rules_explain_correlation(&w, out) : rules_explain_events(&w, out);
 }
 
 static bool has_words(struct str title, struct str words)
@@ -382,7 +380,8 @@ const struct command command_rules = {
 		"         what is missing or there twice. Without a path: Exhibit's own rules.\n"
 		"list     shows which rules there are, one by one or counted.\n"
 		"explain  shows what a rule looks for and in which logs; with a file of events also, for each of the first ten,\n"
-		"         what of it holds (+), does not (-) or is undecided (?), and the value it saw.\n"
+		"         what of it holds (+), does not (-) or is undecided (?), and the value it saw. A correlation is drawn over\n"
+		"         all events of the file: for each group what its condition compares, and where it holds.\n"
 		"         With --plan what the optimiser decided: which literals gate a rule, in which order its tests are asked\n"
 		"         (chance and cost are guesses; they choose the order, never the answer), which regexes run by which engine.\n\n"
 		"examples:\n"
@@ -391,6 +390,7 @@ const struct command command_rules = {
 		"  exhibit rules list --format navigator > layer.json\n"
 		"  exhibit rules explain my-rule.yml event.jsonl\n"
 		"  exhibit rules explain 'Whoami Utility Execution' -r sigma/rules Security.evtx --event 3\n"
+		"  exhibit rules explain five-failures.yml auth.log\n"
 		"  exhibit rules explain --plan 'Whoami Utility Execution' -r sigma/rules\n\n"
 		"exit status: 0 done; 1 rules with errors (check: see --fail-on); 2 usage; 3 the events were not read; 4 failure",
 };
