@@ -45,17 +45,19 @@ static void widen(struct coverage_row *r, struct etime first, struct etime last)
 
 void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time)
 {
-	struct coverage_row *r = t->rows.n && t->last_shape == shape ? &t->rows.v[t->last_row] : NULL;
-	if (!r || !str_eq(r->host, host)) {
+	uint32_t slot = near_slot(shape, host);
+	struct coverage_row *r = t->near[slot].shape == shape ? &t->rows.v[t->near[slot].row] : NULL;
+	if (!r || !str_eq(r->host, host) || !str_eq(r->log, log)) {
 		r = row_of(t, host, log);
 		if (!r) {
 			t->more++;
 			t->last_added = false;
 			return;
 		}
-		t->last_shape = shape;
-		t->last_row = (uint32_t)(r - t->rows.v);
+		t->near[slot].shape = shape;
+		t->near[slot].row = (uint32_t)(r - t->rows.v);
 	}
+	t->last_row = (uint32_t)(r - t->rows.v);
 	t->last_added = true;
 	r->events++;
 	if (!time.present) {
@@ -110,7 +112,7 @@ void coverage_sort(struct coverage_table *t)
 		if (t->rows.v[i].days.n) qsort(t->rows.v[i].days.v, t->rows.v[i].days.n, sizeof(struct coverage_day), by_day);
 	if (t->rows.n) qsort(t->rows.v, t->rows.n, sizeof *t->rows.v, by_name);
 	/* Rows moved: the keys no longer lead to them. The table is only read from here on. */
-	t->last_shape = NULL;
+	memset(t->near, 0, sizeof t->near);
 }
 
 void coverage_done(struct coverage_table *t)

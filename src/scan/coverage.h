@@ -4,6 +4,7 @@
  * counted in `more`. Days are UTC. */
 #pragma once
 #include "base/base.h"
+#include "scan/near.h"
 
 struct coverage_day { int32_t day; uint32_t n; };  /* days since 1970-01-01; events */
 struct coverage_row {
@@ -18,8 +19,8 @@ struct coverage_table {
 	struct map keys;              /* host NUL log -> row */
 	VEC(struct coverage_row) rows;
 	uint64_t more;                /* events of hosts or days beyond the limits */
-	const void *last_shape;       /* the row met last, by shape and host */
-	uint32_t last_row;
+	struct { const void *shape; uint32_t row; } near[NEAR_SLOTS]; /* rows met before */
+	uint32_t last_row;            /* the row met last */
 	bool last_added;              /* the event added last is in last_row */
 };
 enum { COVERAGE_MAX_ROWS = 20000, COVERAGE_MAX_DAYS = 20000 };

@@ -30,6 +30,25 @@ static void add_evidence(struct scan_worker *w, struct shared_parts *p, struct e
 	p->evidence[p->n_evidence++] = e;
 }
 
+/* A context; mostly it was hashed for another event. */
+static void add_context(struct scan_worker *w, struct shared_parts *p, struct range range)
+{
+	struct evidence_ref e = {.source = w->source->id, .offset = range.offset, .length = range.length, .role = EVIDENCE_CONTEXT};
+	uint32_t slot = (uint32_t)(range.offset * 0x9e3779b97f4a7c15 >> 58) % CONTEXT_SLOTS;
+	bool known = range.length && w->contexts[slot].length == range.length && w->contexts[slot].offset == range.offset && w->contexts[slot].source == e.source;
+	if (known) {
+		memcpy(e.sha256, w->contexts[slot].sha256, SHA256_SIZE);
+		p->evidence[p->n_evidence++] = e;
+		return;
+	}
+	if (!hash_range(w, NULL, e.offset, e.length, e.sha256)) return;
+	w->contexts[slot].offset = e.offset;
+	w->contexts[slot].length = e.length;
+	w->contexts[slot].source = e.source;
+	memcpy(w->contexts[slot].sha256, e.sha256, SHA256_SIZE);
+	p->evidence[p->n_evidence++] = e;
+}
+
 static void make_shared(struct scan_worker *w, struct event *ev, struct shared_parts *p)
 {
 	uint32_t records = ev->n_records < MAX_RECORDS ? ev->n_records : MAX_RECORDS;
@@ -44,8 +63,7 @@ static void make_shared(struct scan_worker *w, struct event *ev, struct shared_p
 			.recovered = ev->flags & (EVENT_RECOVERED | EVENT_CARVED)}, r->bytes);
 	}
 	uint32_t n = ev->ops->contexts ? ev->ops->contexts(ev, contexts, MAX_CONTEXTS) : 0;
-	for (uint32_t i = 0; i < n; i++)
-		add_evidence(w, p, (struct evidence_ref){.offset = contexts[i].offset, .length = contexts[i].length, .role = EVIDENCE_CONTEXT}, NULL);
+	for (uint32_t i = 0; i < n; i++) add_context(w, p, contexts[i]);
 	w->fields.n = 0;
 	event_fields_json(ev, &w->fields);
 	p->all_fields = arena_str(&w->scratch, buf_view(&w->fields));

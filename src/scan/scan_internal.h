@@ -69,6 +69,7 @@ struct scan {
 	atomic_uint sources_done, sources_total;
 };
 
+enum { CONTEXT_SLOTS = 64 };
 struct scan_worker {
 	struct scan *scan;
 	struct shape_table *shapes;
@@ -90,6 +91,8 @@ struct scan_worker {
 	struct analyser *analyser;
 	struct auth_source *logins;   /* NULL without config.auth */
 	VEC(const struct rule_info *) infos;  /* of the hits of the current event */
+	/* Context ranges hashed before, by place: events of a chunk share their templates. length 0: free. */
+	struct { uint64_t offset, length; uint32_t source; uint8_t sha256[SHA256_SIZE]; } contexts[CONTEXT_SLOTS];
 };
 
 /* Adds to the list of what was not read. Any thread. */

@@ -1,6 +1,7 @@
 /* skew.c: see skew.h. */
 #include "scan/skew.h"
 #include "base/map.h"
+#include "scan/near.h"
 
 enum {
 	SAMPLE = 256,       /* own times a log */
@@ -28,8 +29,8 @@ struct skew_table {
 	struct shape_lens *lenses;   /* [SHAPES] */
 	struct side *sides;          /* open addressing; n == 0: free */
 	uint32_t n_sides;
-	const struct shape *last_shape; /* the log met last */
-	uint32_t last;
+	struct { const struct shape *shape; uint32_t log; } near[NEAR_SLOTS]; /* logs met before */
+	uint64_t secret;             /* odd, drawn per process: keys come from logs */
 	uint64_t below;              /* keys from here on are not kept */
 };
 
@@ -38,6 +39,7 @@ struct skew_table *skew_table_new(void)
 	struct skew_table *t = xcalloc(1, sizeof *t);
 	t->lenses = xcalloc(SHAPES, sizeof *t->lenses);
 	t->below = UINT64_MAX;
+	t->secret = hash_bytes("skew", 4) | 1;
 	return t;
 }
 
@@ -61,14 +63,26 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
+/* Eight bytes with ASCII capitals made small. */
+static inline uint64_t small_letters(uint64_t v)
+{
+	const uint64_t ones = 0x0101010101010101, low = 0x7f7f7f7f7f7f7f7f;
+	uint64_t from_a = (v & low) + (0x80 - 'A') * ones, from_z = (v & low) + (0x80 - 'Z' - 1) * ones;
+	return v | ((from_a & ~from_z & ~v) >> 2 & 0x20 * ones);
+}
+
 static uint64_t hash_text(uint64_t h, struct str s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = (uint8_t)s.p[i];
-		if (c >= 'A' && c <= 'Z') c = (uint8_t)(c + 32);
-		h = (h ^ c) * 0x100000001b3u;
+	uint64_t v = 0;
+	size_t i = 0;
+	for (; i + 8 <= s.n; i += 8) {
+		memcpy(&v, s.p + i, 8);
+		h = (h ^ small_letters(v)) * 0x9e3779b97f4a7c15;
+		h ^= h >> 32;
 	}
-	return mix(h ^ 0xff);
+	v = s.n;
+	for (; i < s.n; i++) v = v << 8 | (uint8_t)s.p[i];
+	return mix(h ^ small_letters(v));
 }
 
 /* An id as both logs write it. */
@@ -140,9 +154,8 @@ static bool own_time(struct value *v, struct arena *a, struct etime *ret)
 
 static struct side *side_at(const struct skew_table *t, uint64_t key, uint32_t log)
 {
-	/* Keyed per process: keys come from logs. Where an entry lies does not show. */
-	uint64_t both[2] = {key, log};
-	uint32_t at = (uint32_t)hash_bytes(both, sizeof both) % (2 * PAIRS);
+	/* Where an entry lies does not show. */
+	uint32_t at = (uint32_t)((key + log) * t->secret >> 40) % (2 * PAIRS);
 	while (t->sides[at].n && (t->sides[at].key != key || t->sides[at].log != log)) at = (at + 1) % (2 * PAIRS);
 	return &t->sides[at];
 }
@@ -225,13 +238,13 @@ void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
 	struct shape_lens *l = &t->lenses[s->id];
 	if (l->what == LENS_NEW) *l = make_lens(s);
 	if (l->what == LENS_NONE || !ev->time.present || (ev->flags & EVENT_CARVED)) return;
-	uint32_t index = t->last;
 	struct str host = event_host(ev);
-	bool same = t->last_shape == s && str_eq(t->logs.v[index]->host, host);
+	uint32_t slot = near_slot(s, host), index = t->near[slot].log;
+	bool same = t->near[slot].shape == s && str_eq(t->logs.v[index]->host, host);
 	struct log *log = same ? t->logs.v[index] : log_of(t, host, s->channel.n ? s->channel : s->format, &index);
 	if (!log) return;
-	t->last_shape = s;
-	t->last = index;
+	t->near[slot].shape = s;
+	t->near[slot].log = index;
 	uint64_t hash = mix(mix(order + 1) ^ ev->records[0].offset);
 	struct etime own;
 	if ((l->what & LENS_OWN) && wanted(log, hash) && own_time(event_cell(ev, (uint32_t)l->own), ev->arena, &own)) {
