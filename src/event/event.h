@@ -8,6 +8,7 @@
 #include "event/logsource.h"
 #include "event/reader.h"
 #include "event/shape.h"
+#include "event/sift.h"
 #include "event/value.h"
 
 /* The bytes of one log entry in its source. */
@@ -58,6 +59,9 @@ struct event_ops {
 	void (*json)(struct event *ev, struct buf *out);
 	/* NULL, or: the whole event as one line of XML, as its own system shows it. */
 	void (*xml)(struct event *ev, struct buf *out);
+	/* NULL, or: a text that stands for what keywords look at (event/sift.h), in *ret until the event dies or `room`, which it may use, changes.
+	 * SIFT_NONE: there is none for this event. */
+	enum sift (*sift)(struct event *ev, struct buf *room, struct str *ret);
 };
 
 /* The cell of a column, decoded. Valid while the event lives. */

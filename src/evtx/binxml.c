@@ -261,7 +261,7 @@ static uint32_t only_slot(const struct xnode *const *parts, uint32_t n) { return
 static struct leaf *leaf_of(struct arena *a, const struct xnode *const *parts, uint32_t n)
 {
 	struct leaf *l = arena_calloc(a, 1, sizeof *l);
-	if (l) l->parts = parts, l->n_parts = n, l->slot = only_slot(parts, n);
+	if (l) l->parts = parts, l->n_parts = n, l->slot = only_slot(parts, n), l->silent = leaf_is_silent(l);
 	return l;
 }
 
@@ -306,7 +306,9 @@ typedef VEC(struct leaf) leaf_list;
 
 static void add_leaf(struct arena *a, leaf_list *list, struct str label, const struct xnode *const *parts, uint32_t n)
 {
-	vec_push(list, (struct leaf){without_blanks(a, label), label, parts, n, only_slot(parts, n)});
+	struct leaf l = {without_blanks(a, label), label, parts, n, only_slot(parts, n), false};
+	l.silent = leaf_is_silent(&l);
+	vec_push(list, l);
 }
 
 /* The Name attribute of a Data element; empty when it has none. */

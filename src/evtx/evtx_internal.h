@@ -53,6 +53,7 @@ struct leaf {
 	const struct xnode *const *parts;
 	uint32_t n_parts;
 	uint32_t slot;               /* where it is one slot and nothing else; else UINT32_MAX */
+	bool silent;                 /* literal text in which no letter tells (event/sift.h) */
 };
 
 enum sys_field {
@@ -174,6 +175,12 @@ void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache 
 void parts_value(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct value *ret);
 /* Whether the slot holds nothing to show: NULL type, or an empty text. */
 bool slot_empty(const struct slot *s);
+
+/* sift.c: whether a leaf is literal text in which no letter tells. */
+bool leaf_is_silent(const struct leaf *l);
+/* Appends what a slot has for event_ops.sift, with a joint behind it; its text must be decoded for it; or there is no sift text at all. */
+enum sift_slot { SIFT_SLOT_TAKEN, SIFT_SLOT_DECODE, SIFT_SLOT_NONE };
+enum sift_slot slot_sift(const struct slot *s, struct buf *out);
 
 /* json.c: the whole event in the shape the common tools agree on, by walking its trees: right for everything, slow. */
 void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out);

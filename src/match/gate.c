@@ -235,6 +235,8 @@ static bool make_scan(struct scan_maker *s, uint32_t input, bool gates)
 	const struct number_set *numbers = n_numbers ? numbers_new(g, s->numbers, n_numbers) : NULL;
 	*(gates ? &g->inputs.v[input].gates : &g->inputs.v[input].rest) = scanner;
 	*(gates ? &g->inputs.v[input].gate_numbers : &g->inputs.v[input].rest_numbers) = numbers;
+	if (gates && g->inputs.v[input].keywords && scanner && !numbers && scanner_joinable(scanner))
+		g->inputs.v[input].sieve = sieve_new(&g->arena, s->literals, n, s->guess, s->engine);
 	if (gates && n + n_numbers) vec_push(&g->gate_inputs, input);
 	return (!n || scanner) && (!n_numbers || numbers);
 }

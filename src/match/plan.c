@@ -187,15 +187,15 @@ static uint32_t find_program(struct plan *p, const struct shape *s, bool keep)
 	return id;
 }
 
-/* What a shape remembers: the plan's serial and the program's number + 1. */
-enum { MEMO_BITS = 20 };
+/* What a shape remembers: the plan's serial, what SHAPE_ASKED stands for, and the program's number + 1. */
+enum { MEMO_BITS = 20, MEMO_PROGRAM = SHAPE_ASKED - 1 };
 
 const struct program *plan_program(struct plan *p, const struct shape *s, bool keep, uint32_t *ret_id)
 {
 	uint64_t memo = (uintptr_t)s->memo;
 	if (p->options.engine == PLAN_ENGINE_WALK) return NULL;
 	if (keep && memo >> MEMO_BITS == p->serial) {
-		*ret_id = (uint32_t)(memo & ((1u << MEMO_BITS) - 1)) - 1;
+		*ret_id = (uint32_t)(memo & MEMO_PROGRAM) - 1;
 		return p->programs[*ret_id];
 	}
 	pthread_mutex_lock(&p->lock);

@@ -41,6 +41,10 @@ struct plan {
 	VEC(struct regex *) regexes;
 };
 
+/* What a shape's memo also says once it is asked, for the program that it names: whether the sift text stands for all keywords (its constants have
+ * none of them), and whether there is nothing but the raw text that keywords look at. */
+enum { SHAPE_ASKED = 1 << 17, SHAPE_SIFTED = 1 << 18, SHAPE_RAW_ONLY = 1 << 19 };
+
 /* The compiled regex of a LEAF_REGEX, made at first use; NULL when it does not compile (the loader refuses such rules). Any thread. */
 const struct regex *plan_regex(struct plan *p, const struct leaf *l);
 /* VERDICT_UNDECIDED when the work limit was reached, or without a regex. */

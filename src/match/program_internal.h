@@ -9,6 +9,7 @@
 #pragma once
 #include "match/plan_internal.h"
 #include "match/scanner_internal.h"
+#include "match/sieve_internal.h"
 
 enum { NONE = UINT32_MAX };
 
@@ -19,6 +20,7 @@ struct feed {
 	const struct scanner *gates;   /* run for every event; NULL = none */
 	const struct scanner *rest;    /* run when a group of it is asked */
 	const struct number_set *gate_numbers, *rest_numbers;
+	const struct sieve *sieve;     /* of keywords whose gates are joinable; NULL = none */
 };
 
 enum test_kind {

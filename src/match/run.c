@@ -353,18 +353,50 @@ static void join_cell(struct matcher *m, struct value *cell, bool numbers_matter
 		for (uint32_t i = 0; i < cell->n; i++) join_text(m, &cell->items[i], numbers_matter);
 }
 
+/* What the event's shape says of its keywords, asked once; 0 when it remembers nothing. */
+static uintptr_t shape_says(struct matcher *m, const struct sieve *sieve)
+{
+	const struct shape *s = m->ev->shape;
+	uintptr_t memo = (uintptr_t)s->memo, says = SHAPE_ASKED | SHAPE_SIFTED | SHAPE_RAW_ONLY;
+	if (!memo || memo & SHAPE_ASKED) return memo;
+	m->joined.n = 0;
+	for (uint32_t i = 0; i < s->n_columns; i++) {
+		const struct column *c = &s->columns[i];
+		if (column_is_keyword(c, true)) says &= ~(uintptr_t)SHAPE_RAW_ONLY;
+		if (c->constant && !c->hidden) join_cell(m, event_cell(m->ev, i), false);
+	}
+	if (sieve_may_have(sieve, buf_view(&m->joined))) says &= ~(uintptr_t)SHAPE_SIFTED;
+	/* As in plan_program: only the shape's own thread comes here. */
+	((struct shape *)s)->memo = (void *)(memo | says);
+	return memo | says;
+}
+
+/* Whether it is plain from a text that none of the keywords is there. */
+static bool sifted_out(struct matcher *m, const struct sieve *sieve)
+{
+	struct event *ev = m->ev;
+	struct str text;
+	uintptr_t says = shape_says(m, sieve);
+	if (ev->raw.p && says & SHAPE_RAW_ONLY) return !sieve_may_have(sieve, ev->raw);
+	if (ev->raw.p || !ev->ops->sift || !(says & SHAPE_SIFTED)) return false;
+	m->joined.n = 0;
+	enum sift kind = ev->ops->sift(ev, &m->joined, &text);
+	return kind != SIFT_NONE && (kind == SIFT_WHOLE || sieve_tells(sieve)) && !sieve_may_have(sieve, text);
+}
+
 /* The gates of keywords: all that they look at as one text, folded and scanned at once. The slot is not loaded for it. Folding does not look
  * across the joint, and no literal reaches over it. */
-static void scan_keywords(struct matcher *m, const struct scanner *scanner)
+static void scan_keywords(struct matcher *m, const struct scanner *scanner, const struct sieve *sieve)
 {
 	const struct shape *shape = m->ev->shape;
 	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
 	bool has_raw = m->ev->raw.p != NULL, numbers_matter = scanner_has_digits(scanner);
+	if (sieve && sifted_out(m, sieve)) return;
 	m->joined.n = 0;
 	for (uint32_t i = 0; i < shape->n_columns; i++)
 		if (column_is_keyword(&shape->columns[i], has_raw)) join_cell(m, event_cell(m->ev, i), numbers_matter);
 	if (has_raw) buf_str(&m->joined, m->ev->raw);
-	if (!m->joined.n) return;
+	if (!m->joined.n || (sieve && !sieve_may_have(sieve, buf_view(&m->joined)))) return;
 	char *p = arena_alloc(&m->scratch, UTF8_FOLD_ROOM(m->joined.n));
 	if (!p) {
 		m->failed = true;
@@ -555,7 +587,7 @@ static void run_program(struct matcher *m, uint32_t program)
 	for (size_t i = 0; i < g->gate_inputs.n; i++) {
 		uint32_t input = g->gate_inputs.v[i];
 		const struct feed *in = &g->inputs.v[input];
-		if (in->keywords && !in->gate_numbers && scanner_joinable(in->gates)) scan_keywords(m, in->gates);
+		if (in->keywords && !in->gate_numbers && scanner_joinable(in->gates)) scan_keywords(m, in->gates, in->sieve);
 		else scan(m, load(m, input), in->gates, in->gate_numbers, true);
 	}
 	for (uint32_t i = 0; i < m->n_candidates; i++) try_tree(m, m->candidates[i]);

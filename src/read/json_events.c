@@ -234,7 +234,18 @@ static void json(struct event *ev, struct buf *out)
 	json_compact(&e->object.tape, e->object.text, ev->arena, out);
 }
 
-static const struct event_ops ops = {decode, NULL, json};
+/* The object's own text: what plain characters it has stand in it as they are, unless they are escaped by number, or put together of several. */
+static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
+{
+	const struct json_events *e = ev->impl;
+	const struct json_object *o = &e->object;
+	(void)room;
+	if (o->tape.has_numbered || o->layout->bytes_as_arrays || (o->layout->n_exchange && ev->shape->n_columns == o->layout->n_columns)) return SIFT_NONE;
+	*ret = str_sub(o->text, o->tape.v[0].start, o->tape.v[0].length);
+	return SIFT_WHOLE;
+}
+
+static const struct event_ops ops = {.decode = decode, .json = json, .sift = sift};
 
 bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
 {

@@ -277,6 +277,7 @@ string:
 		struct passed passed = {0, 0};
 		while ((p = stop(p, end, &passed)) < end && *p == '\\') {
 			passed.escaped = 1;
+			if (end - p > 1 && p[1] == 'u') t->has_numbered = true;
 			fault = p;
 			p = pass_escape(p, end);
 			if (!p) FAIL(fault, "no escape");
@@ -320,6 +321,7 @@ close:
 static bool readable(struct json_tape *t, struct str text, size_t at)
 {
 	t->n = 0;
+	t->has_numbered = false;
 	t->at = at;
 	t->reason = "the text is larger than 4 GiB";
 	return text.n < UINT32_MAX && at <= text.n && text.p;

@@ -43,6 +43,7 @@ struct json_tape {
 	uint32_t n, cap;
 	uint32_t max_tokens;  /* 0: 4,000,000 (64 MB) */
 	uint8_t max_depth;    /* 0: 64; at most 250 containers in one another */
+	bool has_numbered;    /* an escape of the form \u1234 was met in the value */
 	size_t at;            /* JSON_BAD, JSON_LIMIT: offset of the byte that is wrong */
 	const char *reason;   /*   and why: a static string such as "a value is missing" */
 };
