@@ -132,5 +132,7 @@ bool case_open(const char *path, const char *temp_dir, struct case_file *ret, st
 void case_done(struct case_file *c);
 /* The chain of custody as CASE/UCO JSON-LD, appended. False and *f. */
 bool case_custody_jsonld(struct case_file *c, struct buf *out, struct fault *f);
+/* The column `matched` of a finding, appended. */
+void case_matched_json(const struct match_detail *v, uint32_t n, struct buf *out);
 /* X.case -> X.case.key */
 void case_key_path(const char *path, struct buf *ret);

@@ -2,11 +2,11 @@
 #include "casefile/writer_internal.h"
 #include <inttypes.h>
 
-static void json_pairs_of_matches(const struct finding *x, struct buf *out)
+void case_matched_json(const struct match_detail *v, uint32_t n, struct buf *out)
 {
 	buf_byte(out, '[');
-	for (uint32_t i = 0; i < x->n_matched; i++) {
-		const struct match_detail *m = &x->matched[i];
+	for (uint32_t i = 0; i < n; i++) {
+		const struct match_detail *m = &v[i];
 		const struct { const char *name; struct str v; } parts[] = {{"{\"field\":", m->field}, {",\"pattern\":", m->pattern}, {",\"value\":", m->value}};
 		if (i) buf_byte(out, ',');
 		for (size_t k = 0; k < COUNT(parts); k++) {
@@ -189,7 +189,7 @@ static bool write_finding(struct case_writer *w, const struct finding *x, int64_
 	x->event_id >= 0 ? row_int(w, x->event_id) : row_null(w);
 	x->has_record_id ? row_int(w, (int64_t)x->record_id) : row_null(w);
 	w->text.n = 0;
-	json_pairs_of_matches(x, &w->text);
+	case_matched_json(x->matched, x->n_matched, &w->text);
 	row_text(w, buf_view(&w->text));
 	row_text(w, x->fields_json);
 	row_text(w, groups);

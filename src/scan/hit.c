@@ -81,25 +81,33 @@ static struct value *rule_field(struct event *ev, const struct logsource_binding
 	return event_get(ev, name);
 }
 
-/* The fields the rule asks to show, under the rule's names. */
-static struct str chosen_fields(struct scan_worker *w, struct event *ev, const struct hit *h)
+void scan_hit_fields(struct event *ev, const struct hit *h, struct buf *out)
 {
-	struct buf *b = &w->fields;
 	bool any = false;
-	b->n = 0;
-	buf_byte(b, '{');
+	if (!h->rule->n_fields) {
+		event_fields_json(ev, out);
+		return;
+	}
+	buf_byte(out, '{');
 	for (uint32_t i = 0; i < h->rule->n_fields; i++) {
 		struct value *v = rule_field(ev, h->binding, h->rule->fields[i]);
 		if (!v || v->kind == VALUE_ABSENT) continue;
-		if (any) buf_byte(b, ',');
+		if (any) buf_byte(out, ',');
 		any = true;
 		struct value name = value_str(h->rule->fields[i]);
-		value_json(&name, b);
-		buf_byte(b, ':');
-		value_json(v, b);
+		value_json(&name, out);
+		buf_byte(out, ':');
+		value_json(v, out);
 	}
-	buf_byte(b, '}');
-	return buf_view(b);
+	buf_byte(out, '}');
+}
+
+/* The fields the rule asks to show, under the rule's names. */
+static struct str chosen_fields(struct scan_worker *w, struct event *ev, const struct hit *h)
+{
+	w->fields.n = 0;
+	scan_hit_fields(ev, h, &w->fields);
+	return buf_view(&w->fields);
 }
 
 /* What correlations over the rule need, in the order correlate_keep gives; a value the event lacks has an empty name. */

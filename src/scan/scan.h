@@ -77,6 +77,9 @@ bool scan_worker_step(struct scan_worker *w);
 /* Hands its counts and spilled hits over to the scan. */
 void scan_worker_free(struct scan_worker *w);
 
+/* What a finding shows of the event: the fields the rule names, or all, as one JSON object, appended. Any thread. */
+void scan_hit_fields(struct event *ev, const struct hit *h, struct buf *out);
+
 struct scan_progress {
 	uint64_t bytes, bytes_total; /* of sources: read so far, and known in all */
 	uint64_t events, hits;

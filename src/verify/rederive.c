@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "correlate/correlate.h"
 #include "match/match.h"
+#include "scan/scan.h"
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ struct rehit {
 	bool cleared;             /* it says that a log was cleared */
 	uint64_t number;          /* that the event log gave the record; 0 = none */
 	struct str host;
+	uint8_t says[16];         /* digest of what a finding of it says; see digest_of */
 	const struct str *values; /* correlate_keep's, where correlations want the rule */
 	uint32_t n_values;
 };
@@ -51,6 +53,7 @@ struct rederive {
 	struct map by_row;             /* id of a rule row -> index + 1, 0 = not derivable */
 	struct reader_options options;
 	struct arena strings, scratch;
+	struct buf said, raw, host, channel, matched, fields;
 	VEC(struct reread) sources;
 	struct map by_source;          /* id -> index in sources */
 	bool usable;
@@ -183,6 +186,41 @@ static void push(struct reread *r, struct rehit h)
 	r->v[r->n++] = h;
 }
 
+/* What a finding says beside its rule, time and evidence. */
+struct says { enum level level; struct str host, channel, matched, fields; int64_t event_id, record_id; };
+
+static void digest_of(struct rederive *d, const struct says *x, uint8_t ret[16])
+{
+	uint8_t digest[SHA256_SIZE];
+	const struct str parts[] = {x->host, x->channel, x->matched, x->fields};
+	d->said.n = 0;
+	buf_printf(&d->said, "%d %lld %lld", (int)x->level, (long long)x->event_id, (long long)x->record_id);
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		buf_printf(&d->said, " %zu ", parts[i].n);
+		buf_str(&d->said, parts[i]);
+	}
+	sha256_of(d->said.p, d->said.n, digest);
+	memcpy(ret, digest, 16);
+}
+
+/* As a scan would say it, and a case keep it. */
+static void says_of_hit(struct rederive *d, struct event *ev, const struct hit *h, uint8_t ret[16])
+{
+	enum { MAX_DETAILS = 64 }; /* as in scan/hit.c */
+	struct match_detail details[MAX_DETAILS];
+	uint32_t n = matcher_details(d->matcher, h, ev, details, MAX_DETAILS);
+	const struct str raw[] = {event_host(ev), ev->shape->channel};
+	struct buf *out[] = {&d->host, &d->channel, &d->matched, &d->fields};
+	for (size_t i = 0; i < COUNT(out); i++) out[i]->n = 0;
+	for (size_t i = 0; i < COUNT(raw); i++) canon_repair(out[i], raw[i]);
+	case_matched_json(details, n, &d->matched);
+	d->raw.n = 0;
+	scan_hit_fields(ev, h, &d->raw);
+	canon_repair(&d->fields, buf_view(&d->raw));
+	digest_of(d, &(struct says){h->rule->info.level, buf_view(&d->host), buf_view(&d->channel), buf_view(&d->matched), buf_view(&d->fields),
+		ev->shape->event_id, ev->has_record_id ? (int64_t)ev->record_id : -1}, ret);
+}
+
 /* The hits of an event, filed under its first record. */
 static void take_hits(struct rederive *d, const struct made *m, struct reread *r, struct event *ev, struct rehit h)
 {
@@ -194,6 +232,7 @@ static void take_hits(struct rederive *d, const struct made *m, struct reread *r
 		h.rule = hits[i].rule->index;
 		h.host = arena_str(&d->strings, event_host(ev));
 		keep_values(d, ev, &hits[i], &h);
+		if (hits[i].rule->report) says_of_hit(d, ev, &hits[i], h.says);
 		push(r, h);
 	}
 }
@@ -419,9 +458,16 @@ static bool same_time(struct str stated, struct etime t)
 	return str_eq(stated, (struct str){text, etime_print(t, t.digits, text)});
 }
 
+/* Whether what a record says is all in the record (and its contexts), not in lines around it. */
+static bool stands_alone(struct str format) { return str_eq(format, STR("evtx")) || str_eq(format, STR("json")); }
+
 static enum verify_answer derive_hit(struct rederive *d, const struct verify_finding *x, uint32_t rule, char why[200])
 {
-	bool any = false, time = false;
+	struct says stated = {LEVEL_INFORMATIONAL, x->host, x->channel, x->matched, x->fields, x->event_id, x->record_id};
+	bool any = false, time = false, same = false, alone = true;
+	uint8_t says[16];
+	if (!level_parse(x->level, &stated.level) || stated.level != rule_set_at(d->rules, rule)->info.level) return snprintf(why, 200, "its level is not the rule's"), VERIFY_FAILED;
+	digest_of(d, &stated, says);
 	for (uint32_t i = 0; i < x->n_evidence; i++) {
 		size_t n;
 		if (x->evidence[i].role != EVIDENCE_RECORD) continue;
@@ -431,10 +477,12 @@ static enum verify_answer derive_hit(struct rederive *d, const struct verify_fin
 			return VERIFY_NEEDS_SOURCES;
 		}
 		bool hit = false;
+		alone = alone && stands_alone(x->evidence[i].format);
 		for (size_t k = 0; k < n; k++) {
 			if (h[k].rule != rule) continue;
 			hit = true;
 			time |= same_time(x->time, h[k].time);
+			same |= !memcmp(h[k].says, says, sizeof says);
 		}
 		/* Of an event spread over several records the first is where it is read. */
 		if (!hit && !any) {
@@ -443,9 +491,11 @@ static enum verify_answer derive_hit(struct rederive *d, const struct verify_fin
 		}
 		any = true;
 	}
-	if (any && time) return VERIFY_DERIVED;
-	snprintf(why, 200, any ? "the rule matches; its time depends on the rest of the source" : "it cites no record");
-	return any ? VERIFY_NEEDS_SOURCES : VERIFY_FAILED;
+	if (any && time && same) return VERIFY_DERIVED;
+	if (!any) return snprintf(why, 200, "it cites no record"), VERIFY_FAILED;
+	if (alone) return snprintf(why, 200, time ? "the rule matches, but the record says other things than the finding" : "the record has another time"), VERIFY_FAILED;
+	snprintf(why, 200, "the rule matches; %s on the rest of the source", time ? "what else it says depends" : "its time depends");
+	return VERIFY_NEEDS_SOURCES;
 }
 
 static bool groups_equal(struct str stated, const struct finding *f)
@@ -627,6 +677,8 @@ void rederive_free(struct rederive *d)
 {
 	if (!d) return;
 	forget_run(d);
+	struct buf *const bufs[] = {&d->said, &d->raw, &d->host, &d->channel, &d->matched, &d->fields};
+	for (size_t i = 0; i < COUNT(bufs); i++) buf_done(bufs[i]);
 	auth_free(d->auth);
 	taxonomy_free(d->taxonomy);
 	arena_done(&d->strings);

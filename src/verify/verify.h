@@ -32,7 +32,8 @@ struct verify_evidence {
 struct verify_finding {
 	int64_t id, run;
 	int64_t rule;                     /* id of its row; 0 = none */
-	struct str kind, level, time, title, host, matched, fields, groups, first, last, extra; /* as in doc/format-case.md */
+	struct str kind, level, time, title, host, channel, matched, fields, groups, first, last, extra; /* as in doc/format-case.md */
+	int64_t event_id, record_id;      /* -1: null */
 	uint64_t count, evidence_total;
 	bool has_root;
 	const struct verify_evidence *evidence;

@@ -77,7 +77,8 @@ static enum verify_answer derive(struct verify_walk *w, const struct case_row *r
 {
 	if (!w->o->rederiver || !begin_run(w, row_int_at(row, 2))) return VERIFY_NOT_TRIED;
 	struct verify_finding x = {.id = row->id, .run = row_int_at(row, 2), .rule = row_int_at(row, 6), .kind = row_str_at(row, 3), .level = row_str_at(row, 4),
-		.time = row_str_at(row, 5), .title = row_str_at(row, 7), .host = row_str_at(row, 8), .matched = row_str_at(row, 12), .fields = row_str_at(row, 13),
+		.time = row_str_at(row, 5), .title = row_str_at(row, 7), .host = row_str_at(row, 8), .channel = row_str_at(row, 9),
+		.event_id = row_null_at(row, 10) ? -1 : row_int_at(row, 10), .record_id = row_null_at(row, 11) ? -1 : row_int_at(row, 11), .matched = row_str_at(row, 12), .fields = row_str_at(row, 13),
 		.groups = row_str_at(row, 14), .count = (uint64_t)row_int_at(row, 15), .first = row_str_at(row, 16), .last = row_str_at(row, 17),
 		.extra = row_str_at(row, 18), .evidence_total = (uint64_t)row_int_at(row, 19), .has_root = !row_null_at(row, 20), .evidence = e, .n_evidence = n};
 	return w->o->rederiver->finding(w->o->rederiver->arg, &x, why);

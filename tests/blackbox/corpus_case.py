@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """The published logs into one case: it verifies, no finding fails when derived again, each has evidence, each record evidence is in its
-source at its place; a bundle of the last finding holds. Skipped without the corpora.
+source at its place; a bundle of the last finding holds; a rescan gives the same. Skipped without the corpora.
 
     corpus_case.py EXHIBIT SOURCE_ROOT          TAP on stdout
 """
 import collections, hashlib, os, random, re, sqlite3, subprocess, sys, tempfile
 
-exhibit, root = os.path.abspath(sys.argv[1]), sys.argv[2]
+exhibit, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 corpora = os.environ.get("EXHIBIT_CORPORA") or os.path.join(root, "../shared/corpora")
-print("1..5")
+print("1..6")
 if not os.path.isdir(os.path.join(corpora, "evtx")):
-    for i in range(1, 6):
+    for i in range(1, 7):
         print(f"ok {i} - corpus # SKIP the corpora are not there")
     sys.exit()
 number = 0
@@ -53,3 +53,5 @@ with tempfile.TemporaryDirectory() as folder:
     run("disclose", case, "--finding", str(last), "-o", bundle)
     p = run("verify", bundle)
     is_("a bundle of one finding holds, and the finding comes out again", p.returncode == 0 and "derived again: 1" in p.stdout, p.stdout + p.stderr)
+    p = run("verify", "-q", case, "--sources", "/")
+    is_("scanned again everything comes out as recorded", p.returncode == 0 and "everything comes out as recorded" in p.stdout, p.stdout[-2000:])
