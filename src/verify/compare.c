@@ -416,6 +416,8 @@ void check_again(struct verify_walk *w, const struct verify_original *v, size_t 
 		r->done(r->arg, &again);
 	} else {
 		verify_say(w->o, w->r, VERIFY_LINE_NOTE, NULL, 0, "the originals could not be scanned again: %s", f.text);
+		w->r->not_rescanned = true;
+		if (w->left_to_rescan) verify_say(w->o, w->r, VERIFY_LINE_NOTE, NULL, 0, "%" PRIu64 " members of archives were therefore not looked at; their archives are those that were scanned", w->left_to_rescan);
 	}
 	tell_put_off(w, &c);
 	free(steps);

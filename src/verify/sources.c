@@ -49,12 +49,44 @@ static bool check_slices(struct verify_walk *w, int64_t id, struct input *in, st
 	return true;
 }
 
+/* The archive that a member lies in, read once for all of them. */
+static enum verify_original_is check_container(struct verify_walk *w, const struct source_seen *s)
+{
+	struct str path = str_sub(s->path, 0, str_find(s->path, STR("!/"), 0));
+	struct input in;
+	struct fault f = FAULT_INIT;
+	uint8_t digest[32];
+	if (w->container.n && str_eq(w->container, path)) return w->container_is;
+	w->container = path;
+	w->container_is = ORIGINAL_MISSING;
+	if (!w->o->sources->open(w->o->sources->arg, path, -1, &in, &f)) {
+		verify_say(w->o, w->r, VERIFY_LINE_NOTE, "source", s->id, "%.*s: %s", STR_FMT(path), f.text);
+		return w->container_is;
+	}
+	if (!read_through(&in, NULL, digest, &f)) {
+		verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "source", s->id, "%.*s: %s", STR_FMT(path), f.text);
+	} else {
+		w->container_is = memcmp(digest, s->container_sha256, 32) ? ORIGINAL_OTHER : ORIGINAL_SAME;
+		if (w->container_is == ORIGINAL_OTHER) verify_say(w->o, w->r, VERIFY_LINE_PROBLEM, "source", s->id, "%.*s is not the archive that was scanned: another SHA-256", STR_FMT(path));
+	}
+	input_close(&in);
+	return w->container_is;
+}
+
 static enum verify_original_is check_source(struct verify_walk *w, int64_t id, struct leaf_store *store)
 {
 	const struct source_seen *s = seen_by_id(&w->sources, id);
 	struct input in;
 	struct fault f = FAULT_INIT;
 	uint8_t digest[32];
+	if (s->member >= 0) {
+		enum verify_original_is container = check_container(w, s);
+		/* The rescan goes through the archive once, and compares what each member is. */
+		bool later = container == ORIGINAL_SAME && w->o->rescan && !w->partial;
+		if (later) w->r->sources_checked++, w->left_to_rescan++;
+		if (container == ORIGINAL_MISSING) w->r->sources_missing++;
+		if (later || container == ORIGINAL_MISSING) return container;
+	}
 	if (!w->o->sources->open(w->o->sources->arg, s->path, s->member, &in, &f)) {
 		w->r->sources_missing++;
 		verify_say(w->o, w->r, VERIFY_LINE_NOTE, "source", id, "%.*s: %s", STR_FMT(s->path), f.text);

@@ -12,7 +12,7 @@ const char *verify_answer_word(enum verify_answer a) { return (unsigned)a < VERI
 enum verify_verdict verify_verdict(const struct verify_result *r)
 {
 	if (r->problems || r->answers[VERIFY_FAILED] || !r->policy_met) return VERIFY_FAILS;
-	return r->answers[VERIFY_PART] || r->answers[VERIFY_NEEDS_SOURCES] || r->sources_missing || r->differences ? VERIFY_HOLDS_IN_PART : VERIFY_HOLDS;
+	return r->answers[VERIFY_PART] || r->answers[VERIFY_NEEDS_SOURCES] || r->sources_missing || r->not_rescanned || r->differences ? VERIFY_HOLDS_IN_PART : VERIFY_HOLDS;
 }
 
 const char *verify_verdict_word(enum verify_verdict v)
@@ -117,7 +117,8 @@ static void walk_source(struct verify_walk *w, const struct case_row *row)
 	struct source_seen s = {.id = row->id, .path = keep(w, row_str_at(row, 2)), .format = keep(w, row_str_at(row, 3)), .framing = keep(w, row_str_at(row, 4)),
 		.size = (uint64_t)row_int_at(row, 5), .number = (uint64_t)row_int_at(row, 9), .leaves = (uint64_t)row_int_at(row, 10), .step = row->step,
 		.parameters = keep(w, row_str_at(row, 24)), .same_as = row_int_at(row, 25), .member = row_null_at(row, 8) ? -1 : row_int_at(row, 8)};
-	struct str sha = row_str_at(row, 6), root = row_str_at(row, 11);
+	struct str sha = row_str_at(row, 6), container = row_str_at(row, 7), root = row_str_at(row, 11);
+	if (container.n == 32) memcpy(s.container_sha256, container.p, 32);
 	s.has_sha256 = sha.n == 32;
 	if (s.has_sha256) memcpy(s.sha256, sha.p, 32);
 	s.has_root = root.n == 32;

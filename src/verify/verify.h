@@ -109,6 +109,7 @@ struct verify_result {
 	bool policy_met;                      /* what the policy demands is there; true without policy */
 	uint64_t sources_checked, sources_missing;
 	bool rescanned;                       /* all of the sources, and everything came out as recorded */
+	bool not_rescanned;                   /* it was wanted and could not be done */
 	uint64_t differences;                 /* of a rescan by another program than the one that scanned: no problems, but not the same either */
 };
 /* The verdict in a word and what an exit status is made of: "holds", "holds in part" (answers PART, NEEDS_SOURCES, sources missing, or

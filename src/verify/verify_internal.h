@@ -20,7 +20,8 @@ struct source_seen {
 	int64_t step;
 	uint64_t number;
 	int64_t same_as;
-	int64_t member;                               /* -1: in no container */
+	int64_t member;                               /* -1: in no container, whose SHA-256 else is */
+	uint8_t container_sha256[32];
 };
 struct rule_seen { int64_t id, run, n, text; struct str rule_id; bool correlation; };
 struct run_seen { int64_t id; struct hash root; int64_t rules; struct str settings; bool begun, can_derive; struct merkle texts; VEC(struct verify_rule) rule_list; };
@@ -55,6 +56,9 @@ struct verify_walk {
 	int64_t step;
 	sqlite3_stmt *evidence, *record;
 	struct buf scratch;
+	struct str container;             /* looked at last, in check_sources */
+	enum verify_original_is container_is;
+	uint64_t left_to_rescan;          /* members of archives that only the rescan looks at */
 	VEC(struct put_off) put_off;      /* answers that a rescan may better, when there will be one */
 };
 
