@@ -100,7 +100,7 @@ with tempfile.TemporaryDirectory() as folder:
     left = rounds - 2 * (rounds // 3)
     for i, path in enumerate(sources):
         n = left // 3 if i else left - 2 * (left // 3)
-        few = min(n, 5)
+        few = min(n // 2, 5)
 
         def look(*more):
             status, out = run("verify", "-q", "x.case", "--sources", ".", *more)
