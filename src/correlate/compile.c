@@ -162,6 +162,13 @@ bool correlate_compile(struct correlate *c, struct fault *f)
 	for (uint32_t i = 0; i < c->n_rules; i++)
 		for (uint32_t j = 0; j < c->rules[i]->n_keep; j++) keep_index(c, i, c->rules[i]->keep[j]);
 	for (uint32_t i = 0; i < c->corrs.n; i++) subscribe(c, i);
+	for (uint32_t i = 0; i < c->n_rules && c->options.detectors; i++) {
+		struct subscribers *s = &c->subscribers[i];
+		if (!rule_feeds_detectors(c->rules[i])) continue;
+		s->wanted = s->detector = true;
+		for (unsigned k = 0; detect_field(k); k++) keep_index(c, i, str_of(detect_field(k)));
+		break;
+	}
 	for (uint32_t i = 0; i < c->corrs.n; i++) {
 		struct corr *k = &c->corrs.v[i];
 		k->full_list = k->is_inner || k->over_findings;

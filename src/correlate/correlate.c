@@ -1,5 +1,5 @@
 /* correlate.c: the front door: making a correlator, feeding it, the passing of time. See correlate.h. */
-#include "correlate/correlate_internal.h"
+#include "correlate/detect_internal.h"
 #include "base/sha256.h"
 
 enum { AHEAD = 32, AHEAD_REFS = 4, AHEAD_KEY = 48 };
@@ -19,6 +19,8 @@ static void set_budget(struct correlate *c)
 	if (c->options.state_memory < LEAST_MEMORY) c->options.state_memory = LEAST_MEMORY;
 	c->sketch_bytes = sketch_share(c);
 	c->budget.limit = c->options.state_memory - c->sketch_bytes;
+	for (uint32_t i = 0; i < c->n_rules; i++)
+		if (c->subscribers[i].detector) c->budget.limit -= c->options.state_memory / 4, i = c->n_rules - 1;
 	c->budget.reserve = c->options.state_memory / 32;
 	c->group_table.budget = c->pair_table.budget = c->context_table.budget = &c->budget;
 }
@@ -44,6 +46,22 @@ static void derive_key(struct correlate *c)
 	memcpy(c->value_key, digest, sizeof c->value_key);
 }
 
+static bool start_detectors(struct correlate *c, struct fault *f)
+{
+	for (uint32_t i = 0; i < c->n_rules; i++) {
+		struct subscribers *s = &c->subscribers[i];
+		uint32_t keep[5];
+		if (!s->detector) continue;
+		for (unsigned k = 0; k < COUNT(keep); k++)
+			for (keep[k] = 0; !str_eq(s->keep.v[keep[k]], str_of(detect_field(k))); keep[k]++);
+		c->detectors = detectors_new(c, i, keep, c->options.known_sources);
+		if (c->detectors) return true;
+		fault_set(f, FAULT_IO, "no address space for the detectors' state");
+		return false;
+	}
+	return true;
+}
+
 struct correlate *correlate_new_over(const struct rule *const *rules, uint32_t n_rules, const struct correlate_options *options, struct fault *f)
 {
 	_Static_assert(sizeof(struct group) == 64 && sizeof(struct record) == 64, "one cache line each");
@@ -58,6 +76,7 @@ struct correlate *correlate_new_over(const struct rule *const *rules, uint32_t n
 	set_budget(c);
 	if (!init_memory(c, f)) goto failed;
 	if (options->temp_dir && !(c->store = store_new(options->temp_dir, f))) goto failed;
+	if (!start_detectors(c, f)) goto failed;
 	if (options->lateness_ns > 0) c->reorder = reorder_new(c);
 	return c;
 failed:
@@ -79,6 +98,7 @@ struct correlate *correlate_new(const struct rule_set *set, const struct correla
 void correlate_free(struct correlate *c)
 {
 	if (!c) return;
+	detectors_free(c->detectors);
 	for (size_t i = 0; i < c->corrs.n; i++) sketch_free(c->corrs.v[i].sketch);
 	correlate_compile_done(c);
 	slab_done(&c->groups);
@@ -145,6 +165,7 @@ void correlate_take(struct correlate *c, const struct corr_event *e, int64_t tim
 		}
 		correlate_fire(c, &c->corrs.v[s->refs.v[i].corr], &f);
 	}
+	if (s->detector) detectors_take(c->detectors, e, time);
 	c->event = NULL;
 }
 
@@ -243,6 +264,7 @@ void correlate_advance(struct correlate *c, struct etime now)
 	}
 	if (c->started && time > c->now) c->now = time;
 	if (c->started) sweep(c, c->groups.n);
+	if (c->started && c->detectors) detectors_advance(c->detectors, c->now);
 }
 
 struct open_group { int64_t opened; uint32_t corr, group; };
@@ -259,6 +281,7 @@ void correlate_finish(struct correlate *c)
 	VEC(struct open_group) open = {0};
 	if (c->reorder) reorder_release(c, INT64_MAX);
 	record_forget_current(c);
+	if (c->detectors) detectors_finish(c->detectors);
 	for (uint32_t i = 1; i < c->groups.n; i++) {
 		const struct group *g = group_at(c, i);
 		if (g->live && g->episode) vec_push(&open, (struct open_group){episode_at(c, g->episode)->opened, g->corr, i});
@@ -271,6 +294,20 @@ void correlate_finish(struct correlate *c)
 	vec_free(&open);
 	for (uint32_t i = 1; i < c->groups.n; i++)
 		if (group_at(c, i)->live) group_free(c, i);
+}
+
+void correlate_detect_stats(const struct correlate *c, struct detect_stats *ret)
+{
+	*ret = (struct detect_stats){0};
+	if (!c->detectors) return;
+	*ret = c->detectors->stats;
+	ret->memory_peak = c->detectors->budget.peak;
+}
+
+const struct str *correlate_notes(const struct correlate *c, uint32_t *ret_n)
+{
+	*ret_n = c->detectors ? (uint32_t)c->detectors->notes.n : 0;
+	return c->detectors ? c->detectors->notes.v : NULL;
 }
 
 void correlate_stats(const struct correlate *c, struct corr_stats *ret)

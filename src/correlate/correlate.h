@@ -39,6 +39,7 @@
 #pragma once
 #include "base/fault.h"
 #include "event/finding.h"
+#include "correlate/detect.h"
 #include "rules/rules.h"
 
 enum { CORR_CITE_ALL = 1000, CORR_CITE_END = 500 };
@@ -79,7 +80,8 @@ struct correlate_options {
 	bool announce;               /* hand a finding out when it opens (final == false) and again when it closes */
 	enum corr_missing missing;
 	int64_t lateness_ns;         /* > 0: events may come out of order by so much; they wait for the watermark. 0: they come in order */
-	bool detectors;              /* run the native detectors over authentication events */
+	bool detectors;              /* run the native detectors over authentication events (correlate/detect.h) */
+	const struct known_sources *known_sources; /* of the detectors; may be NULL */
 	/* Takes a finding; a view until it returns. */
 	void (*put)(void *arg, const struct finding *finding, bool final);
 	void (*trace)(void *arg, const struct corr_trace *trace); /* may be NULL */
@@ -125,4 +127,8 @@ struct corr_stats {
 	 * window) with probability 98 %; a distinct count has the relative standard error error_distinct, and may be too high. */
 	double error_count, error_distinct;
 };
+/* Of the detectors; nothing when they do not run. */
+void correlate_detect_stats(const struct correlate *c, struct detect_stats *ret);
+/* Sentences for the coverage, after correlate_finish: what the detectors took for normal, and why. Live as long as the correlator. */
+const struct str *correlate_notes(const struct correlate *c, uint32_t *ret_n);
 void correlate_stats(const struct correlate *c, struct corr_stats *ret);

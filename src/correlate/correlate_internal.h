@@ -300,6 +300,12 @@ uint32_t key_values(struct str key, struct str *ret, uint32_t max);
 static inline struct episode *episode_at(const struct correlate *c, uint32_t i) { return pool_at(&c->pool, i); }
 /* 0 when there is no memory: the caller then uses episode_put_alone. */
 uint32_t episode_open(struct correlate *c, struct corr *k, uint32_t group, double value);
+/* The same for the detectors, whose episodes belong to no group and may open at another time than the event at hand. */
+uint32_t episode_open_at(struct correlate *c, const struct corr *k, int64_t time, uint8_t digits);
+/* What another one rests on so far. */
+void episode_copy(struct correlate *c, struct episode *to, const struct episode *from);
+/* What it cites, into *f: the evidence, its total, the root. A view until the next call. */
+void episode_evidence(struct correlate *c, const struct corr *k, const struct episode *e, struct finding *f);
 /* An event that contributed, or an inner finding (then `record` is its bundle). */
 void episode_append(struct correlate *c, struct corr *k, struct episode *e, int64_t time, uint8_t digits, uint32_t record);
 void episode_put(struct correlate *c, struct corr *k, const struct group *g, struct episode *e, bool final);
@@ -322,6 +328,14 @@ bool sketch_ready(struct correlate *c, struct corr *k);
 /* Bytes to set aside for all sketches. */
 size_t sketch_share(const struct correlate *c);
 void sketch_errors(const struct correlate *c, double *ret_count, double *ret_distinct);
+
+/* detect.c: the native detectors. `keep`: where in the rule's kept values the fields of detect_field stand. NULL without address space. */
+const char *detect_field(unsigned i);
+struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32_t *keep, const struct known_sources *known);
+void detectors_free(struct detectors *d);
+void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time);
+void detectors_advance(struct detectors *d, int64_t now);
+void detectors_finish(struct detectors *d);
 
 /* reorder.c: events out of order, until the watermark has passed them. */
 struct reorder *reorder_new(struct correlate *c);

@@ -94,6 +94,14 @@ uint32_t episode_open(struct correlate *c, struct corr *k, uint32_t group, doubl
 	return i;
 }
 
+uint32_t episode_open_at(struct correlate *c, const struct corr *k, int64_t time, uint8_t digits)
+{
+	uint32_t i = privileged_take(c, sizeof(struct episode));
+	if (!i) return 0;
+	*episode_at(c, i) = (struct episode){.refs = 1, .corr = k->index, .digits = digits, .first_digits = digits, .last_digits = digits, .opened = time, .first = time, .last = time};
+	return i;
+}
+
 static void tree_add_record(const struct correlate *c, struct tree_root *t, uint32_t record)
 {
 	struct record_walk w = {record};
@@ -150,6 +158,22 @@ void episode_append(struct correlate *c, struct corr *k, struct episode *e, int6
 	if (e->tree && current) tree_add_current(c, pool_at(&c->pool, e->tree));
 	else if (e->tree) tree_add_record(c, pool_at(&c->pool, e->tree), record);
 	if (e->tail.n > CORR_CITE_END) list_pop(c, &e->tail);
+}
+
+void episode_copy(struct correlate *c, struct episode *to, const struct episode *from)
+{
+	struct index_vec v = {0};
+	list_gather(c, &from->head, &v);
+	size_t head = v.n;
+	list_gather(c, &from->tail, &v);
+	bool whole = true;
+	for (size_t i = 0; i < v.n && whole; i++) whole = list_push(c, i < head ? &to->head : &to->tail, v.v[i]);
+	to->count = from->count;
+	to->uncited = from->uncited + !whole;
+	to->first = from->first, to->first_digits = from->first_digits;
+	if (from->tree && (to->tree = privileged_take(c, sizeof(struct tree_root)))) memcpy(pool_at(&c->pool, to->tree), pool_at(&c->pool, from->tree), sizeof(struct tree_root));
+	else if (from->tree) to->uncited++;
+	vec_free(&v);
 }
 
 void episode_unref(struct correlate *c, uint32_t index)
@@ -240,7 +264,7 @@ static void choose_of_all(struct correlate *c, struct finding *f)
 	c->cited.n = CORR_CITE_ALL;
 }
 
-static void put_evidence(struct correlate *c, struct corr *k, const struct episode *e, struct finding *f)
+void episode_evidence(struct correlate *c, const struct corr *k, const struct episode *e, struct finding *f)
 {
 	c->cited.n = 0;
 	c->evidence.n = 0;
@@ -307,7 +331,7 @@ void episode_put(struct correlate *c, struct corr *k, const struct group *g, str
 	c->group_view.n = 0;
 	for (uint32_t i = 0; i < f.n_group; i++) vec_push(&c->group_view, (struct named){k->c->group_by[i], values[i]});
 	f.group = c->group_view.v;
-	put_evidence(c, k, e, &f);
+	episode_evidence(c, k, e, &f);
 	put_json(c, k, e, &f);
 	c->stats.findings += final;
 	if (f.n_evidence && c->options.put) c->options.put(c->options.arg, &f, final);

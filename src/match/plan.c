@@ -59,7 +59,7 @@ struct plan *plan_of_rules(const struct rule *const *rules, uint32_t n, const st
 	for (uint32_t i = 0; i < n; i++) copy[i] = rules[i];
 	p->rules = copy;
 	for (uint32_t i = 0; i < n; i++)
-		if (rules[i]->info.level >= options->min_level) want(p, wanted, i);
+		if (rules[i]->info.level >= options->min_level || rule_feeds_detectors(rules[i])) want(p, wanted, i);
 	for (uint32_t i = 0; i < n; i++)
 		if ((wanted[i] &= rules[i]->condition != NULL)) vec_push(&route_of(p, &rules[i]->info.logsource)->rules, i);
 	p->used = wanted;

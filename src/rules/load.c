@@ -331,6 +331,7 @@ void rule_set_finish(struct rule_set *s)
 	s->finished = true;
 	arena_reset(&s->scratch);
 	for (size_t i = 0; i < s->rules.n; i++) s->rules.v[i]->index = (uint32_t)i;
+	for (size_t i = 0; i < s->rules.n; i++) s->rules.v[i]->report &= !rule_feeds_detectors(s->rules.v[i]);
 	filters_apply(s);
 	correlations_resolve(s);
 	/* What served loading only. */

@@ -146,3 +146,8 @@ struct rule {
 	                                    that it was joined with */
 	uint32_t line;                   /* where it begins in the file */
 };
+
+/* The rule whose hits are the attempts to log in that the native detectors look at (rules/authentication/login_attempts.yml). It is never
+ * reported itself, and never left out for its level. */
+#define RULE_OF_ATTEMPTS "0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b00"
+static inline bool rule_feeds_detectors(const struct rule *r) { return str_eq(r->info.id, STR(RULE_OF_ATTEMPTS)) && !r->correlation; }

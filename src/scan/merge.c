@@ -75,7 +75,7 @@ static bool cites_older(const struct finding *f)
 static void fired(void *arg, const struct finding *f, bool final)
 {
 	struct scan *s = arg;
-	if (!final) return;
+	if (!final || f->level < s->config.min_level) return;
 	if (s->incidents && !cites_older(f)) incidents_finding(s->incidents, f);
 	spill_fired(s, f);
 }
@@ -92,7 +92,8 @@ static void incident_found(void *arg, const struct incident *i)
 
 bool scan_correlate_start(struct scan *s, struct fault *f)
 {
-	struct correlate_options o = {.state_memory = s->config.state_memory, .temp_dir = s->config.temp_dir, .every = s->config.every, .detectors = true, .put = fired, .arg = s};
+	struct correlate_options o = {.state_memory = s->config.state_memory, .temp_dir = s->config.temp_dir, .every = s->config.every, .detectors = true,
+		.known_sources = s->config.known_sources, .put = fired, .arg = s};
 	s->correlate = correlate_new(s->config.rules, &o, f);
 	if (!s->correlate) return false;
 	for (uint32_t i = 0; i < rule_set_count(s->config.rules) && !s->correlating; i++) s->correlating = correlate_wants(s->correlate, i);
@@ -229,6 +230,8 @@ bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sin
 		feed_older(s, (struct etime){0});
 		correlate_finish(s->correlate);
 		correlate_stats(s->correlate, &s->results.correlations);
+		correlate_detect_stats(s->correlate, &s->results.logins);
+		s->results.notes = correlate_notes(s->correlate, &s->results.n_notes);
 		if (s->incidents) incidents_finish(s->incidents, incident_found, s);
 		if (s->incidents) s->results.scope = incidents_scope(s->incidents, &s->results.n_scope);
 		s->results.stories = s->stories.v;

@@ -6,14 +6,24 @@ enum { STRINGS_BUDGET = 256 << 20, SOURCE_STRINGS = 16 << 20, SCRATCH_BUDGET = 6
 
 const struct rule_info *scan_rule_info(const struct scan *s, uint32_t rule_index)
 {
+	uint32_t n;
 	if (rule_index == UINT32_MAX) return NULL;
+	if (rule_index >= DETECTOR_RULE) return &detector_rules(&n)[rule_index - DETECTOR_RULE];
 	return rule_index >= NATIVE_RULE ? &s->native[rule_index - NATIVE_RULE] : &rule_set_at(s->config.rules, rule_index)->info;
+}
+
+/* Rules of the set, native ones of analysers, those of the detectors. */
+static uint32_t rank_place(const struct scan *s, uint32_t rule_index)
+{
+	uint32_t rules = s->config.rules ? rule_set_count(s->config.rules) : 0;
+	if (rule_index >= DETECTOR_RULE) return rules + s->n_native + (rule_index - DETECTOR_RULE);
+	return rule_index >= NATIVE_RULE ? rules + (rule_index - NATIVE_RULE) : rule_index;
 }
 
 uint32_t scan_rule_rank(const struct scan *s, uint32_t rule_index)
 {
 	if (rule_index == UINT32_MAX) return UINT32_MAX;
-	return s->ranks[rule_index >= NATIVE_RULE ? rule_set_count(s->config.rules) + (rule_index - NATIVE_RULE) : rule_index];
+	return s->ranks[rank_place(s, rule_index)];
 }
 
 static int by_id(const void *a, const void *b, void *scan)
@@ -25,12 +35,14 @@ static int by_id(const void *a, const void *b, void *scan)
 
 static void rank_rules(struct scan *s)
 {
-	uint32_t rules = s->config.rules ? rule_set_count(s->config.rules) : 0, n = rules + s->n_native;
+	uint32_t detectors, rules = s->config.rules ? rule_set_count(s->config.rules) : 0;
+	(void)detector_rules(&detectors);
+	uint32_t native = rules + s->n_native, n = native + detectors;
 	uint32_t *order = xcalloc(n, sizeof *order);
 	s->ranks = xcalloc(n, sizeof *s->ranks);
-	for (uint32_t i = 0; i < n; i++) order[i] = i < rules ? i : NATIVE_RULE + (i - rules);
+	for (uint32_t i = 0; i < n; i++) order[i] = i < rules ? i : i < native ? NATIVE_RULE + (i - rules) : DETECTOR_RULE + (i - native);
 	qsort_r(order, n, sizeof *order, by_id, s);
-	for (uint32_t i = 0; i < n; i++) s->ranks[order[i] >= NATIVE_RULE ? rules + (order[i] - NATIVE_RULE) : order[i]] = i;
+	for (uint32_t i = 0; i < n; i++) s->ranks[rank_place(s, order[i])] = i;
 	free(order);
 }
 

@@ -41,6 +41,8 @@ struct scan_config {
 	const struct incident_plan *incidents;   /* NULL: no incidents and no native analysers */
 	bool log_sources;                        /* scan_source.log_sources is wanted */
 	bool any_logsource;                      /* the plan's option */
+	enum level min_level;                    /* correlations and detectors: findings below it are left out; the plan has its own */
+	const struct known_sources *known_sources; /* of the detectors; NULL: none */
 	bool every;                              /* correlations: a finding at each event at which the condition holds */
 	const struct scan_keeper *keeper;        /* NULL: no case is kept */
 };
@@ -125,6 +127,9 @@ struct scan_results {
 	uint32_t n_skews;
 	const struct coverage_table *hosts; /* which host wrote which log when, sorted; after scan_settle */
 	struct corr_stats correlations; /* after scan_finish */
+	struct detect_stats logins;     /* the same */
+	const struct str *notes;        /* what detectors took for normal, and why; the same */
+	uint32_t n_notes;
 };
 
 /* Receives findings in their final order; the view lives until put returns. False stops (the sink keeps its own fault). */

@@ -1,0 +1,225 @@
+/* detect.c: the native detectors: attempts taken from hits, put aside, judged; the passing of time. See detect_internal.h. */
+#include "correlate/detect_internal.h"
+
+enum { LEAST_QUEUE = 1024, MOST_QUEUE = 1 << 16, SWEEP = 2 };
+enum { KEEP_OUTCOME, KEEP_SRC_IP, KEEP_USER, KEEP_SERVICE, KEEP_ATTEMPTS, KEPT };
+static const char *const fields[KEPT] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts"};
+
+const char *detect_field(unsigned i) { return i < KEPT ? fields[i] : NULL; }
+
+struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32_t *keep, const struct known_sources *known)
+{
+	struct detectors *d = xcalloc(1, sizeof *d);
+	d->c = c;
+	d->rule = rule;
+	d->known = known;
+	memcpy(d->keep, keep, sizeof d->keep);
+	d->corr.over_findings = true; /* what is cited is sorted by arrival: findings take up what came before them */
+	d->budget.limit = c->options.state_memory / 4;
+	d->origin_table.budget = d->account_table.budget = d->habit_table.budget = &d->budget;
+	d->now = d->swept = NEVER;
+	if (known)
+		for (uint32_t i = 0; i < known_count(known); i++) vec_push(&d->listed_counts, 0);
+	arena_init(&d->note_texts, 1 << 20);
+	d->head = d->judged = d->tail = 1;
+	d->queue_size = LEAST_QUEUE;
+	while (d->queue_size < MOST_QUEUE && 2 * d->queue_size * sizeof *d->queue <= d->budget.limit / 4) d->queue_size *= 2;
+	(void)budget_take(&d->budget, d->queue_size * sizeof *d->queue);
+	d->queue = xcalloc(d->queue_size, sizeof *d->queue);
+	if (slab_init(&d->origins, &d->budget, sizeof(struct origin)) && slab_init(&d->accounts, &d->budget, sizeof(struct account)) &&
+		slab_init(&d->habits, &d->budget, sizeof(struct habit)) && pool_init(&d->pool, &d->budget)) return d;
+	detectors_free(d);
+	return NULL;
+}
+
+void detectors_free(struct detectors *d)
+{
+	if (!d) return;
+	for (size_t i = 0; i < d->attacks.n; i++) attack_drop(d, (uint32_t)i + 1);
+	slab_done(&d->origins);
+	slab_done(&d->accounts);
+	slab_done(&d->habits);
+	pool_done(&d->pool);
+	table_done(&d->origin_table);
+	table_done(&d->account_table);
+	table_done(&d->habit_table);
+	arena_done(&d->note_texts);
+	buf_done(&d->text);
+	vec_free(&d->attacks);
+	vec_free(&d->live);
+	vec_free(&d->entries);
+	vec_free(&d->scratch);
+	vec_free(&d->notes);
+	vec_free(&d->listed_counts);
+	free(d->queue);
+	free(d);
+}
+
+void detect_note(struct detectors *d, struct str text)
+{
+	struct str kept = arena_str(&d->note_texts, text);
+	if (kept.p) vec_push(&d->notes, kept);
+}
+
+/* --- the queue ------------------------------------------------------------------------------------------------------------------- */
+
+static void judge(struct detectors *d, uint32_t sequence)
+{
+	struct waiting *w = waiting_at(d, sequence);
+	uint32_t origin[LEVELS_OF_NET];
+	if (w->taken) return;
+	if (is_forgiven(d, w->account, w->origin)) return;
+	origins_above(d, w->origin, origin);
+	if (!origin_judge(d, w, origin)) site_judge(d, w);
+}
+
+static void drop_oldest(struct detectors *d)
+{
+	struct waiting *w = waiting_at(d, d->tail);
+	if (d->judged == d->tail) {
+		d->stats.early++;
+		judge(d, d->judged++);
+	}
+	record_drop(d->c, w->record);
+	origin_at(d, w->origin)->refs--;
+	origin_at(d, w->origin)->queued--;
+	account_at(d, w->account)->refs--;
+	d->tail++;
+}
+
+static void judge_due(struct detectors *d, int64_t now)
+{
+	while (d->judged != d->head && now - waiting_at(d, d->judged)->time >= LAG) judge(d, d->judged++);
+	while (d->tail != d->judged && now - waiting_at(d, d->tail)->time > KEEP) drop_oldest(d);
+}
+
+static void enqueue(struct detectors *d, const struct attempt *a, bool taken)
+{
+	if (d->head - d->tail == d->queue_size) drop_oldest(d);
+	uint32_t sequence = d->head++;
+	struct waiting *w = waiting_at(d, sequence);
+	*w = (struct waiting){.time = a->time, .origin = a->origin[0], .account = a->account, .record = a->record, .attempts = a->attempts, .service = a->service,
+		.digits = a->digits, .taken = taken};
+	record_hold(d->c, w->record);
+	origin_at(d, w->origin)->refs++;
+	origin_at(d, w->origin)->queued++;
+	account_at(d, w->account)->refs++;
+	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
+		w->before[k] = origin_at(d, a->origin[k])->newest;
+		origin_at(d, a->origin[k])->newest = sequence;
+	}
+}
+
+/* --- attempts -------------------------------------------------------------------------------------------------------------------- */
+
+static void take_failure(struct detectors *d, const struct attempt *a)
+{
+	enum { CITED_LATER = 64 };
+	bool forgiven = is_forgiven(d, a->account, a->origin[0]);
+	bool taken = origin_failure(d, a, forgiven);
+	/* What a finding has already is kept for one about a login only, and not without end. */
+	if (taken && origin_at(d, a->origin[0])->queued >= CITED_LATER) return;
+	enqueue(d, a, taken || forgiven);
+	if (!taken) origin_burst(d, a);
+}
+
+static void take_success(struct detectors *d, const struct attempt *a)
+{
+	bool habit = is_forgiven(d, a->account, a->origin[0]);
+	bool member = site_success(d, a, habit);
+	origin_success(d, a, habit, member);
+	struct account *x = account_at(d, a->account);
+	x->successes++;
+	x->last_success = a->time;
+}
+
+/* Findings whose origins are silent are over; so are campaigns that nobody joins. Once an hour. */
+static void close_quiet(struct detectors *d, bool all)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < d->live.n; i++) {
+		uint32_t number = d->live.v[i];
+		const struct attack *f = attack_at(d, number);
+		if (!f) continue;
+		int64_t quiet = f->kind == ATTACK_CAMPAIGN ? 3 * DAY : QUIET, silent = d->now - f->last;
+		bool over = all || silent > quiet || (f->kind == ATTACK_ENTRY && d->now - f->opened > FOLLOW_UP);
+		if (over && (all || f->kind != ATTACK_CAMPAIGN || d->services[f->service].recruiting != number)) attack_close(d, number);
+		else d->live.v[n++] = number;
+	}
+	d->live.n = n;
+	for (size_t i = n = 0; i < d->entries.n; i++)
+		if (attack_at(d, d->entries.v[i])) d->entries.v[n++] = d->entries.v[i];
+	d->entries.n = n;
+}
+
+void detectors_advance(struct detectors *d, int64_t now)
+{
+	if (d->now == NEVER) d->swept = now;
+	d->now = now;
+	judge_due(d, now);
+	if (now - d->swept < HOUR) return;
+	d->swept = now;
+	site_advance(d, now - LAG);
+	close_quiet(d, false);
+}
+
+/* The user's list: counted, with its reason, and nothing else. */
+static bool is_listed(struct detectors *d, uint32_t address, bool failed)
+{
+	uint32_t number = origin_at(d, address)->listed;
+	if (!number) return false;
+	d->stats.listed++;
+	d->listed_counts.v[number - 1] += failed;
+	return true;
+}
+
+static struct str value_of(const struct detectors *d, const struct corr_event *e, unsigned field)
+{
+	return d->keep[field] < e->n_values && e->values[d->keep[field]].p ? e->values[d->keep[field]] : (struct str){"", 0};
+}
+
+void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time)
+{
+	struct attempt a = {.time = time, .digits = e->time.digits, .attempts = 1};
+	uint64_t attempts;
+	struct str outcome = value_of(d, e, KEEP_OUTCOME);
+	bool failed = str_eq(outcome, STR("failure"));
+	detectors_advance(d, time);
+	detect_sweep(d, SWEEP);
+	if (!failed && !str_eq(outcome, STR("success"))) return;
+	d->stats.attempts++;
+	if (str_u64(value_of(d, e, KEEP_ATTEMPTS), &attempts) && attempts) a.attempts = attempts < 1000000 ? (uint32_t)attempts : 1000000;
+	if (!origins_of(d, value_of(d, e, KEEP_SRC_IP), time, a.origin)) {
+		d->stats.nowhere++;
+		return;
+	}
+	if (is_listed(d, a.origin[0], failed)) return;
+	/* Held while it is being worked on: making room must not take it. */
+	origin_at(d, a.origin[0])->refs++;
+	a.account = account_of(d, value_of(d, e, KEEP_USER), time);
+	if (a.account) {
+		account_at(d, a.account)->refs++;
+		a.record = record_current(d->c);
+		a.service = (uint16_t)service_of(d, value_of(d, e, KEEP_SERVICE));
+		if (failed) take_failure(d, &a);
+		else take_success(d, &a);
+		account_at(d, a.account)->refs--;
+	}
+	origin_at(d, a.origin[0])->refs--;
+}
+
+void detectors_finish(struct detectors *d)
+{
+	if (d->now == NEVER) return;
+	while (d->judged != d->head) judge(d, d->judged++);
+	close_quiet(d, true);
+	while (d->tail != d->head) drop_oldest(d);
+	for (uint32_t i = 0; i < d->listed_counts.n; i++) {
+		struct str net, reason;
+		if (!d->listed_counts.v[i]) continue;
+		known_text(d->known, i + 1, &net, &reason);
+		d->text.n = 0;
+		buf_printf(&d->text, "%llu failed logins of %.*s were left out: listed as \"%.*s\"", (unsigned long long)d->listed_counts.v[i], STR_FMT(net), STR_FMT(reason));
+		detect_note(d, buf_view(&d->text));
+	}
+}

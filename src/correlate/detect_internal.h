@@ -1,0 +1,228 @@
+/* detect_internal: the native detectors of password guessing: what their files share. doc/brute-force.md says what they do and why.
+ *
+ * origin    an address, or a network of addresses (/24; /64 and /48), that attempts came from
+ * account   a name that was tried
+ * habit     an account has logged in from an origin: its failures there are forgiven
+ * waiting   a failure, put aside for LAG: by then it is known whether the person got in after all. What is older is judged, and stays for
+ *           KEEP while there is room, so that a finding that opens can cite what led up to it
+ * attack    an open finding: what is cited, and who is named
+ * service   what was to be entered (sshd, rdp, owa, ...): the stage of attacks without a loud address
+ *
+ * Time is the events' own, in nanoseconds. All state is charged to a budget of its own, a quarter of state_memory; what does not fit is
+ * dropped, the longest silent first, and counted. Nothing depends on hashes. */
+#pragma once
+#include "correlate/correlate_internal.h"
+#include "correlate/detect.h"
+
+#define SECOND ((int64_t)1000000000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+/* Thresholds; where they come from stands in doc/brute-force.md. */
+#define LAG (15 * MINUTE)        /* within it a person who mistyped has got in */
+#define KEEP (8 * DAY)
+#define QUIET (8 * DAY)          /* a finding is over when its origin was silent for so long: what comes weekly is one finding */
+#define BURST 20.0               /* failures above BURST_DRAIN that are fast guessing */
+#define BURST_DRAIN (2.0 / 60)   /* a second */
+#define DAILY_DRAIN (60.0 / 86400)
+#define STREAK_GAP (12 * HOUR)   /* silence that ends a slow streak */
+#define SLOW_SPAN (48 * HOUR)
+#define FOLLOW_UP (24 * HOUR)    /* logins that belong to the one that was guessed */
+enum {
+	SPRAY_DAY = 5, SPRAY_WEEK = 8,   /* accounts one address failed for, that never got in from there */
+	NET_SPRAY = 8, NET_CHILDREN = 3, /* the same for a network, and the addresses of it there must be */
+	MANY_TRIES = 60, MANY_ONE = 100, /* above DAILY_DRAIN: for several accounts; for one */
+	SLOW_TRIES = 30, SLOW_NET = 60,
+	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
+	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
+	TRIED = 16, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
+};
+#define CUSUM_ALARM 12.0         /* log odds */
+#define CUSUM_CAP 24.0
+enum { CUSUM_LEAST = 8 };        /* first contacts */
+
+struct tried { int64_t last; uint32_t account, n; };
+struct origin {
+	uint8_t address[16];     /* IPv4 as ::ffff:a.b.c.d */
+	uint8_t bits;
+	bool live, inside, counted; /* counted: as a first contact */
+	uint32_t listed;         /* number + 1 of the entry in the list of known sources */
+	uint32_t parent, refs;
+	int64_t first, last, last_success;
+	uint64_t successes, failures;
+	uint32_t success_accounts;
+	double burst, daily;
+	int64_t burst_at, daily_at;
+	uint64_t children;       /* linear counting of addresses that failed, since children_from */
+	int64_t children_from;
+	int64_t streak_from, streak_last;
+	uint64_t streak;
+	int64_t gap;             /* between its last failures; how many in a row were alike */
+	uint32_t regular;
+	uint32_t tried;          /* struct tried[TRIED] in the pool */
+	uint32_t open;           /* the number of its attack, 0: none */
+	uint32_t child_open;     /* of a network: the attack that opened last below it */
+	uint32_t member;         /* of a campaign: its attack's number */
+	uint32_t newest;         /* its last entry of the queue: sequence number */
+	bool noted;
+	uint32_t queued;         /* entries of the address in the queue */
+};
+struct account_origin { int64_t time; uint32_t print; };
+struct account {
+	uint32_t name, name_n, hash;
+	bool live;
+	uint32_t refs;
+	int64_t last, last_success;
+	uint64_t successes;
+	uint32_t from;           /* struct account_origin[RECENT] in the pool, a ring */
+	uint32_t from_n;
+};
+struct habit { uint64_t print; int64_t last; bool live; };
+
+struct waiting {
+	int64_t time;
+	uint32_t origin, account, record, attempts;
+	uint32_t before[LEVELS_OF_NET]; /* sequence number of the entry before of the address, its network, the wider one; 0: none */
+	uint16_t service;
+	uint8_t digits;
+	bool taken;              /* cited by a finding, or forgiven */
+};
+
+struct names { struct map map; uint64_t total; size_t charged; bool full; };
+enum attack_kind { ATTACK_ORIGIN, ATTACK_CAMPAIGN, ATTACK_ENTRY };
+enum attack_reason { BY_BURST, BY_ACCOUNTS, BY_TRIES, BY_STREAK, BY_CHANGE, BY_ACCOUNT, BY_ENTRY };
+struct attack {
+	enum attack_kind kind;
+	enum attack_reason reason;
+	uint32_t episode;
+	uint32_t origin, service;
+	int64_t opened, last;
+	uint8_t opened_digits;
+	struct names origins, accounts, own; /* own: accounts of them that belong to the house: have logged in from somewhere before */
+	uint64_t tries;
+	uint32_t bursts;         /* of activity, with an hour of silence between */
+	int64_t burst_began, spacing; uint32_t regular; /* how alike the times between them are */
+	struct buf entered;      /* JSON of logins that came out of it */
+	uint32_t n_entered;
+	bool sure_entered;
+	struct buf host, place, account; /* place: the group's value */
+	uint32_t entry_rank;     /* ATTACK_ENTRY: how sure; 2 is critical */
+	double expected, seen;   /* BY_CHANGE: first contacts an hour */
+	int64_t begun;           /* of a campaign: when the change began */
+};
+
+struct service {
+	char name[32];
+	uint8_t name_n;
+	/* first contacts that failed and never got in: learnt rates an hour, of all hours and of each hour of the day */
+	double mean, profile[24];
+	uint32_t hours, days[24];
+	int64_t hour;            /* the one being counted */
+	uint32_t in_hour;
+	double sum;              /* CUSUM */
+	int64_t sum_at, zero_at;
+	uint32_t since_zero;
+	uint32_t recruiting;     /* the number of the campaign that takes new members, 0: none */
+};
+
+struct detectors {
+	struct correlate *c;
+	struct corr corr;        /* stands for the detectors where episodes want a correlation */
+	const struct known_sources *known;
+	struct budget budget;
+	struct slab origins, accounts, habits;
+	struct pool pool;
+	struct table origin_table, account_table, habit_table;
+	uint32_t keep[5];        /* places of the auth.* fields in the kept values of the rule */
+	uint32_t rule;
+	struct waiting *queue;   /* a ring of `queue_size` (a power of two); entry of sequence s at s % queue_size */
+	uint32_t queue_size, head, judged, tail; /* sequence numbers: next to be made; next to be judged; oldest kept */
+	struct service services[SERVICES];
+	uint32_t n_services;
+	VEC(struct attack *) attacks; /* by number; NULL: over. Numbers are not used again */
+	VEC(uint32_t) live;      /* numbers of the open ones, in order of opening */
+	VEC(uint32_t) entries;   /* of them, logins that were guessed */
+	VEC(uint32_t) scratch;
+	int64_t now, swept;
+	VEC(uint64_t) listed_counts;
+	struct buf text;
+	VEC(struct str) notes;
+	struct arena note_texts;
+	uint32_t hand_origin, hand_account, hand_habit;
+	struct detect_stats stats;
+};
+
+/* An attempt as detectors see it. */
+struct attempt {
+	int64_t time;
+	uint8_t digits;
+	uint32_t origin[LEVELS_OF_NET]; /* the address, its network, the wider network (IPv6); 0: none */
+	uint32_t account, record, attempts;
+	uint16_t service;
+};
+
+/* detect.c: a sentence for the coverage: what was taken for normal. */
+void detect_note(struct detectors *d, struct str text);
+
+/* detect_state.c */
+static inline struct origin *origin_at(const struct detectors *d, uint32_t i) { return slab_at(&d->origins, i); }
+static inline struct account *account_at(const struct detectors *d, uint32_t i) { return slab_at(&d->accounts, i); }
+static inline struct waiting *waiting_at(const struct detectors *d, uint32_t sequence) { return &d->queue[sequence & (d->queue_size - 1)]; }
+/* The address's origin and those of its networks; false without memory or when it is no address. */
+bool origins_of(struct detectors *d, struct str address, int64_t time, uint32_t ret[LEVELS_OF_NET]);
+uint32_t account_of(struct detectors *d, struct str name, int64_t time);
+struct str account_name(const struct detectors *d, uint32_t account);
+/* Whether the account has logged in from the origin; habit_add notes it and says whether that is new. */
+bool habit_has(const struct detectors *d, uint32_t account, uint32_t origin);
+bool habit_add(struct detectors *d, uint32_t account, uint32_t origin, int64_t time);
+/* The account has logged in from the address, or from its narrowest network. */
+bool is_forgiven(const struct detectors *d, uint32_t account, uint32_t address);
+void origin_text(const struct detectors *d, uint32_t origin, struct buf *out);
+/* Frees what has been silent for long; `hard`: something, whatever it costs. */
+void detect_sweep(struct detectors *d, uint32_t n);
+bool detect_make_room(struct detectors *d);
+uint32_t detect_pool_take(struct detectors *d, size_t bytes);
+/* Accounts the origin has failed for since then, without ever getting in with them. */
+uint32_t tried_since(const struct detectors *d, const struct origin *o, int64_t since);
+void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t n, int64_t time);
+void tried_drop(struct detectors *d, struct origin *o, uint32_t account);
+uint32_t service_of(struct detectors *d, struct str name);
+/* The list of known sources: the number, from 1, of the entry an address falls under; 0: none. */
+uint32_t known_of(const struct known_sources *k, const uint8_t address[16]);
+uint32_t known_count(const struct known_sources *k);
+void known_text(const struct known_sources *k, uint32_t number, struct str *ret_net, struct str *ret_reason);
+uint32_t origin_print(const struct detectors *d, uint32_t origin);
+
+/* detect_origin.c: loud addresses and networks. */
+/* The address of a waiting entry and its networks. */
+void origins_above(const struct detectors *d, uint32_t address, uint32_t ret[LEVELS_OF_NET]);
+/* How many unforgiven failures of the address wait from `since` on; counts up to `most`. */
+uint32_t waiting_since(const struct detectors *d, uint32_t address, int64_t since, uint32_t most);
+/* The open finding of the address or of a network over it, NULL when there is none. */
+struct attack *open_of(struct detectors *d, const uint32_t origin[LEVELS_OF_NET]);
+/* A failure as it comes: true when it was added to an open finding. */
+bool origin_failure(struct detectors *d, const struct attempt *a, bool forgiven);
+/* After it was queued: does it make a burst? */
+void origin_burst(struct detectors *d, const struct attempt *a);
+/* LAG later, unforgiven. True when it belongs to a finding now. */
+bool origin_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
+/* A login: what it explains is forgotten, and what it may be the end of becomes a finding. Before the habit is noted. */
+void origin_success(struct detectors *d, const struct attempt *a, bool was_habit, bool member);
+
+/* detect_site.c: attacks without a loud address. */
+void site_judge(struct detectors *d, struct waiting *w);
+void site_advance(struct detectors *d, int64_t now);
+/* A login of an address that a campaign may have come from. */
+/* True when the address is a member of an open one. */
+bool site_success(struct detectors *d, const struct attempt *a, bool was_habit);
+
+/* detect_attack.c: open findings. */
+struct attack *attack_open(struct detectors *d, enum attack_kind kind, enum attack_reason reason, int64_t time, uint8_t digits, uint32_t *ret_number);
+static inline struct attack *attack_at(const struct detectors *d, uint32_t number) { return number ? d->attacks.v[number - 1] : NULL; }
+void attack_add(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record, uint32_t origin, uint32_t account, uint32_t attempts);
+void attack_add_waiting(struct detectors *d, struct attack *f, struct waiting *w);
+void attack_entered(struct detectors *d, struct attack *f, const struct attempt *a, bool sure);
+/* Hands it out and forgets it; attack_drop only forgets. */
+void attack_close(struct detectors *d, uint32_t number);
+void attack_drop(struct detectors *d, uint32_t number);

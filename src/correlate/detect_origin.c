@@ -1,0 +1,285 @@
+/* detect_origin.c: loud addresses and networks: bursts, many names, many tries, slow streaks; and logins that come out of them.
+ *
+ * A finding belongs to the narrowest origin that is loud by itself. When a second one opens within the same network, the finding is the
+ * network's from then on: a botnet in a /24, or a client that hops through a /48, is one finding. */
+#include "correlate/detect_internal.h"
+
+enum { REGULAR = 10, GUESSED_ACCOUNTS = 3 };
+
+void origins_above(const struct detectors *d, uint32_t address, uint32_t ret[LEVELS_OF_NET])
+{
+	ret[0] = address;
+	ret[1] = origin_at(d, address)->parent;
+	ret[2] = ret[1] ? origin_at(d, ret[1])->parent : 0;
+}
+
+struct attack *open_of(struct detectors *d, const uint32_t origin[LEVELS_OF_NET])
+{
+	for (int k = 0; k < LEVELS_OF_NET && origin[k]; k++) {
+		struct attack *f = attack_at(d, origin_at(d, origin[k])->open);
+		if (f && d->now - f->last > QUIET) attack_close(d, origin_at(d, origin[k])->open), f = NULL;
+		if (f) return f;
+	}
+	return NULL;
+}
+
+static void leak(double *level, int64_t *at, int64_t now, double per_second)
+{
+	*level -= (double)(now - *at) / (double)SECOND * per_second;
+	if (*level < 0) *level = 0;
+	*at = now;
+}
+
+static unsigned children_of(const struct origin *o)
+{
+	/* Linear counting: -64 ln(free / 64), in whole numbers; exact enough for "at least three". */
+	return (unsigned)__builtin_popcountll(o->children);
+}
+
+static void count_child(struct detectors *d, struct origin *o, uint32_t address, int64_t now)
+{
+	if (now - o->children_from > DAY) o->children = 0, o->children_from = now;
+	struct str bytes = {(const char *)origin_at(d, address)->address, 16};
+	o->children |= 1ull << (sketch_hash(d->c, bytes) & 63);
+}
+
+static void note_gap(struct origin *o, int64_t now)
+{
+	int64_t gap = now - o->last, apart = gap > o->gap ? gap - o->gap : o->gap - gap;
+	o->regular = o->failures && gap && apart <= gap / 10 ? o->regular + 1 : 0;
+	o->gap = gap;
+}
+
+/* One account of an inside machine, tried like clockwork: a service that nobody told of the new password. */
+static bool is_stale(struct detectors *d, uint32_t address)
+{
+	struct origin *o = origin_at(d, address);
+	bool stale = o->inside && o->bits == 128 && o->regular >= REGULAR && tried_since(d, o, d->now - DAY) <= 1;
+	if (stale && !o->noted) {
+		o->noted = true;
+		d->text.n = 0;
+		origin_text(d, address, &d->text);
+		buf_lit(&d->text, " keeps failing for one account at equal intervals, from inside: taken for a service with an old password, not reported");
+		detect_note(d, buf_view(&d->text));
+	}
+	return stale;
+}
+
+bool origin_failure(struct detectors *d, const struct attempt *a, bool forgiven)
+{
+	struct attack *f = forgiven ? NULL : open_of(d, a->origin);
+	double weight = forgiven ? a->attempts * 0.1 : a->attempts;
+	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
+		struct origin *o = origin_at(d, a->origin[k]);
+		if (!k) note_gap(o, a->time);
+		else if (!forgiven) count_child(d, o, a->origin[0], a->time);
+		o->failures += a->attempts;
+		leak(&o->burst, &o->burst_at, a->time, BURST_DRAIN);
+		o->burst += weight;
+	}
+	if (f) attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, a->attempts);
+	return f != NULL;
+}
+
+/* --- opening --------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_kept(const struct detectors *d, uint32_t sequence) { return sequence && sequence - d->tail < d->head - d->tail; }
+
+/* What waits of the origin, in order, into the finding. */
+static void gather(struct detectors *d, struct attack *f, uint32_t origin, int level)
+{
+	d->scratch.n = 0;
+	for (uint32_t s = origin_at(d, origin)->newest; is_kept(d, s); s = waiting_at(d, s)->before[level]) {
+		const struct waiting *w = waiting_at(d, s);
+		if (!w->taken && !is_forgiven(d, w->account, w->origin)) vec_push(&d->scratch, s);
+	}
+	for (size_t i = d->scratch.n; i-- > 0;) attack_add_waiting(d, f, waiting_at(d, d->scratch.v[i]));
+}
+
+uint32_t waiting_since(const struct detectors *d, uint32_t address, int64_t since, uint32_t most)
+{
+	uint32_t n = 0;
+	for (uint32_t s = origin_at(d, address)->newest; n < most && is_kept(d, s); s = waiting_at(d, s)->before[0]) {
+		const struct waiting *w = waiting_at(d, s);
+		if (w->time < since) break;
+		if (!is_forgiven(d, w->account, address)) n += w->attempts;
+	}
+	return n;
+}
+
+/* The finding is now that of `origin`. */
+static void belong(struct detectors *d, struct attack *f, uint32_t number, uint32_t origin)
+{
+	struct origin *o = origin_at(d, origin);
+	if (f->origin) {
+		origin_at(d, f->origin)->open = 0;
+		origin_at(d, f->origin)->refs--;
+	}
+	f->origin = origin;
+	o->open = number;
+	o->refs++;
+	f->place.n = 0;
+	origin_text(d, origin, &f->place);
+	for (uint32_t p = o->parent; p; p = origin_at(d, p)->parent) origin_at(d, p)->child_open = number;
+}
+
+static void open_origin(struct detectors *d, const uint32_t origin[LEVELS_OF_NET], int level, enum attack_reason reason, uint8_t digits)
+{
+	uint32_t parent = origin_at(d, origin[level])->parent, number = parent ? origin_at(d, parent)->child_open : 0;
+	struct attack *f = attack_at(d, number);
+	if (f && d->now - f->last <= QUIET) {
+		belong(d, f, number, parent);
+		gather(d, f, parent, level + 1);
+		return;
+	}
+	f = attack_open(d, ATTACK_ORIGIN, reason, d->now, digits, &number);
+	if (!f) return;
+	belong(d, f, number, origin[level]);
+	gather(d, f, origin[level], level);
+}
+
+void origin_burst(struct detectors *d, const struct attempt *a)
+{
+	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
+		const struct origin *o = origin_at(d, a->origin[k]);
+		if (o->burst <= BURST || (k && children_of(o) < NET_CHILDREN) || (!k && is_stale(d, a->origin[0]))) continue;
+		open_origin(d, a->origin, k, BY_BURST, a->digits);
+		return;
+	}
+}
+
+/* --- judging --------------------------------------------------------------------------------------------------------------------- */
+
+static void grow_streak(struct origin *o, const struct waiting *w)
+{
+	if (o->streak_last == NEVER || w->time - o->streak_last > STREAK_GAP) o->streak = 0, o->streak_from = w->time;
+	o->streak += w->attempts;
+	o->streak_last = w->time;
+	leak(&o->daily, &o->daily_at, w->time, DAILY_DRAIN);
+	o->daily += w->attempts;
+}
+
+static bool address_is_loud(struct detectors *d, const struct origin *o, uint32_t address, int64_t time, enum attack_reason *ret)
+{
+	uint32_t day = tried_since(d, o, time - DAY), week = tried_since(d, o, time - 7 * DAY), normal = o->success_accounts / 2;
+	if (day >= SPRAY_DAY + normal || week >= SPRAY_WEEK + normal) *ret = BY_ACCOUNTS;
+	else if (o->daily > (day > 1 ? MANY_TRIES : MANY_ONE) + 10 * o->success_accounts && !is_stale(d, address)) *ret = BY_TRIES;
+	else if (o->streak >= SLOW_TRIES && time - o->streak_from >= SLOW_SPAN && !is_stale(d, address)) *ret = BY_STREAK;
+	else return false;
+	return true;
+}
+
+static bool network_is_loud(struct detectors *d, const struct origin *o, int64_t time, enum attack_reason *ret)
+{
+	uint32_t normal = o->success_accounts;
+	if (children_of(o) < NET_CHILDREN) return false;
+	if (tried_since(d, o, time - DAY) >= NET_SPRAY + normal / 2) *ret = BY_ACCOUNTS;
+	else if (o->daily > MANY_TRIES + 10 * normal) *ret = BY_TRIES;
+	else if (o->streak >= SLOW_NET + 10 * normal && time - o->streak_from >= SLOW_SPAN) *ret = BY_STREAK;
+	else return false;
+	return true;
+}
+
+bool origin_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET])
+{
+	struct attack *f = open_of(d, origin);
+	if (f) {
+		attack_add_waiting(d, f, w);
+		return true;
+	}
+	for (int k = 0; k < LEVELS_OF_NET && origin[k]; k++) {
+		struct origin *o = origin_at(d, origin[k]);
+		grow_streak(o, w);
+		tried_add(d, o, w->account, w->attempts, w->time);
+	}
+	/* Members of an open campaign are told there. */
+	if (attack_at(d, origin_at(d, origin[0])->member)) return false;
+	for (int k = 0; k < LEVELS_OF_NET && origin[k]; k++) {
+		enum attack_reason reason;
+		struct origin *o = origin_at(d, origin[k]);
+		if (k ? !network_is_loud(d, o, w->time, &reason) : !address_is_loud(d, o, origin[0], w->time, &reason)) continue;
+		open_origin(d, origin, k, reason, w->digits);
+		return true;
+	}
+	return false;
+}
+
+/* --- logins ---------------------------------------------------------------------------------------------------------------------- */
+
+/* The failures of this address that waited, as far as they are kept, and the login itself. */
+static void open_entry(struct detectors *d, const struct attempt *a, uint32_t rank)
+{
+	uint32_t number;
+	struct attack *f = attack_open(d, ATTACK_ENTRY, BY_ENTRY, a->time, a->digits, &number);
+	if (!f) return;
+	f->entry_rank = rank;
+	f->origin = 0;
+	origin_text(d, a->origin[0], &f->place);
+	buf_str(&f->account, account_name(d, a->account));
+	struct attack *over = open_of(d, a->origin);
+	if (over) {
+		/* All that the guessing rests on, where it is this address's own finding. */
+		if (over->origin == a->origin[0]) episode_copy(d->c, episode_at(d->c, f->episode), episode_at(d->c, over->episode));
+		attack_entered(d, over, a, true);
+	}
+	bool copied = over && over->origin == a->origin[0];
+	d->scratch.n = 0;
+	for (uint32_t s = origin_at(d, a->origin[0])->newest; is_kept(d, s); s = waiting_at(d, s)->before[0])
+		if (!copied || !waiting_at(d, s)->taken) vec_push(&d->scratch, s);
+	for (size_t i = d->scratch.n; i-- > 0;) {
+		const struct waiting *w = waiting_at(d, d->scratch.v[i]);
+		attack_add(d, f, w->time, w->digits, w->record, w->origin, w->account, w->attempts);
+	}
+	attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, 0);
+	attack_entered(d, f, a, true);
+	vec_push(&d->entries, number);
+}
+
+/* Logins from the address within a day after: what the intruder did next. */
+static void follow_up(struct detectors *d, const struct attempt *a)
+{
+	if (!d->entries.n) return;
+	struct buf place = {0};
+	origin_text(d, a->origin[0], &place);
+	for (size_t i = 0; i < d->entries.n; i++) {
+		struct attack *f = attack_at(d, d->entries.v[i]);
+		if (!f || a->time - f->opened > FOLLOW_UP || !str_eq(buf_view(&f->place), buf_view(&place))) continue;
+		attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, 0);
+		attack_entered(d, f, a, true);
+		break;
+	}
+	buf_done(&place);
+}
+
+static bool is_entry(struct detectors *d, const struct attempt *a, uint32_t *ret_rank)
+{
+	const struct origin *o = origin_at(d, a->origin[0]);
+	struct attack *f = open_of(d, a->origin);
+	*ret_rank = 2;
+	/* A network many log in from is only accused for addresses that failed themselves. */
+	if (f && (f->origin == a->origin[0] || origin_at(d, f->origin)->success_accounts < 3 || waiting_since(d, a->origin[0], a->time - KEEP, 1))) return true;
+	if (tried_since(d, o, a->time - 7 * DAY) >= GUESSED_ACCOUNTS + o->success_accounts / 2) return true;
+	if (waiting_since(d, a->origin[0], a->time - HOUR / 2, GUESSED_RUN) < GUESSED_RUN) return false;
+	*ret_rank = 1;
+	return true;
+}
+
+void origin_success(struct detectors *d, const struct attempt *a, bool was_habit, bool member)
+{
+	uint32_t rank = 2;
+	struct origin *o = origin_at(d, a->origin[0]);
+	if (was_habit || !(member || is_entry(d, a, &rank))) follow_up(d, a);
+	else open_entry(d, a, rank);
+	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
+		struct origin *x = origin_at(d, a->origin[k]);
+		x->successes++;
+		x->last_success = a->time;
+		leak(&x->burst, &x->burst_at, a->time, BURST_DRAIN);
+		x->burst = x->burst > 5 ? x->burst - 5 : 0;
+		tried_drop(d, x, a->account);
+		if (habit_add(d, a->account, a->origin[k], a->time)) x->success_accounts++;
+	}
+	if (tried_since(d, o, a->time - KEEP)) return;
+	o->streak_last = NEVER;
+	o->daily = 0;
+}

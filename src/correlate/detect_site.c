@@ -1,0 +1,182 @@
+/* detect_site.c: attacks without a loud address: a change in how many new addresses fail, and who belongs to it.
+ *
+ * What is counted: addresses whose first attempts failed and that never got in (LAG later nobody from there had). People who mistype get in; what
+ * is left is passers-by, some lost devices, and attackers. A CUSUM over Poisson counts (log odds of thrice the usual and two an hour more,
+ * against the usual) finds the change; its last zero is when it began. Rates are learnt of each hour of the day, never while it alarms. */
+#include "correlate/detect_internal.h"
+#include <math.h>
+
+/* Rates are an hour. */
+static const double RATE_LEAST = 0.5, RATE_FIRST = 1, FACTOR = 3, MORE = 2;
+enum { HOURS_KEPT = 168, DAYS_KEPT = 14, WARM_HOURS = 48, CROWD = 50, EACH = 5, KNOWN_NAME = 3, LOST_HOURS = 72 };
+
+static unsigned hour_of_day(int64_t hour) { return (unsigned)((hour % 24 + 24) % 24); }
+
+/* What is usual at that hour; while little is known, more is forgiven. */
+static double usual(const struct service *s, int64_t time)
+{
+	int64_t hour = time / HOUR;
+	double rate = s->hours ? s->mean : RATE_FIRST;
+	for (int64_t h = hour - 1; h <= hour + 1; h++) rate = fmax(rate, s->profile[hour_of_day(h)]);
+	if (s->hours < WARM_HOURS) rate = fmax(rate, RATE_FIRST) * 2;
+	return fmax(rate, RATE_LEAST);
+}
+
+static double raised(double rate) { return FACTOR * rate + MORE; }
+
+/* An hour is over: learnt, unless it looks like an attack. */
+static void learn(struct service *s, double count, int64_t hour)
+{
+	unsigned h = hour_of_day(hour);
+	if (s->recruiting || s->sum > CUSUM_ALARM / 2) return;
+	if (s->hours < HOURS_KEPT) s->hours++;
+	s->mean += (count - s->mean) / s->hours;
+	if (s->days[h] < DAYS_KEPT) s->days[h]++;
+	s->profile[h] += (count - s->profile[h]) / s->days[h];
+}
+
+/* Time passes: the sum drains, hours end. */
+static void service_advance(struct service *s, int64_t now)
+{
+	if (s->sum_at == NEVER) {
+		s->sum_at = s->zero_at = now;
+		s->hour = now / HOUR;
+		return;
+	}
+	/* A long silence is so many empty hours; a week of them says all. */
+	for (unsigned n = 0; s->hour < now / HOUR && n < HOURS_KEPT; n++) {
+		learn(s, s->in_hour, s->hour++);
+		s->in_hour = 0;
+	}
+	s->hour = now / HOUR;
+	double rate = usual(s, now);
+	s->sum -= (raised(rate) - rate) * (double)(now - s->sum_at) / (double)HOUR;
+	s->sum_at = now;
+	if (s->sum > 0) return;
+	s->sum = 0;
+	s->zero_at = now;
+	s->since_zero = 0;
+	s->recruiting = 0;
+}
+
+/* --- who belongs to it ----------------------------------------------------------------------------------------------------------- */
+
+/* An attack on few names has the same ones everywhere; who tries others only passes by. */
+static bool shares_names(const struct detectors *d, const struct attack *f, uint32_t account)
+{
+	if (f->origins.total < CROWD || f->tries < (uint64_t)EACH * f->accounts.total) return true;
+	const uint32_t *n = map_get(&f->accounts.map, account_name(d, account));
+	return n && *n >= KNOWN_NAME;
+}
+
+static void enlist(struct detectors *d, struct attack *f, uint32_t number, struct waiting *w)
+{
+	struct origin *o = origin_at(d, w->origin);
+	if (!attack_at(d, o->member)) o->member = number;
+	attack_add_waiting(d, f, w);
+}
+
+static bool may_belong(const struct detectors *d, const struct attack *f, const struct waiting *w)
+{
+	const struct origin *o = origin_at(d, w->origin);
+	return !w->taken && w->service == f->service && !o->successes && !o->open && o->first >= f->begun && !is_forgiven(d, w->account, w->origin);
+}
+
+/* The campaign opens: what was judged since it began and fits is its beginning. `account`: only what tried that name, 0: all. */
+static void open_campaign(struct detectors *d, uint32_t service, enum attack_reason reason, int64_t begun, uint32_t account, const struct waiting *last)
+{
+	uint32_t number;
+	struct service *s = &d->services[service];
+	struct attack *f = attack_open(d, ATTACK_CAMPAIGN, reason, d->now, last->digits, &number);
+	if (!f) return;
+	f->service = service;
+	f->begun = begun;
+	f->expected = usual(s, begun);
+	f->seen = (double)s->since_zero / fmax(1.0 / 60, (double)(last->time - begun) / (double)HOUR);
+	buf_put(&f->place, s->name, s->name_n);
+	for (uint32_t q = d->tail; q != d->judged; q++) {
+		struct waiting *w = waiting_at(d, q);
+		if (w->time < begun || (account && w->account != account) || !may_belong(d, f, w)) continue;
+		enlist(d, f, number, w);
+	}
+	s->recruiting = number;
+}
+
+/* --- names of the house tried from many addresses -------------------------------------------------------------------------------- */
+
+static bool name_is_besieged(struct detectors *d, const struct waiting *w)
+{
+	struct account *a = account_at(d, w->account);
+	uint32_t print = origin_print(d, w->origin), n = 0;
+	bool there = false;
+	if (!a->successes) return false;
+	if (!a->from && (a->from = detect_pool_take(d, RECENT * sizeof(struct account_origin))))
+		memset(pool_at(&d->pool, a->from), 0, RECENT * sizeof(struct account_origin));
+	if (!a->from) return false;
+	struct account_origin *v = pool_at(&d->pool, a->from);
+	for (unsigned i = 0; i < RECENT; i++) {
+		if (v[i].print == print && v[i].time) v[i].time = w->time, there = true;
+		n += v[i].time && w->time - v[i].time <= DAY;
+	}
+	if (there) return false;
+	v[a->from_n++ % RECENT] = (struct account_origin){w->time, print};
+	return n + 1 >= ACCOUNT_ORIGINS;
+}
+
+/* --- a judged failure ------------------------------------------------------------------------------------------------------------ */
+
+static void count_first(struct detectors *d, struct service *s, const struct waiting *w)
+{
+	struct origin *o = origin_at(d, w->origin);
+	if (o->counted || o->successes) return;
+	double rate = usual(s, w->time);
+	o->counted = true;
+	s->in_hour++;
+	s->since_zero++;
+	s->sum = fmin(s->sum + log(raised(rate) / rate), CUSUM_CAP);
+	if (s->sum < CUSUM_ALARM || s->since_zero < CUSUM_LEAST || s->recruiting) return;
+	open_campaign(d, w->service, BY_CHANGE, s->zero_at, 0, w);
+}
+
+void site_judge(struct detectors *d, struct waiting *w)
+{
+	struct service *s = &d->services[w->service];
+	struct origin *o = origin_at(d, w->origin);
+	service_advance(s, w->time);
+	count_first(d, s, w);
+	if (w->taken || o->successes) return;
+	struct attack *f = attack_at(d, o->member);
+	uint32_t number = o->member;
+	if (!f) {
+		number = s->recruiting;
+		f = attack_at(d, number);
+		if (f && (!may_belong(d, f, w) || !shares_names(d, f, w->account))) f = NULL;
+	}
+	bool besieged = name_is_besieged(d, w);
+	if (!f && besieged && !s->recruiting) {
+		open_campaign(d, w->service, BY_ACCOUNT, w->time - DAY, w->account, w);
+		return;
+	}
+	if (f && f->service == w->service) enlist(d, f, number, w);
+}
+
+void site_advance(struct detectors *d, int64_t now)
+{
+	for (uint32_t i = 0; i < d->n_services; i++)
+		if (d->services[i].sum_at != NEVER && now > d->services[i].sum_at) service_advance(&d->services[i], now);
+}
+
+bool site_success(struct detectors *d, const struct attempt *a, bool was_habit)
+{
+	const struct origin *o = origin_at(d, a->origin[0]);
+	struct attack *f = attack_at(d, o->member);
+	if (was_habit) return false;
+	if (f) {
+		attack_entered(d, f, a, true);
+		return true;
+	}
+	/* A first failure of a new address, a login right behind it, in the middle of a campaign: a person who mistyped, or a password that was known. */
+	f = attack_at(d, d->services[a->service].recruiting);
+	if (f && !o->successes && o->first >= f->begun && waiting_since(d, a->origin[0], a->time - LAG, 1)) attack_entered(d, f, a, false);
+	return false;
+}

@@ -1,0 +1,355 @@
+/* detect_state.c: origins, accounts, habits, services: tables of the detectors, within their budget. */
+#include "correlate/detect_internal.h"
+#include <arpa/inet.h>
+
+enum { SAMPLE = 32, OLD_DAYS = 60, STRANGER_DAYS = 16 };
+
+/* --- room ------------------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t origin_hash(const uint8_t address[16], uint8_t bits)
+{
+	char key[17];
+	memcpy(key, address, 16);
+	key[16] = (char)bits;
+	return (uint32_t)hash_bytes(key, sizeof key);
+}
+
+uint32_t origin_print(const struct detectors *d, uint32_t origin) { return origin_hash(origin_at(d, origin)->address, origin_at(d, origin)->bits); }
+
+static void origin_free(struct detectors *d, uint32_t i)
+{
+	struct origin *o = origin_at(d, i);
+	table_remove(&d->origin_table, origin_hash(o->address, o->bits), i);
+	if (o->parent) origin_at(d, o->parent)->refs--;
+	if (o->tried) pool_give(&d->pool, o->tried, TRIED * sizeof(struct tried));
+	o->live = false;
+	slab_give(&d->origins, i);
+}
+
+static void account_free(struct detectors *d, uint32_t i)
+{
+	struct account *a = account_at(d, i);
+	table_remove(&d->account_table, a->hash, i);
+	if (a->name) pool_give(&d->pool, a->name, a->name_n);
+	if (a->from) pool_give(&d->pool, a->from, RECENT * sizeof(struct account_origin));
+	a->live = false;
+	slab_give(&d->accounts, i);
+}
+
+static void habit_free(struct detectors *d, uint32_t i)
+{
+	struct habit *h = slab_at(&d->habits, i);
+	table_remove(&d->habit_table, (uint32_t)h->print, i);
+	h->live = false;
+	slab_give(&d->habits, i);
+}
+
+static bool is_idle(const struct origin *o) { return o->live && !o->refs && !o->open; }
+
+static int64_t days_ago(const struct detectors *d, int n) { return d->now - n * DAY; }
+
+static uint32_t step(uint32_t *hand, uint32_t n)
+{
+	if (++*hand >= n) *hand = 1;
+	return *hand;
+}
+
+/* What nobody has heard of for long goes. Those who have got in before are remembered longer. */
+void detect_sweep(struct detectors *d, uint32_t n)
+{
+	for (uint32_t k = 0; k < n && d->origins.n > 1; k++) {
+		uint32_t i = step(&d->hand_origin, d->origins.n);
+		const struct origin *o = origin_at(d, i);
+		if (is_idle(o) && o->last < days_ago(d, o->successes ? OLD_DAYS : STRANGER_DAYS)) origin_free(d, i);
+	}
+	for (uint32_t k = 0; k < n && d->accounts.n > 1; k++) {
+		uint32_t i = step(&d->hand_account, d->accounts.n);
+		const struct account *a = account_at(d, i);
+		if (a->live && !a->refs && a->last < days_ago(d, a->successes ? OLD_DAYS : STRANGER_DAYS)) account_free(d, i);
+	}
+	for (uint32_t k = 0; k < n && d->habits.n > 1; k++) {
+		uint32_t i = step(&d->hand_habit, d->habits.n);
+		const struct habit *h = slab_at(&d->habits, i);
+		if (h->live && h->last < days_ago(d, OLD_DAYS)) habit_free(d, i);
+	}
+}
+
+/* The longest silent of a sample goes; strangers before those who have got in. */
+static bool evict_origin(struct detectors *d)
+{
+	uint32_t worst = 0;
+	for (uint32_t k = 0; k < SAMPLE && d->origins.n > 1; k++) {
+		uint32_t i = step(&d->hand_origin, d->origins.n);
+		const struct origin *o = origin_at(d, i), *w = origin_at(d, worst);
+		if (!is_idle(o)) continue;
+		if (!worst || (!o->successes && w->successes) || (!o->successes == !w->successes && o->last < w->last)) worst = i;
+	}
+	if (worst) origin_free(d, worst);
+	return worst != 0;
+}
+
+static bool evict_account(struct detectors *d)
+{
+	uint32_t worst = 0;
+	for (uint32_t k = 0; k < SAMPLE && d->accounts.n > 1; k++) {
+		uint32_t i = step(&d->hand_account, d->accounts.n);
+		const struct account *a = account_at(d, i), *w = account_at(d, worst);
+		if (!a->live || a->refs) continue;
+		if (!worst || (!a->successes && w->successes) || (!a->successes == !w->successes && a->last < w->last)) worst = i;
+	}
+	if (worst) account_free(d, worst);
+	return worst != 0;
+}
+
+bool detect_make_room(struct detectors *d)
+{
+	bool any = evict_origin(d);
+	d->stats.evicted += any;
+	if (evict_account(d)) any = true, d->stats.evicted++;
+	return any;
+}
+
+uint32_t detect_pool_take(struct detectors *d, size_t bytes)
+{
+	uint32_t i = pool_take(&d->pool, bytes);
+	return i || !detect_make_room(d) ? i : pool_take(&d->pool, bytes);
+}
+
+/* --- addresses ------------------------------------------------------------------------------------------------------------------- */
+
+static bool parse(struct str text, uint8_t ret[16])
+{
+	char copy[64];
+	if (!text.n || text.n >= sizeof copy) return false;
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = 0;
+	memset(ret, 0, 10);
+	ret[10] = ret[11] = 0xff;
+	return inet_pton(AF_INET, copy, ret + 12) == 1 || inet_pton(AF_INET6, copy, ret) == 1;
+}
+
+static bool is_four(const uint8_t a[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	return !memcmp(a, mapped, 12);
+}
+
+/* Addresses of the house: RFC 1918, 6598 (shared, so not of the house), 4193, link-local. */
+static bool is_inside(const uint8_t a[16])
+{
+	if (!is_four(a)) return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80);
+	const uint8_t *v = a + 12;
+	return v[0] == 10 || (v[0] == 172 && (v[1] & 0xf0) == 16) || (v[0] == 192 && v[1] == 168) || (v[0] == 169 && v[1] == 254);
+}
+
+static void mask(uint8_t a[16], unsigned bits)
+{
+	for (unsigned i = 0; i < 16; i++)
+		if (bits < (i + 1) * 8) a[i] &= bits <= i * 8 ? 0 : (uint8_t)(0xff << (8 - (bits - i * 8)));
+}
+
+static uint32_t origin_find(struct detectors *d, const uint8_t address[16], uint8_t bits, uint32_t parent, int64_t time)
+{
+	uint32_t hash = origin_hash(address, bits);
+	for (TABLE_EACH(&d->origin_table, hash, i))
+		if (origin_at(d, i)->bits == bits && !memcmp(origin_at(d, i)->address, address, 16)) return i;
+	if (parent) origin_at(d, parent)->refs++; /* not to be evicted for its own child */
+	uint32_t i = slab_take(&d->origins);
+	if (!i && detect_make_room(d)) i = slab_take(&d->origins);
+	if (!i || !table_add(&d->origin_table, hash, i)) {
+		if (i) origin_at(d, i)->live = false, slab_give(&d->origins, i);
+		if (parent) origin_at(d, parent)->refs--;
+		return 0;
+	}
+	struct origin *o = origin_at(d, i);
+	*o = (struct origin){.bits = bits, .live = true, .parent = parent, .first = time, .last = time, .last_success = NEVER, .burst_at = time, .daily_at = time,
+		.children_from = time, .streak_last = NEVER, .inside = is_inside(address)};
+	memcpy(o->address, address, 16);
+	if (bits == 128 && d->known) o->listed = known_of(d->known, address);
+	return i;
+}
+
+bool origins_of(struct detectors *d, struct str address, int64_t time, uint32_t ret[LEVELS_OF_NET])
+{
+	static const uint8_t four[] = {120, 0}, six[] = {48, 64};
+	uint8_t a[16], net[16];
+	uint32_t parent = 0;
+	memset(ret, 0, LEVELS_OF_NET * sizeof *ret);
+	if (!parse(address, a)) return false;
+	const uint8_t *bits = is_four(a) ? four : six;
+	for (int k = 0; k < 2 && bits[k]; k++) {
+		memcpy(net, a, 16);
+		mask(net, bits[k]);
+		parent = origin_find(d, net, bits[k], parent, time);
+		if (!parent) return false;
+		ret[2 - k] = parent;
+		origin_at(d, parent)->last = time;
+	}
+	if (!ret[1]) ret[1] = ret[2], ret[2] = 0; /* IPv4 has one network */
+	ret[0] = origin_find(d, a, 128, parent, time);
+	if (!ret[0]) return false;
+	origin_at(d, ret[0])->last = time;
+	return true;
+}
+
+void origin_text(const struct detectors *d, uint32_t origin, struct buf *out)
+{
+	const struct origin *o = origin_at(d, origin);
+	char text[INET6_ADDRSTRLEN];
+	bool four = is_four(o->address);
+	inet_ntop(four ? AF_INET : AF_INET6, four ? o->address + 12 : o->address, text, sizeof text);
+	buf_str(out, str_of(text));
+	if (o->bits < 128) buf_printf(out, "/%u", four ? o->bits - 96u : o->bits);
+}
+
+/* --- accounts -------------------------------------------------------------------------------------------------------------------- */
+
+static bool same_folded(const char *kept, struct str name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char x = kept[i], y = name.p[i];
+		if (x >= 'A' && x <= 'Z') x = (char)(x + 32);
+		if (y >= 'A' && y <= 'Z') y = (char)(y + 32);
+		if (x != y) return false;
+	}
+	return true;
+}
+
+/* CORP\anna is anna: the same person at a service that wants the domain and at one that does not. */
+static struct str bare(struct str name)
+{
+	size_t slash = str_find_byte(name, '\\', 0);
+	if (slash != SIZE_MAX && slash && slash + 1 < name.n) name = str_sub(name, slash + 1, name.n);
+	return str_sub(name, 0, NAME_MAX_BYTES);
+}
+
+uint32_t account_of(struct detectors *d, struct str name, int64_t time)
+{
+	char folded[NAME_MAX_BYTES];
+	name = bare(name);
+	for (size_t i = 0; i < name.n; i++) folded[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
+	uint32_t hash = (uint32_t)hash_bytes(folded, name.n);
+	for (TABLE_EACH(&d->account_table, hash, i)) {
+		struct account *a = account_at(d, i);
+		if (a->name_n != name.n || (name.n && !same_folded(pool_at(&d->pool, a->name), name))) continue;
+		a->last = time;
+		return i;
+	}
+	uint32_t i = slab_take(&d->accounts);
+	if (!i && detect_make_room(d)) i = slab_take(&d->accounts);
+	if (!i) return 0;
+	struct account *a = account_at(d, i);
+	*a = (struct account){.hash = hash, .last = time, .last_success = NEVER, .name_n = (uint32_t)name.n};
+	if ((name.n && !(a->name = detect_pool_take(d, name.n))) || !table_add(&d->account_table, hash, i)) {
+		if (a->name) pool_give(&d->pool, a->name, a->name_n);
+		slab_give(&d->accounts, i);
+		return 0;
+	}
+	if (name.n) memcpy(pool_at(&d->pool, a->name), name.p, name.n);
+	a->live = true;
+	return i;
+}
+
+struct str account_name(const struct detectors *d, uint32_t account)
+{
+	const struct account *a = account_at(d, account);
+	return a->name_n ? (struct str){pool_at(&d->pool, a->name), a->name_n} : (struct str){"", 0};
+}
+
+/* --- habits: prints of (name, origin), so that they outlive both --- */
+
+static uint64_t habit_print(const struct detectors *d, uint32_t account, uint32_t origin)
+{
+	struct { uint32_t name; uint8_t bits, address[16], pad[3]; } key = {account_at(d, account)->hash, origin_at(d, origin)->bits, {0}, {0}};
+	memcpy(key.address, origin_at(d, origin)->address, 16);
+	return hash_bytes(&key, sizeof key);
+}
+
+static struct habit *habit_find(const struct detectors *d, uint64_t print)
+{
+	for (TABLE_EACH(&d->habit_table, (uint32_t)print, i)) {
+		struct habit *h = slab_at(&d->habits, i);
+		if (h->print == print) return h;
+	}
+	return NULL;
+}
+
+bool habit_has(const struct detectors *d, uint32_t account, uint32_t origin) { return habit_find(d, habit_print(d, account, origin)) != NULL; }
+
+bool habit_add(struct detectors *d, uint32_t account, uint32_t origin, int64_t time)
+{
+	uint64_t print = habit_print(d, account, origin);
+	struct habit *have = habit_find(d, print);
+	if (have) {
+		have->last = time;
+		return false;
+	}
+	uint32_t i = slab_take(&d->habits);
+	if (!i && detect_make_room(d)) i = slab_take(&d->habits);
+	if (!i) return true;
+	if (!table_add(&d->habit_table, (uint32_t)print, i)) {
+		slab_give(&d->habits, i);
+		return true;
+	}
+	*(struct habit *)slab_at(&d->habits, i) = (struct habit){print, time, true};
+	return true;
+}
+
+bool is_forgiven(const struct detectors *d, uint32_t account, uint32_t address)
+{
+	uint32_t net = origin_at(d, address)->parent;
+	return habit_has(d, account, address) || (net && habit_has(d, account, net));
+}
+
+/* --- what an origin has failed for ----------------------------------------------------------------------------------------------- */
+
+static struct tried *tried_of(const struct detectors *d, const struct origin *o) { return o->tried ? pool_at(&d->pool, o->tried) : NULL; }
+
+uint32_t tried_since(const struct detectors *d, const struct origin *o, int64_t since)
+{
+	const struct tried *t = tried_of(d, o);
+	uint32_t n = 0;
+	for (unsigned i = 0; t && i < TRIED; i++) n += t[i].n && t[i].last >= since;
+	return n;
+}
+
+void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t n, int64_t time)
+{
+	if (!o->tried && (o->tried = detect_pool_take(d, TRIED * sizeof(struct tried)))) memset(tried_of(d, o), 0, TRIED * sizeof(struct tried));
+	struct tried *t = tried_of(d, o), *to = t;
+	if (!t) return;
+	uint32_t print = account_at(d, account)->hash; /* accounts may be evicted and their numbers used again */
+	for (unsigned i = 0; i < TRIED; i++) {
+		if (t[i].n && t[i].account == print) {
+			t[i].n += n;
+			t[i].last = time;
+			return;
+		}
+		if (!t[i].n || (to->n && t[i].last < to->last)) to = &t[i];
+	}
+	*to = (struct tried){time, print, n};
+}
+
+void tried_drop(struct detectors *d, struct origin *o, uint32_t account)
+{
+	struct tried *t = tried_of(d, o);
+	uint32_t print = account_at(d, account)->hash;
+	for (unsigned i = 0; t && i < TRIED; i++)
+		if (t[i].n && t[i].account == print) t[i].n = 0;
+}
+
+/* --- services -------------------------------------------------------------------------------------------------------------------- */
+
+/* More than there is room for share the last place. */
+uint32_t service_of(struct detectors *d, struct str name)
+{
+	struct service *s = d->services;
+	name = str_sub(name, 0, sizeof s->name);
+	for (uint32_t i = 0; i < d->n_services; i++)
+		if (str_eq((struct str){s[i].name, s[i].name_n}, name)) return i;
+	if (d->n_services == SERVICES) return SERVICES - 1;
+	s += d->n_services;
+	*s = (struct service){.name_n = (uint8_t)name.n, .hour = NEVER, .sum_at = NEVER};
+	if (name.n) memcpy(s->name, name.p, name.n);
+	return d->n_services++;
+}
