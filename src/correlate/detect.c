@@ -70,7 +70,7 @@ static void judge(struct detectors *d, uint32_t sequence)
 	if (w->taken) return;
 	if (is_forgiven(d, w->account, w->origin)) return;
 	origins_above(d, w->origin, origin);
-	if (!origin_judge(d, w, origin)) site_judge(d, w);
+	if (!address_judge(d, w, origin) && !site_judge(d, w)) network_judge(d, w, origin);
 }
 
 static void drop_oldest(struct detectors *d)
@@ -143,7 +143,7 @@ static void close_quiet(struct detectors *d, bool all)
 		if (!f) continue;
 		int64_t quiet = f->kind == ATTACK_CAMPAIGN ? 3 * DAY : QUIET, silent = d->now - f->last;
 		bool over = all || silent > quiet || (f->kind == ATTACK_ENTRY && d->now - f->opened > FOLLOW_UP);
-		if (over && (all || f->kind != ATTACK_CAMPAIGN || d->services[f->service].recruiting != number)) attack_close(d, number);
+		if (over) attack_close(d, number);
 		else d->live.v[n++] = number;
 	}
 	d->live.n = n;

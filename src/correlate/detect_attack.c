@@ -292,7 +292,7 @@ void attack_drop(struct detectors *d, uint32_t number)
 		o->open = 0;
 		o->refs--;
 	}
-	if (f->kind == ATTACK_CAMPAIGN && d->services[f->service].recruiting == number) d->services[f->service].recruiting = 0;
+	if (f->kind == ATTACK_CAMPAIGN && d->services[f->service].crowd == number) d->services[f->service].crowd = 0;
 	episode_unref(d->c, f->episode);
 	names_done(d, &f->origins);
 	names_done(d, &f->accounts);

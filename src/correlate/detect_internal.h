@@ -36,7 +36,7 @@ enum {
 	SLOW_TRIES = 30, SLOW_NET = 60,
 	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
 	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
-	TRIED = 16, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
+	TRIED = 16, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
 };
 #define CUSUM_ALARM 12.0         /* log odds */
 #define CUSUM_CAP 24.0
@@ -123,7 +123,8 @@ struct service {
 	double sum;              /* CUSUM */
 	int64_t sum_at, zero_at;
 	uint32_t since_zero;
-	uint32_t recruiting;     /* the number of the campaign that takes new members, 0: none */
+	uint32_t crowd;          /* the number of the campaign that takes whoever comes while the sum is up, 0: none */
+	uint32_t focused[FOCUSED]; /* campaigns on few names, that take who tries those, and are not counted any more */
 };
 
 struct detectors {
@@ -205,13 +206,15 @@ struct attack *open_of(struct detectors *d, const uint32_t origin[LEVELS_OF_NET]
 bool origin_failure(struct detectors *d, const struct attempt *a, bool forgiven);
 /* After it was queued: does it make a burst? */
 void origin_burst(struct detectors *d, const struct attempt *a);
-/* LAG later, unforgiven. True when it belongs to a finding now. */
-bool origin_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
+/* LAG later, unforgiven: what the address, and then its networks, are made of it. True when it belongs to a finding now. */
+bool address_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
+bool network_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
 /* A login: what it explains is forgotten, and what it may be the end of becomes a finding. Before the habit is noted. */
 void origin_success(struct detectors *d, const struct attempt *a, bool was_habit, bool member);
 
 /* detect_site.c: attacks without a loud address. */
-void site_judge(struct detectors *d, struct waiting *w);
+/* Between the two. True when a campaign has it. */
+bool site_judge(struct detectors *d, struct waiting *w);
 void site_advance(struct detectors *d, int64_t now);
 /* A login of an address that a campaign may have come from. */
 /* True when the address is a member of an open one. */

@@ -180,24 +180,32 @@ static bool network_is_loud(struct detectors *d, const struct origin *o, int64_t
 	return true;
 }
 
-bool origin_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET])
+bool address_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET])
 {
 	struct attack *f = open_of(d, origin);
 	if (f) {
 		attack_add_waiting(d, f, w);
 		return true;
 	}
-	for (int k = 0; k < LEVELS_OF_NET && origin[k]; k++) {
-		struct origin *o = origin_at(d, origin[k]);
-		grow_streak(o, w);
-		tried_add(d, o, w->account, w->attempts, w->time);
-	}
+	enum attack_reason reason;
+	struct origin *o = origin_at(d, origin[0]);
+	grow_streak(o, w);
+	tried_add(d, o, w->account, w->attempts, w->time);
 	/* Members of an open campaign are told there. */
-	if (attack_at(d, origin_at(d, origin[0])->member)) return false;
-	for (int k = 0; k < LEVELS_OF_NET && origin[k]; k++) {
+	if (attack_at(d, o->member) || !address_is_loud(d, o, origin[0], w->time, &reason)) return false;
+	open_origin(d, origin, 0, reason, w->digits);
+	return true;
+}
+
+bool network_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET])
+{
+	for (int k = 1; k < LEVELS_OF_NET && origin[k]; k++) {
+		grow_streak(origin_at(d, origin[k]), w);
+		tried_add(d, origin_at(d, origin[k]), w->account, w->attempts, w->time);
+	}
+	for (int k = 1; k < LEVELS_OF_NET && origin[k]; k++) {
 		enum attack_reason reason;
-		struct origin *o = origin_at(d, origin[k]);
-		if (k ? !network_is_loud(d, o, w->time, &reason) : !address_is_loud(d, o, origin[0], w->time, &reason)) continue;
+		if (!network_is_loud(d, origin_at(d, origin[k]), w->time, &reason)) continue;
 		open_origin(d, origin, k, reason, w->digits);
 		return true;
 	}

@@ -28,7 +28,7 @@ static double raised(double rate) { return FACTOR * rate + MORE; }
 static void learn(struct service *s, double count, int64_t hour)
 {
 	unsigned h = hour_of_day(hour);
-	if (s->recruiting || s->sum > CUSUM_ALARM / 2) return;
+	if (s->crowd || s->sum > CUSUM_ALARM / 2) return;
 	if (s->hours < HOURS_KEPT) s->hours++;
 	s->mean += (count - s->mean) / s->hours;
 	if (s->days[h] < DAYS_KEPT) s->days[h]++;
@@ -56,7 +56,7 @@ static void service_advance(struct service *s, int64_t now)
 	s->sum = 0;
 	s->zero_at = now;
 	s->since_zero = 0;
-	s->recruiting = 0;
+	s->crowd = 0; /* its members stay its own */
 }
 
 /* --- who belongs to it ----------------------------------------------------------------------------------------------------------- */
@@ -64,9 +64,24 @@ static void service_advance(struct service *s, int64_t now)
 /* An attack on few names has the same ones everywhere; who tries others only passes by. */
 static bool shares_names(const struct detectors *d, const struct attack *f, uint32_t account)
 {
-	if (f->origins.total < CROWD || f->tries < (uint64_t)EACH * f->accounts.total) return true;
 	const uint32_t *n = map_get(&f->accounts.map, account_name(d, account));
 	return n && *n >= KNOWN_NAME;
+}
+
+static bool is_focused(const struct attack *f) { return f->origins.total >= CROWD && f->tries >= (uint64_t)EACH * f->accounts.total; }
+
+/* From now on it takes only who shares its names, and what it takes is not counted: another attack may begin beside it. */
+static void focus(struct detectors *d, struct service *s, uint32_t number)
+{
+	for (unsigned i = 0; i < FOCUSED; i++) {
+		if (attack_at(d, s->focused[i])) continue;
+		s->focused[i] = number;
+		s->crowd = 0;
+		s->sum = 0;
+		s->zero_at = s->sum_at;
+		s->since_zero = 0;
+		return;
+	}
 }
 
 static void enlist(struct detectors *d, struct attack *f, uint32_t number, struct waiting *w)
@@ -82,11 +97,24 @@ static bool may_belong(const struct detectors *d, const struct attack *f, const 
 	return !w->taken && w->service == f->service && !o->successes && !o->open && o->first >= f->begun && !is_forgiven(d, w->account, w->origin);
 }
 
+/* It is the address's first since then. */
+static bool first_of(const struct detectors *d, const struct waiting *w, int64_t begun)
+{
+	uint32_t before = w->before[0];
+	return !before || before - d->tail >= d->head - d->tail || waiting_at(d, before)->time < begun;
+}
+
 /* The campaign opens: what was judged since it began and fits is its beginning. `account`: only what tried that name, 0: all. */
 static void open_campaign(struct detectors *d, uint32_t service, enum attack_reason reason, int64_t begun, uint32_t account, const struct waiting *last)
 {
-	uint32_t number;
+	uint32_t number, n = 0;
 	struct service *s = &d->services[service];
+	struct attack like = {.service = service, .begun = begun};
+	for (uint32_t q = d->tail; q != d->judged && account && n < ACCOUNT_ORIGINS; q++) {
+		const struct waiting *w = waiting_at(d, q);
+		n += w->time >= begun && w->account == account && may_belong(d, &like, w) && first_of(d, w, begun);
+	}
+	if (account && n + 1 < ACCOUNT_ORIGINS) return;
 	struct attack *f = attack_open(d, ATTACK_CAMPAIGN, reason, d->now, last->digits, &number);
 	if (!f) return;
 	f->service = service;
@@ -99,7 +127,8 @@ static void open_campaign(struct detectors *d, uint32_t service, enum attack_rea
 		if (w->time < begun || (account && w->account != account) || !may_belong(d, f, w)) continue;
 		enlist(d, f, number, w);
 	}
-	s->recruiting = number;
+	s->crowd = number;
+	if (is_focused(f)) focus(d, s, number);
 }
 
 /* --- names of the house tried from many addresses -------------------------------------------------------------------------------- */
@@ -134,30 +163,45 @@ static void count_first(struct detectors *d, struct service *s, const struct wai
 	s->in_hour++;
 	s->since_zero++;
 	s->sum = fmin(s->sum + log(raised(rate) / rate), CUSUM_CAP);
-	if (s->sum < CUSUM_ALARM || s->since_zero < CUSUM_LEAST || s->recruiting) return;
+	if (s->sum < CUSUM_ALARM || s->since_zero < CUSUM_LEAST || s->crowd) return;
 	open_campaign(d, w->service, BY_CHANGE, s->zero_at, 0, w);
 }
 
-void site_judge(struct detectors *d, struct waiting *w)
+/* The campaign it is a member of, or may become one of. */
+static struct attack *campaign_of(struct detectors *d, struct service *s, const struct waiting *w, uint32_t *ret_number)
+{
+	struct attack *f = attack_at(d, *ret_number = origin_at(d, w->origin)->member);
+	if (f) return f->service == w->service ? f : NULL;
+	for (unsigned i = 0; i < FOCUSED; i++) {
+		f = attack_at(d, *ret_number = s->focused[i]);
+		if (f && may_belong(d, f, w) && shares_names(d, f, w->account)) return f;
+	}
+	return NULL;
+}
+
+bool site_judge(struct detectors *d, struct waiting *w)
 {
 	struct service *s = &d->services[w->service];
 	struct origin *o = origin_at(d, w->origin);
+	uint32_t number;
 	service_advance(s, w->time);
+	if (o->successes) return false;
+	struct attack *f = campaign_of(d, s, w, &number);
+	if (f) {
+		enlist(d, f, number, w);
+		if (number == s->crowd && is_focused(f)) focus(d, s, number);
+		return true;
+	}
 	count_first(d, s, w);
-	if (w->taken || o->successes) return;
-	struct attack *f = attack_at(d, o->member);
-	uint32_t number = o->member;
-	if (!f) {
-		number = s->recruiting;
-		f = attack_at(d, number);
-		if (f && (!may_belong(d, f, w) || !shares_names(d, f, w->account))) f = NULL;
+	if (w->taken) return true;
+	f = attack_at(d, s->crowd);
+	if (f && may_belong(d, f, w)) {
+		enlist(d, f, s->crowd, w);
+		if (is_focused(f)) focus(d, s, s->crowd);
+		return true;
 	}
-	bool besieged = name_is_besieged(d, w);
-	if (!f && besieged && !s->recruiting) {
-		open_campaign(d, w->service, BY_ACCOUNT, w->time - DAY, w->account, w);
-		return;
-	}
-	if (f && f->service == w->service) enlist(d, f, number, w);
+	if (!f && name_is_besieged(d, w)) open_campaign(d, w->service, BY_ACCOUNT, w->time - DAY, w->account, w);
+	return w->taken;
 }
 
 void site_advance(struct detectors *d, int64_t now)
@@ -176,7 +220,7 @@ bool site_success(struct detectors *d, const struct attempt *a, bool was_habit)
 		return true;
 	}
 	/* A first failure of a new address, a login right behind it, in the middle of a campaign: a person who mistyped, or a password that was known. */
-	f = attack_at(d, d->services[a->service].recruiting);
+	f = attack_at(d, d->services[a->service].crowd);
 	if (f && !o->successes && o->first >= f->begun && waiting_since(d, a->origin[0], a->time - LAG, 1)) attack_entered(d, f, a, false);
 	return false;
 }
