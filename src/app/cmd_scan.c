@@ -6,6 +6,7 @@
 #include "app/output_case.h"
 #include "app/rules_load.h"
 #include "app/view.h"
+#include "base/file.h"
 #include "evidence/canon.h"
 #include "match/match.h"
 #include "report/report.h"
@@ -16,7 +17,7 @@
 
 enum {
 	OPT_RULES, OPT_OUTPUT, OPT_JOBS, OPT_MIN_LEVEL, OPT_SINCE, OPT_UNTIL, OPT_FAIL_ON, OPT_PLACEHOLDERS, OPT_STATS,
-	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_STATE_MEMORY, OPT_EVERY, OPT_BASELINE, OPT_QUIET,
+	OPT_AS, OPT_LOGSOURCE, OPT_ANY, OPT_TIMEZONE, OPT_CARVE, OPT_STATE_MEMORY, OPT_EVERY, OPT_BASELINE, OPT_KNOWN_SOURCES, OPT_QUIET,
 	OPT_CASE, OPT_SALT_KEY, OPT_NOTE
 };
 static const struct option_row rows[] = {
@@ -37,6 +38,7 @@ static const struct option_row rows[] = {
 	[OPT_STATE_MEMORY] = {0, "state-memory", "SIZE", "memory for correlations, e.g. 256M (the default) or 1G"},
 	[OPT_EVERY] = {0, "every", NULL, "correlations: a finding at each event that meets the condition"},
 	[OPT_BASELINE] = {0, "baseline", "FILE", "script paths of your web servers that are legitimate, one a line"},
+	[OPT_KNOWN_SOURCES] = {0, "known-sources", "FILE", "addresses whose failed logins are normal (your scanners, gateways): ADDRESS or\nNETWORK/BITS and the reason, one a line; told in the summary"},
 	[OPT_QUIET] = {'q', "quiet", NULL, "no summary and no progress"},
 	[OPT_CASE] = {0, "case", "X.case", "add these logs to a case, without reading its old ones again"},
 	[OPT_SALT_KEY] = {0, "salt-key", "FILE", "the salt key of the case (default: X.case.key, made when it is new); the key\nof a case repeats its run exactly; never use it for other evidence"},
@@ -53,7 +55,7 @@ struct settings {
 	struct reader_options reader;
 	struct plan_options plan;
 	size_t state_memory;
-	const char *baseline;
+	const char *baseline, *known_sources;
 	bool every;
 	const char *add_to, *new_case, *salt_key, *note;
 	unsigned jobs;
@@ -135,6 +137,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	case OPT_CARVE: s->reader.carve = true; return true;
 	case OPT_QUIET: s->quiet = true; return true;
 	case OPT_BASELINE: s->baseline = argument; return true;
+	case OPT_KNOWN_SOURCES: s->known_sources = argument; return true;
 	case OPT_EVERY: s->every = true; return true;
 	case OPT_STATE_MEMORY: return parse_size(s, argument, &s->state_memory);
 	case OPT_MIN_LEVEL: return parse_level(s, argument, &s->plan.min_level);
@@ -276,6 +279,8 @@ static int finish(const struct settings *s, struct scan *scan, const struct scan
 	view.run.findings = r->findings;
 	view.run.stories = r->stories;
 	view.run.n_stories = r->n_stories;
+	view.run.notes = r->notes;
+	view.run.n_notes = r->n_notes;
 	view.run.seconds = app_seconds() - started;
 	if (ok && s->stats) ok = output_stats(s->stats, &view.run, &f);
 	if (ok) print_summary(s, &view, tally.tally);
@@ -301,6 +306,19 @@ static struct incident_plan *load_incidents(const struct settings *s, struct fau
 	return NULL;
 }
 
+/* NULL without the option; false when it cannot be read. */
+static bool load_known(const struct settings *s, struct known_sources **ret, struct fault *f)
+{
+	char *text;
+	size_t n;
+	*ret = NULL;
+	if (!s->known_sources) return true;
+	if (!file_slurp(s->known_sources, 16 << 20, &text, &n, f)) return false;
+	*ret = known_sources_new((struct str){text, n}, str_of(s->known_sources), f);
+	free(text);
+	return *ret != NULL;
+}
+
 static int scan_all(struct settings *s)
 {
 	struct fault f = FAULT_INIT;
@@ -311,16 +329,18 @@ static int scan_all(struct settings *s)
 	struct auth *auth = taxonomy ? auth_new(&f) : NULL;
 	struct plan *plan = auth ? plan_new(rules, &s->plan, &f) : NULL;
 	struct incident_plan *incidents = plan ? load_incidents(s, &f) : NULL;
+	struct known_sources *known = NULL;
+	bool ready = incidents && load_known(s, &known, &f);
 	int status = EXIT_FAILED;
 	const char *case_path = s->new_case ? s->new_case : s->add_to;
-	struct case_output_options keep = {case_path, s->add_to != NULL, s->salt_key, s->note, s->rules.placeholders, s->baseline, temp && *temp ? temp : "/tmp"};
-	struct case_output *kept = incidents && case_path ? case_output_new(&keep, &f) : NULL;
-	if (!incidents || (case_path && !kept)) {
+	struct case_output_options keep = {case_path, s->add_to != NULL, s->salt_key, s->note, s->rules.placeholders, s->baseline, s->known_sources, temp && *temp ? temp : "/tmp"};
+	struct case_output *kept = ready && case_path ? case_output_new(&keep, &f) : NULL;
+	if (!ready || (case_path && !kept)) {
 		app_fault(&f);
 		if (f.kind == FAULT_USAGE) status = EXIT_USAGE;
 	} else {
 		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .auth = auth, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
-			.state_memory = s->state_memory, .every = s->every, .any_logsource = s->plan.any_logsource, .incidents = incidents, .keeper = kept ? case_output_keeper(kept) : NULL};
+			.state_memory = s->state_memory, .min_level = s->plan.min_level, .known_sources = known, .every = s->every, .any_logsource = s->plan.any_logsource, .incidents = incidents, .keeper = kept ? case_output_keeper(kept) : NULL};
 		config.formats = formats_all(&config.n_formats);
 		struct scan *scan = scan_new(&config, &f);
 		for (size_t i = 0; scan && i < s->paths.n; i++) scan_add_path(scan, s->paths.v[i]);
@@ -333,6 +353,7 @@ static int scan_all(struct settings *s)
 		}
 		scan_free(scan);
 	}
+	known_sources_free(known);
 	incident_plan_free(incidents);
 	plan_free(plan);
 	auth_free(auth);
@@ -363,6 +384,8 @@ const struct command command_scan = {
 	.run = run,
 	.help = "PATH is a file or a folder (with everything below it). What a file is, is decided by its bytes, not its name.\n"
 		"Sources are opened read-only and never changed.\n\n"
+		"Besides the rules, detectors look at logins of every service: guessing from one address or network, spraying,\n"
+		"stuffing, slow and distributed guessing, and logins that came of it. They belong to Exhibit's own rules.\n\n"
 		"examples:\n"
 		"  exhibit scan samples/first-look\n"
 		"  exhibit scan /mnt/server1/Windows/System32/winevt/Logs -o findings.jsonl --stats read.json\n"

@@ -20,6 +20,7 @@ struct case_output {
 	const struct scan_config *config;
 	uint32_t n_rules;                 /* of the rule set; native ones come behind */
 	const struct rule_info *native;
+	uint32_t n_native;                /* of them; the detectors' come behind */
 	bool run_is_new, restarted;
 	struct case_hits *older;
 	struct opened open[OPEN_SOURCES]; /* originals that bytes are fetched from */
@@ -159,7 +160,8 @@ static bool put(struct finding_sink *self, const struct finding *finding, const 
 	struct finding x = *finding;
 	(void)results;
 	/* Native rules stand behind the rule set's. */
-	if (x.rule && x.rule_index >= o->n_rules && x.rule_index != UINT32_MAX) x.rule_index = o->n_rules + (uint32_t)(x.rule - o->native);
+	if (x.rule && x.rule_index >= DETECTOR_RULE) x.rule_index = o->n_rules + o->n_native + (x.rule_index - DETECTOR_RULE);
+	else if (x.rule && x.rule_index >= o->n_rules && x.rule_index != UINT32_MAX) x.rule_index = o->n_rules + (uint32_t)(x.rule - o->native);
 	if (!x.evidence_total) x.evidence_total = x.n_evidence;
 	if (!with_needs(o, x.evidence, x.n_evidence)) return false;
 	x.evidence = o->refs.v;
@@ -237,12 +239,15 @@ static void add_filters(const struct rule_set *rules, struct case_input *v, uint
 
 static bool begin_run(struct case_output *o, const struct scan_config *config, struct str settings, struct fault *f)
 {
-	uint32_t n_native = 0, n_refused = rule_set_refused_count(config->rules), n_inputs = 0;
+	uint32_t n_native = 0, n_detectors, n_refused = rule_set_refused_count(config->rules), n_inputs = 0;
 	o->n_rules = rule_set_count(config->rules);
 	o->native = config->incidents ? incident_plan_rules(config->incidents, &n_native) : NULL;
+	o->n_native = n_native;
+	const struct rule_info *detectors = detector_rules(&n_detectors);
+	n_native += n_detectors;
 	struct case_rule *rules = xcalloc(o->n_rules + n_native + 1, sizeof *rules);
 	struct case_refused *refused = xcalloc(n_refused + 1, sizeof *refused);
-	struct case_input *inputs = xcalloc(4 + rule_set_filter_count(config->rules), sizeof *inputs);
+	struct case_input *inputs = xcalloc(5 + rule_set_filter_count(config->rules), sizeof *inputs);
 	struct buf *texts = xcalloc(n_native + 1, sizeof *texts);
 	for (uint32_t i = 0; i < o->n_rules; i++) {
 		const struct rule *r = rule_set_at(config->rules, i);
@@ -250,14 +255,18 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 	}
 	/* Native rules are code: their text says which. */
 	for (uint32_t i = 0; i < n_native; i++) {
-		buf_printf(&texts[i], "native rule of exhibit " EXHIBIT_VERSION ": %.*s: %.*s\n", STR_FMT(o->native[i].id), STR_FMT(o->native[i].title));
-		rules[o->n_rules + i] = (struct case_rule){&o->native[i], buf_view(&texts[i]), false};
+		const struct rule_info *r = i < o->n_native ? &o->native[i] : &detectors[i - o->n_native];
+		buf_printf(&texts[i], "native rule of exhibit " EXHIBIT_VERSION ": %.*s: %.*s\n", STR_FMT(r->id), STR_FMT(r->title));
+		/* A disclosure takes along the rules that a correlation's text names. */
+		if (i >= o->n_native) buf_lit(&texts[i], "over the hits of " RULE_OF_ATTEMPTS "\n");
+		rules[o->n_rules + i] = (struct case_rule){r, buf_view(&texts[i]), i >= o->n_native};
 	}
 	for (uint32_t i = 0; i < n_refused; i++) {
 		const struct rules_refused *r = rule_set_refused(config->rules, i);
 		refused[i] = (struct case_refused){r->file, r->category, r->reason, r->line, r->column};
 	}
-	bool ok = add_input("placeholders", o->options.placeholders, inputs, &n_inputs, f) && add_input("baseline", o->options.baseline, inputs, &n_inputs, f);
+	bool ok = add_input("placeholders", o->options.placeholders, inputs, &n_inputs, f) && add_input("baseline", o->options.baseline, inputs, &n_inputs, f) &&
+		add_input("known-sources", o->options.known_sources, inputs, &n_inputs, f);
 	uint32_t n_read = n_inputs;
 	inputs[n_inputs] = (struct case_input){.kind = STR("mapping"), .name = STR("compiled in")};
 	taxonomy_sha256(inputs[n_inputs++].sha256);

@@ -18,6 +18,7 @@ struct case_output_options {
 	const char *note;          /* for the custody log; NULL */
 	const char *placeholders;  /* files that shape the run; NULL */
 	const char *baseline;
+	const char *known_sources;
 	const char *temp_dir;
 	const struct case_again *again; /* NULL: no repetition */
 };

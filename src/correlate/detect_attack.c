@@ -174,13 +174,13 @@ static void say_counts(struct buf *b, const struct attack *f, const struct episo
 static void say_why(struct buf *b, const struct detectors *d, const struct attack *f)
 {
 	switch (f->reason) {
-	case BY_BURST: buf_lit(b, "; more than 20 failures beyond two a minute, with no login between that would explain them"); break;
+	case BY_BURST: buf_lit(b, "; more than 12 failures beyond one a minute, with no login between that would explain them"); break;
 	case BY_ACCOUNTS: buf_lit(b, "; none of these names ever got in from there"); break;
 	case BY_TRIES: buf_lit(b, "; more than 60 a day, and none of these names ever got in from there"); break;
 	case BY_STREAK: buf_lit(b, "; it goes on for more than two days without a login. A device that keeps an old password looks the same: then the name is always one, and its owner knows"); break;
 	case BY_CHANGE: buf_printf(b, "; %.1f new addresses an hour failed at %.*s without ever getting in, where %.1f are usual", f->seen,
 		(int)d->services[f->service].name_n, d->services[f->service].name, f->expected); break;
-	case BY_ACCOUNT: buf_printf(b, "; within a day a name in use here was tried from %d addresses that never got in", ACCOUNT_ORIGINS); break;
+	case BY_ACCOUNT: buf_printf(b, "; within a day a name was tried from %d addresses that never got in", f->own.total ? ACCOUNT_ORIGINS : NAME_ORIGINS); break;
 	case BY_ENTRY: break;
 	}
 	if (f->kind == ATTACK_CAMPAIGN) buf_lit(b, ". Each address stays below any threshold; they were taken together because they began after the change and share service, time and names");
@@ -251,7 +251,9 @@ static enum level level_of(const struct detectors *d, const struct attack *f, un
 {
 	if (f->kind == ATTACK_ENTRY) return f->entry_rank == 2 ? LEVEL_CRITICAL : LEVEL_HIGH;
 	if (is_scanner(d, f)) return LEVEL_LOW;
-	return rules[rule].level;
+	/* Names that exist nowhere are tried all over the Internet. */
+	if (f->kind == ATTACK_CAMPAIGN && f->reason == BY_ACCOUNT && !f->own.total) return LEVEL_MEDIUM;
+	return rule == RULE_GUESSING && f->accounts.total >= SPRAY_WEEK ? LEVEL_HIGH : rules[rule].level;
 }
 
 static void attack_put(struct detectors *d, struct attack *f)

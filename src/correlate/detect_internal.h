@@ -23,8 +23,8 @@
 #define LAG (15 * MINUTE)        /* within it a person who mistyped has got in */
 #define KEEP (8 * DAY)
 #define QUIET (8 * DAY)          /* a finding is over when its origin was silent for so long: what comes weekly is one finding */
-#define BURST 20.0               /* failures above BURST_DRAIN that are fast guessing */
-#define BURST_DRAIN (2.0 / 60)   /* a second */
+#define BURST 12.0               /* failures above BURST_DRAIN that are fast guessing */
+#define BURST_DRAIN (1.0 / 60)   /* a second */
 #define DAILY_DRAIN (60.0 / 86400)
 #define STREAK_GAP (12 * HOUR)   /* silence that ends a slow streak */
 #define SLOW_SPAN (48 * HOUR)
@@ -35,6 +35,7 @@ enum {
 	MANY_TRIES = 60, MANY_ONE = 100, /* above DAILY_DRAIN: for several accounts; for one */
 	SLOW_TRIES = 30, SLOW_NET = 60,
 	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
+	NAME_ORIGINS = 10,               /* the same for a name nobody has got in with */
 	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
 	TRIED = 16, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
 };
@@ -58,7 +59,7 @@ struct origin {
 	int64_t children_from;
 	int64_t streak_from, streak_last;
 	uint64_t streak;
-	int64_t gap;             /* between its last failures; how many in a row were alike */
+	int64_t gap, last_failure; /* between its last failures; how many in a row were alike */
 	uint32_t regular;
 	uint32_t tried;          /* struct tried[TRIED] in the pool */
 	uint32_t open;           /* the number of its attack, 0: none */
@@ -186,6 +187,8 @@ bool detect_make_room(struct detectors *d);
 uint32_t detect_pool_take(struct detectors *d, size_t bytes);
 /* Accounts the origin has failed for since then, without ever getting in with them. */
 uint32_t tried_since(const struct detectors *d, const struct origin *o, int64_t since);
+/* 1 when the account is one of them. */
+uint32_t tried_for(const struct detectors *d, const struct origin *o, uint32_t account);
 void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t n, int64_t time);
 void tried_drop(struct detectors *d, struct origin *o, uint32_t account);
 uint32_t service_of(struct detectors *d, struct str name);
@@ -209,6 +212,8 @@ void origin_burst(struct detectors *d, const struct attempt *a);
 /* LAG later, unforgiven: what the address, and then its networks, are made of it. True when it belongs to a finding now. */
 bool address_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
 bool network_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
+/* The address has failed for another account than the one at hand, as far as is remembered. */
+bool tried_others(struct detectors *d, const struct attempt *a);
 /* A login: what it explains is forgotten, and what it may be the end of becomes a finding. Before the habit is noted. */
 void origin_success(struct detectors *d, const struct attempt *a, bool was_habit, bool member);
 

@@ -45,9 +45,10 @@ static void count_child(struct detectors *d, struct origin *o, uint32_t address,
 
 static void note_gap(struct origin *o, int64_t now)
 {
-	int64_t gap = now - o->last, apart = gap > o->gap ? gap - o->gap : o->gap - gap;
+	int64_t gap = now - o->last_failure, apart = gap > o->gap ? gap - o->gap : o->gap - gap;
 	o->regular = o->failures && gap && apart <= gap / 10 ? o->regular + 1 : 0;
 	o->gap = gap;
+	o->last_failure = now;
 }
 
 /* One account of an inside machine, tried like clockwork: a service that nobody told of the new password. */
@@ -257,6 +258,15 @@ static void follow_up(struct detectors *d, const struct attempt *a)
 		break;
 	}
 	buf_done(&place);
+}
+
+bool tried_others(struct detectors *d, const struct attempt *a)
+{
+	const struct origin *o = origin_at(d, a->origin[0]);
+	if (tried_since(d, o, a->time - KEEP) > tried_for(d, o, a->account)) return true;
+	for (uint32_t s = o->newest; is_kept(d, s); s = waiting_at(d, s)->before[0])
+		if (waiting_at(d, s)->account != a->account) return true;
+	return false;
 }
 
 static bool is_entry(struct detectors *d, const struct attempt *a, uint32_t *ret_rank)

@@ -131,14 +131,13 @@ static void open_campaign(struct detectors *d, uint32_t service, enum attack_rea
 	if (is_focused(f)) focus(d, s, number);
 }
 
-/* --- names of the house tried from many addresses -------------------------------------------------------------------------------- */
+/* --- names tried from many addresses -------------------------------------------------------------------------------- */
 
 static bool name_is_besieged(struct detectors *d, const struct waiting *w)
 {
 	struct account *a = account_at(d, w->account);
 	uint32_t print = origin_print(d, w->origin), n = 0;
 	bool there = false;
-	if (!a->successes) return false;
 	if (!a->from && (a->from = detect_pool_take(d, RECENT * sizeof(struct account_origin))))
 		memset(pool_at(&d->pool, a->from), 0, RECENT * sizeof(struct account_origin));
 	if (!a->from) return false;
@@ -149,7 +148,7 @@ static bool name_is_besieged(struct detectors *d, const struct waiting *w)
 	}
 	if (there) return false;
 	v[a->from_n++ % RECENT] = (struct account_origin){w->time, print};
-	return n + 1 >= ACCOUNT_ORIGINS;
+	return n + 1 >= (a->successes ? ACCOUNT_ORIGINS : NAME_ORIGINS);
 }
 
 /* --- a judged failure ------------------------------------------------------------------------------------------------------------ */
@@ -216,10 +215,12 @@ bool site_success(struct detectors *d, const struct attempt *a, bool was_habit)
 	struct attack *f = attack_at(d, o->member);
 	if (was_habit) return false;
 	if (f) {
-		attack_entered(d, f, a, true);
-		return true;
+		/* A person whose device kept an old password, and who was taken for a member, has one name. */
+		bool sure = tried_others(d, a);
+		attack_entered(d, f, a, sure);
+		return sure;
 	}
-	/* A first failure of a new address, a login right behind it, in the middle of a campaign: a person who mistyped, or a password that was known. */
+	/* One failure of a new address, a login right behind it, in the middle of a campaign: a person who mistyped, or a password that was known. */
 	f = attack_at(d, d->services[a->service].crowd);
 	if (f && !o->successes && o->first >= f->begun && waiting_since(d, a->origin[0], a->time - LAG, 1)) attack_entered(d, f, a, false);
 	return false;

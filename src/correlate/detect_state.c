@@ -330,6 +330,15 @@ void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t
 	*to = (struct tried){time, print, n};
 }
 
+uint32_t tried_for(const struct detectors *d, const struct origin *o, uint32_t account)
+{
+	const struct tried *t = tried_of(d, o);
+	uint32_t print = account_at(d, account)->hash;
+	for (unsigned i = 0; t && i < TRIED; i++)
+		if (t[i].n && t[i].account == print) return 1;
+	return 0;
+}
+
 void tried_drop(struct detectors *d, struct origin *o, uint32_t account)
 {
 	struct tried *t = tried_of(d, o);

@@ -92,6 +92,8 @@ struct report_run {
 	uint32_t n_coverage;
 	const struct str *stories;    /* of incidents, for people: lines of plain text, not yet made safe */
 	uint32_t n_stories;
+	const struct str *notes;        /* what the detectors took for normal, and why */
+	uint32_t n_notes;
 	double seconds;
 };
 /* One JSON object and LF. */

@@ -131,6 +131,12 @@ void report_stats(const struct report_run *r, struct buf *out)
 	report_clocks_json(r, &o);
 	json_key(&o, STR("coverage"));
 	report_coverage_json(r->coverage, r->n_coverage, &o);
+	if (r->n_notes) {
+		json_key(&o, STR("normal"));
+		json_begin_array(&o);
+		for (uint32_t i = 0; i < r->n_notes; i++) json_put_str(&o, r->notes[i]);
+		json_end(&o);
+	}
 	json_key_u64(&o, STR("events"), r->events);
 	json_key_u64(&o, STR("outside_period"), r->outside);
 	json_key_u64(&o, STR("findings"), r->findings);

@@ -354,6 +354,20 @@ static void put_clocks(struct page *p, const struct report_run *r)
 	}
 }
 
+/* What the detectors of password guessing took for normal, and why. */
+static void put_normal(struct page *p, const struct report_run *r)
+{
+	enum { SHOWN = 5 };
+	for (uint32_t i = 0; i < r->n_notes && i < SHOWN; i++) {
+		heading(p, i ? "" : "Normal");
+		term_str_cut(p->out, r->notes[i], p->o->width > 50 ? 2 * p->o->width - 11 : 89);
+		buf_byte(p->out, '\n');
+	}
+	if (r->n_notes <= SHOWN) return;
+	heading(p, "");
+	buf_printf(p->out, "and %u more (--stats FILE lists them)\n", r->n_notes - SHOWN);
+}
+
 static void put_damage(struct page *p, const struct report_run *r)
 {
 	uint64_t damaged = 0, sources = 0, recovered = 0, notes = 0;
@@ -453,6 +467,7 @@ void report_summary(const struct report_run *r, const struct tally *t, const str
 	put_counts(&p, "Tactics", &t->tactics);
 	put_histogram(&p, t);
 	put_unread(&p, r);
+	put_normal(&p, r);
 	put_damage(&p, r);
 	put_gaps(&p, r);
 	put_clocks(&p, r);

@@ -6,9 +6,8 @@ enum { STRINGS_BUDGET = 256 << 20, SOURCE_STRINGS = 16 << 20, SCRATCH_BUDGET = 6
 
 const struct rule_info *scan_rule_info(const struct scan *s, uint32_t rule_index)
 {
-	uint32_t n;
 	if (rule_index == UINT32_MAX) return NULL;
-	if (rule_index >= DETECTOR_RULE) return &detector_rules(&n)[rule_index - DETECTOR_RULE];
+	if (rule_index >= DETECTOR_RULE) return &s->detectors[rule_index - DETECTOR_RULE];
 	return rule_index >= NATIVE_RULE ? &s->native[rule_index - NATIVE_RULE] : &rule_set_at(s->config.rules, rule_index)->info;
 }
 
@@ -36,7 +35,15 @@ static int by_id(const void *a, const void *b, void *scan)
 static void rank_rules(struct scan *s)
 {
 	uint32_t detectors, rules = s->config.rules ? rule_set_count(s->config.rules) : 0;
-	(void)detector_rules(&detectors);
+	const struct rule_info *known = detector_rules(&detectors);
+	s->detectors = xcalloc(detectors, sizeof *s->detectors);
+	for (uint32_t i = 0; i < detectors; i++) {
+		struct buf text = {0};
+		s->detectors[i] = known[i];
+		buf_printf(&text, "%.*s: %.*s", STR_FMT(known[i].id), STR_FMT(known[i].title));
+		sha256_of(text.p, text.n, s->detectors[i].sha256);
+		buf_done(&text);
+	}
 	uint32_t native = rules + s->n_native, n = native + detectors;
 	uint32_t *order = xcalloc(n, sizeof *order);
 	s->ranks = xcalloc(n, sizeof *s->ranks);
@@ -95,6 +102,7 @@ void scan_free(struct scan *s)
 	coverage_done(&s->hosts);
 	arena_done(&s->strings);
 	free(s->ranks);
+	free(s->detectors);
 	free(s->coverage);
 	free(s->sight);
 	free(s->skews);

@@ -48,6 +48,7 @@ struct scan {
 	struct spill *fired;          /* what correlations and incidents gave, in phase two */
 	const struct rule_info *native; /* rules of the incident room's analysers; their rule_index is NATIVE_RULE + their number */
 	uint32_t n_native;
+	struct rule_info *detectors;  /* detector_rules, with the hashes of their texts */
 	VEC(struct analyser *) analysers;
 	struct incidents *incidents;
 	VEC(struct str) stories;

@@ -86,6 +86,16 @@ static void add_filters(struct pinned_run *p, sqlite3 *db, int64_t run)
 	sqlite3_finalize(s);
 }
 
+/* The addresses whose failed logins were normal. */
+static void read_known(struct pinned_run *p, sqlite3 *db, int64_t run)
+{
+	sqlite3_stmt *s = case_db_prepare(db, "SELECT bytes FROM input WHERE run = ? AND kind = 'known-sources' AND bytes IS NOT NULL", NULL);
+	if (!s) return;
+	sqlite3_bind_int64(s, 1, run);
+	if (sqlite3_step(s) == SQLITE_ROW) p->known = known_sources_new(case_column_str(s, 0), STR("known-sources"), NULL);
+	sqlite3_finalize(s);
+}
+
 bool pinned_run_load(sqlite3 *db, int64_t run, struct str settings, const struct verify_rule *rules, uint32_t n_rules, struct pinned_run *ret, struct fault *f)
 {
 	*ret = (struct pinned_run){.exact = true};
@@ -101,6 +111,7 @@ bool pinned_run_load(sqlite3 *db, int64_t run, struct str settings, const struct
 		rule_set_add_pinned(ret->rules, rules[i].text, rules[i].file);
 	}
 	add_filters(ret, db, run);
+	read_known(ret, db, run);
 	rule_set_finish(ret->rules);
 	ret->n_rules = rule_set_count(ret->rules);
 	ret->exact &= ret->n_rules == texts;
@@ -112,5 +123,7 @@ void pinned_run_done(struct pinned_run *p)
 {
 	rule_set_free(p->rules);
 	p->rules = NULL;
+	known_sources_free(p->known);
+	p->known = NULL;
 	arena_done(&p->strings);
 }

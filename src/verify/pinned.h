@@ -1,5 +1,6 @@
 /* pinned: what a run of a case scanned with, as the case holds it: its rules read again from their pinned texts, and its settings. One thread. */
 #pragma once
+#include "correlate/detect.h"
 #include "match/match.h"
 #include "verify/verify.h"
 
@@ -11,6 +12,7 @@ struct pinned_run {
 	size_t state_memory;
 	bool exact;                   /* every pinned text gave its one rule: indices are those of the run. Native rules stand behind them */
 	uint32_t n_rules;             /* of the rule set, native ones not counted */
+	struct known_sources *known;  /* NULL: the run had none */
 	struct arena strings;
 };
 /* `rules`: those of the run, in order. False and *f when the settings cannot be read. pinned_run_done in any case. */

@@ -86,6 +86,16 @@ static void forget_run(struct rederive *d)
 
 static void put_nothing(void *arg, const struct finding *f, bool final) { (void)arg, (void)f, (void)final; }
 
+/* The number of a native detector's rule, + 1; 0: none. */
+static uint32_t detector_of(struct str id)
+{
+	uint32_t n;
+	const struct rule_info *v = detector_rules(&n);
+	for (uint32_t i = 0; i < n; i++)
+		if (str_eq(v[i].id, id)) return DETECTOR_RULE + i + 1;
+	return 0;
+}
+
 /* Which rule of the set each row of the run is: by its place, else by its text. */
 static void place_rules(struct rederive *d, const struct verify_rule *rules, uint32_t n)
 {
@@ -99,7 +109,7 @@ static void place_rules(struct rederive *d, const struct verify_rule *rules, uin
 		uint32_t place = d->pinned.exact && i < d->pinned.n_rules ? i + 1 : 0;
 		sha256_of(rules[i].text.p, rules[i].text.n, digest);
 		uint32_t *index = d->pinned.exact ? NULL : map_get(&d->by_text, (struct str){(char *)digest, sizeof digest});
-		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : place, NULL);
+		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : place ? place : detector_of(rules[i].rule_id), NULL);
 	}
 }
 
@@ -545,7 +555,7 @@ static int by_time(const void *x, const void *y)
 static bool feed(struct rederive *d, const struct verify_finding *x, bool *ret_unread)
 {
 	struct fault f = FAULT_INIT;
-	struct correlate_options o = {.state_memory = STATE, .detectors = true, .put = take_fired, .arg = d};
+	struct correlate_options o = {.state_memory = STATE, .detectors = true, .known_sources = d->pinned.known, .put = take_fired, .arg = d};
 	struct correlate *c = correlate_new(d->rules, &o, &f);
 	VEC(struct fed) v = {0};
 	if (!c) return false;
@@ -589,6 +599,10 @@ static enum verify_answer derive_correlation(struct rederive *d, const struct ve
 		snprintf(why, 200, "%llu of %llu records are in the case; on them the condition %s", (unsigned long long)records, (unsigned long long)x->evidence_total,
 			d->same_group ? "holds" : "alone does not hold");
 		return d->same_group ? VERIFY_PART : VERIFY_NEEDS_SOURCES;
+	}
+	if (rule >= DETECTOR_RULE && rule != NO_RULE) {
+		snprintf(why, 200, "what is usual at the site, which it is measured against, is in the logs, not in its evidence");
+		return VERIFY_NEEDS_SOURCES;
 	}
 	if (d->same_group) snprintf(why, 200, "it comes out with a count of %llu, not %llu", (unsigned long long)d->best_count, (unsigned long long)x->count);
 	else snprintf(why, 200, d->fired ? "it comes out for another group" : "the condition does not hold on its records");
@@ -650,6 +664,7 @@ static enum verify_answer derive_finding(void *arg, const struct verify_finding 
 		snprintf(why, 200, "a native analyser's finding");
 		return VERIFY_NEEDS_SOURCES;
 	}
+	if (index && *index > DETECTOR_RULE) return derive_correlation(d, x, *index - 1, why);
 	if (str_eq(x->kind, STR("hit")) && index) return derive_hit(d, x, *index - 1, why);
 	if (str_eq(x->kind, STR("integrity")) && str_eq(x->title, STR(FINDING_CLEARED))) return derive_cleared(d, x, why);
 	if (str_eq(x->kind, STR("integrity")) && str_eq(x->title, STR(FINDING_MISSING))) return derive_missing(d, x, why);
