@@ -73,18 +73,29 @@ static void judge(struct detectors *d, uint32_t sequence)
 	if (!address_judge(d, w, origin) && !site_judge(d, w)) network_judge(d, w, origin);
 }
 
-static void drop_oldest(struct detectors *d)
+bool queue_drop(struct detectors *d)
 {
 	struct waiting *w = waiting_at(d, d->tail);
+	if (d->tail == d->head) return false;
 	if (d->judged == d->tail) {
-		d->stats.early++;
-		judge(d, d->judged++);
+		d->stats.unjudged++;
+		d->judged++;
 	}
 	record_drop(d->c, w->record);
 	origin_at(d, w->origin)->refs--;
 	origin_at(d, w->origin)->queued--;
 	account_at(d, w->account)->refs--;
 	d->tail++;
+	return true;
+}
+
+static void drop_oldest(struct detectors *d)
+{
+	if (d->judged == d->tail) {
+		d->stats.early++;
+		judge(d, d->judged++);
+	}
+	queue_drop(d);
 }
 
 static void judge_due(struct detectors *d, int64_t now)

@@ -22,6 +22,7 @@ struct detect_stats {
 	uint64_t listed;     /* of them from sources that are listed as normal */
 	uint64_t nowhere;    /* without an address */
 	uint64_t evicted;    /* origins, accounts and habits dropped for memory */
-	uint64_t early;      /* judged before their time, for memory */
+	uint64_t early;      /* judged before their time, because the queue was full */
+	uint64_t unjudged;   /* forgotten before, for memory */
 	size_t memory_peak;
 };

@@ -38,17 +38,19 @@ static void names_add(struct detectors *d, struct names *n, struct str name)
 	if (n->full) return;
 	/* The map's own arithmetic is its business: a name is charged with what it and its places take at most. */
 	size_t charge = name.n + 96;
-	if (n->map.n == NAMES_MAX || !budget_take(&d->budget, charge)) {
+	if (n->map.n == NAMES_MAX || d->named + charge > d->budget.limit / 4 || !budget_take(&d->budget, charge)) {
 		n->full = true;
 		return;
 	}
 	n->charged += charge;
+	d->named += charge;
 	map_put(&n->map, name, 1, &fresh);
 }
 
 static void names_done(struct detectors *d, struct names *n)
 {
 	budget_give(&d->budget, n->charged);
+	d->named -= n->charged;
 	map_done(&n->map);
 }
 
@@ -72,7 +74,9 @@ struct attack *attack_open(struct detectors *d, enum attack_kind kind, enum atta
 /* Bursts of activity, an hour of silence between; how alike the times between their beginnings are tells a timer. */
 static void note_burst(struct attack *f, int64_t time)
 {
-	if (f->bursts && time - f->last < HOUR) return;
+	bool goes_on = f->bursts && time - f->burst_last < HOUR;
+	if (!f->bursts || time > f->burst_last) f->burst_last = time;
+	if (goes_on) return;
 	if (f->bursts++) {
 		int64_t spacing = time - f->burst_began, apart = spacing > f->spacing ? spacing - f->spacing : f->spacing - spacing;
 		f->regular += f->spacing && apart < spacing / 20;
@@ -256,7 +260,7 @@ static enum level level_of(const struct detectors *d, const struct attack *f, un
 	return rule == RULE_GUESSING && f->accounts.total >= SPRAY_WEEK ? LEVEL_HIGH : rules[rule].level;
 }
 
-static void attack_put(struct detectors *d, struct attack *f)
+static void attack_put(struct detectors *d, struct attack *f, bool final)
 {
 	struct correlate *c = d->c;
 	struct episode *e = episode_at(c, f->episode);
@@ -272,16 +276,21 @@ static void attack_put(struct detectors *d, struct attack *f)
 	x.fields_json = buf_view(&fields);
 	x.extra_json = buf_view(&extra);
 	episode_evidence(c, &d->corr, e, &x);
-	c->stats.findings++;
-	if (x.n_evidence && c->options.put) c->options.put(c->options.arg, &x, true);
+	c->stats.findings += final;
+	if (x.n_evidence && c->options.put) c->options.put(c->options.arg, &x, final);
 	buf_done(&fields);
 	buf_done(&extra);
+}
+
+void attack_announce(struct detectors *d, struct attack *f)
+{
+	if (d->c->options.announce) attack_put(d, f, false);
 }
 
 void attack_close(struct detectors *d, uint32_t number)
 {
 	if (!attack_at(d, number)) return;
-	attack_put(d, attack_at(d, number));
+	attack_put(d, attack_at(d, number), true);
 	attack_drop(d, number);
 }
 

@@ -103,7 +103,7 @@ struct attack {
 	struct names origins, accounts, own; /* own: accounts of them that belong to the house: have logged in from somewhere before */
 	uint64_t tries;
 	uint32_t bursts;         /* of activity, with an hour of silence between */
-	int64_t burst_began, spacing; uint32_t regular; /* how alike the times between them are */
+	int64_t burst_began, burst_last, spacing; uint32_t regular; /* how alike the times between them are */
 	struct buf entered;      /* JSON of logins that came out of it */
 	uint32_t n_entered;
 	bool sure_entered;
@@ -133,6 +133,7 @@ struct detectors {
 	struct corr corr;        /* stands for the detectors where episodes want a correlation */
 	const struct known_sources *known;
 	struct budget budget;
+	size_t named;            /* of it, names of open findings: at most a quarter */
 	struct slab origins, accounts, habits;
 	struct pool pool;
 	struct table origin_table, account_table, habit_table;
@@ -166,6 +167,8 @@ struct attempt {
 
 /* detect.c: a sentence for the coverage: what was taken for normal. */
 void detect_note(struct detectors *d, struct str text);
+/* Forgets the oldest of the queue, judged or not. False when it is empty. */
+bool queue_drop(struct detectors *d);
 
 /* detect_state.c */
 static inline struct origin *origin_at(const struct detectors *d, uint32_t i) { return slab_at(&d->origins, i); }
@@ -231,6 +234,8 @@ static inline struct attack *attack_at(const struct detectors *d, uint32_t numbe
 void attack_add(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record, uint32_t origin, uint32_t account, uint32_t attempts);
 void attack_add_waiting(struct detectors *d, struct attack *f, struct waiting *w);
 void attack_entered(struct detectors *d, struct attack *f, const struct attempt *a, bool sure);
+/* Hands it out as it is so far, where the correlator's options ask for that. */
+void attack_announce(struct detectors *d, struct attack *f);
 /* Hands it out and forgets it; attack_drop only forgets. */
 void attack_close(struct detectors *d, uint32_t number);
 void attack_drop(struct detectors *d, uint32_t number);

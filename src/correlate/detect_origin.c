@@ -51,11 +51,17 @@ static void note_gap(struct origin *o, int64_t now)
 	o->last_failure = now;
 }
 
+static bool is_kept(const struct detectors *d, uint32_t sequence) { return sequence && sequence - d->tail < d->head - d->tail; }
+
 /* One account of an inside machine, tried like clockwork: a service that nobody told of the new password. */
 static bool is_stale(struct detectors *d, uint32_t address)
 {
 	struct origin *o = origin_at(d, address);
 	bool stale = o->inside && o->bits == 128 && o->regular >= REGULAR && tried_since(d, o, d->now - DAY) <= 1;
+	if (!stale) return false;
+	uint32_t account = is_kept(d, o->newest) ? waiting_at(d, o->newest)->account : 0, n = 0;
+	for (uint32_t s = o->newest; n++ < REGULAR && is_kept(d, s); s = waiting_at(d, s)->before[0])
+		if (waiting_at(d, s)->account != account) return false;
 	if (stale && !o->noted) {
 		o->noted = true;
 		d->text.n = 0;
@@ -83,8 +89,6 @@ bool origin_failure(struct detectors *d, const struct attempt *a, bool forgiven)
 }
 
 /* --- opening --------------------------------------------------------------------------------------------------------------------- */
-
-static bool is_kept(const struct detectors *d, uint32_t sequence) { return sequence && sequence - d->tail < d->head - d->tail; }
 
 /* What waits of the origin, in order, into the finding. */
 static void gather(struct detectors *d, struct attack *f, uint32_t origin, int level)
@@ -126,17 +130,22 @@ static void belong(struct detectors *d, struct attack *f, uint32_t number, uint3
 
 static void open_origin(struct detectors *d, const uint32_t origin[LEVELS_OF_NET], int level, enum attack_reason reason, uint8_t digits)
 {
-	uint32_t parent = origin_at(d, origin[level])->parent, number = parent ? origin_at(d, parent)->child_open : 0;
-	struct attack *f = attack_at(d, number);
-	if (f && d->now - f->last <= QUIET) {
-		belong(d, f, number, parent);
-		gather(d, f, parent, level + 1);
+	uint32_t number;
+	struct attack *f;
+	/* One that is open below this network, or beside this origin in the next wider one, grows to hold both. */
+	for (int up = level ? level : 1; up <= level + 1 && up < LEVELS_OF_NET && origin[up]; up++) {
+		number = origin_at(d, origin[up])->child_open;
+		f = attack_at(d, number);
+		if (!f || d->now - f->last > QUIET) continue;
+		belong(d, f, number, origin[up]);
+		gather(d, f, origin[up], up);
 		return;
 	}
 	f = attack_open(d, ATTACK_ORIGIN, reason, d->now, digits, &number);
 	if (!f) return;
 	belong(d, f, number, origin[level]);
 	gather(d, f, origin[level], level);
+	attack_announce(d, f);
 }
 
 void origin_burst(struct detectors *d, const struct attempt *a)
@@ -242,6 +251,7 @@ static void open_entry(struct detectors *d, const struct attempt *a, uint32_t ra
 	attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, 0);
 	attack_entered(d, f, a, true);
 	vec_push(&d->entries, number);
+	attack_announce(d, f);
 }
 
 /* Logins from the address within a day after: what the intruder did next. */

@@ -76,6 +76,7 @@ static void focus(struct detectors *d, struct service *s, uint32_t number)
 	for (unsigned i = 0; i < FOCUSED; i++) {
 		if (attack_at(d, s->focused[i])) continue;
 		s->focused[i] = number;
+		if (s->crowd != number) return;
 		s->crowd = 0;
 		s->sum = 0;
 		s->zero_at = s->sum_at;
@@ -127,8 +128,9 @@ static void open_campaign(struct detectors *d, uint32_t service, enum attack_rea
 		if (w->time < begun || (account && w->account != account) || !may_belong(d, f, w)) continue;
 		enlist(d, f, number, w);
 	}
-	s->crowd = number;
-	if (is_focused(f)) focus(d, s, number);
+	attack_announce(d, f);
+	if (!account) s->crowd = number;
+	if (account || is_focused(f)) focus(d, s, number);
 }
 
 /* --- names tried from many addresses -------------------------------------------------------------------------------- */

@@ -106,6 +106,12 @@ bool detect_make_room(struct detectors *d)
 	bool any = evict_origin(d);
 	d->stats.evicted += any;
 	if (evict_account(d)) any = true, d->stats.evicted++;
+	/* What waits holds on to its address and name. */
+	for (unsigned n = 0; !any && n < SAMPLE && queue_drop(d); n++) {
+		any = evict_origin(d);
+		d->stats.evicted += any;
+		if (evict_account(d)) any = true, d->stats.evicted++;
+	}
 	return any;
 }
 
