@@ -10,7 +10,7 @@
 #include "read/web_internal.h"
 
 enum ncsa_column {
-	N_CLIENT, N_IDENT, N_USER, N_TIME, N_METHOD, N_STEM, N_QUERY, N_URI, N_VERSION, N_STATUS, N_BYTES, N_REFERER, N_AGENT, N_VHOST, N_EXTRA,
+	N_CLIENT, N_IDENT, N_USER, N_TIME, N_METHOD, N_STEM, N_QUERY, N_URI, N_VERSION, N_STATUS, N_BYTES, N_REFERER, N_AGENT, N_VHOST, N_PORT, N_EXTRA,
 	N_REQUEST,
 	N_URI_QUERY, N_C_URI, N_C_QUERY, N_EXTENSION, N_C_AGENT, N_COLUMNS
 };
@@ -24,7 +24,7 @@ static const struct column columns[N_COLUMNS] = {
 	[N_STEM] = COVERED("cs-uri-stem"), [N_QUERY] = COVERED("cs-uri-query"),
 	[N_URI] = SHOWN("cs-uri"),
 	[N_VERSION] = COVERED("cs-version"), [N_STATUS] = COVERED("sc-status"), [N_BYTES] = COVERED("sc-bytes"), [N_REFERER] = SHOWN("cs-referer"),
-	[N_AGENT] = SHOWN("cs-user-agent"), [N_VHOST] = SHOWN("cs-host"), [N_EXTRA] = COVERED("extra"), [N_REQUEST] = SHOWN("request"),
+	[N_AGENT] = SHOWN("cs-user-agent"), [N_VHOST] = SHOWN("cs-host"), [N_PORT] = COVERED("s-port"), [N_EXTRA] = COVERED("extra"), [N_REQUEST] = SHOWN("request"),
 	[N_URI_QUERY] = HIDDEN("cs-uri-query"), [N_C_URI] = HIDDEN("c-uri"), [N_C_QUERY] = HIDDEN("c-uri-query"),
 	[N_EXTENSION] = HIDDEN("c-uri-extension"),
 	[N_C_AGENT] = HIDDEN("c-useragent"),
@@ -32,7 +32,7 @@ static const struct column columns[N_COLUMNS] = {
 
 /* A line taken apart: views of it. p == NULL: not there. */
 struct access {
-	struct str vhost, client, ident, user, time, request, status, bytes, referer, agent, extra;
+	struct str vhost, port, client, ident, user, time, request, status, bytes, referer, agent, extra;
 	struct str method, uri, version;
 	bool whole_request; /* method, URI and version could be told */
 	struct etime when;
@@ -132,6 +132,16 @@ static void part_request(struct access *a)
 	a->whole_request = true;
 }
 
+/* name:port, [2001:db8::1]:port, name */
+static void part_vhost(struct str s, struct access *a)
+{
+	size_t colon = s.n;
+	while (colon && s.p[colon - 1] >= '0' && s.p[colon - 1] <= '9') colon--;
+	bool port = colon > 1 && colon < s.n && s.p[colon - 1] == ':' && (s.p[0] == '[' || str_find_byte(s, ':', 0) == colon - 1);
+	a->vhost = port ? str_sub(s, 0, colon - 1) : s;
+	if (port) a->port = str_sub(s, colon, s.n);
+}
+
 /* A whole line; false: it is none of these logs'. */
 static bool part(struct str line, struct access *a)
 {
@@ -150,8 +160,9 @@ static bool part(struct str line, struct access *a)
 	}
 	/* A user name may hold blanks: everything between the third word and the bracket. */
 	if (before.p || n < 3) return false;
-	uint32_t host = n >= 4 && str_eq(words[2], STR("-")) ? 1 : 0;
-	if (host) a->vhost = words[0];
+	/* A user that calls himself "- x" must not make the client's address a virtual host. */
+	uint32_t host = n >= 4 && str_eq(words[2], STR("-")) && !str_eq(words[1], STR("-")) ? 1 : 0;
+	if (host) part_vhost(words[0], a);
 	a->client = words[host];
 	a->ident = words[host + 1];
 	a->user = str_trim(str_sub(line, (size_t)(words[host + 2].p - line.p), open - (size_t)(words[host + 2].p - line.p)));
@@ -237,6 +248,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	case N_REFERER: put(ret, a->referer.p ? unescaped(r, a->referer) : a->referer, true); return;
 	case N_AGENT: case N_C_AGENT: put(ret, a->agent.p ? unescaped(r, a->agent) : a->agent, true); return;
 	case N_VHOST: put(ret, a->vhost.p ? text_clean(r, a->vhost) : a->vhost, true); return;
+	case N_PORT: put(ret, a->port, false); return;
 	case N_EXTRA: put(ret, a->extra.p ? text_clean(r, a->extra) : a->extra, false); return;
 	case N_REQUEST: put(ret, a->whole_request ? (struct str){NULL, 0} : unescaped(r, a->request), true); return;
 	case N_EXTENSION: put(ret, uri.p ? web_extension(web_stem(uri)) : uri, false); return;

@@ -8,9 +8,10 @@
 #include "read/text_internal.h"
 #include "text/stamp.h"
 #include "text/utf.h"
+#include <arpa/inet.h>
 
-enum column_id { E_LEVEL, E_MODULE, E_PID, E_CLIENT, E_MESSAGE, E_REQUEST, E_HOST, E_COLUMNS };
-static const char *const names[E_COLUMNS] = {"level", "module", "pid", "c-ip", "message", "request", "cs-host"};
+enum column_id { E_LEVEL, E_MODULE, E_PID, E_TID, E_CLIENT, E_PORT, E_MESSAGE, E_REQUEST, E_HOST, E_COLUMNS };
+static const char *const names[E_COLUMNS] = {"level", "module", "pid", "tid", "c-ip", "c-port", "message", "request", "cs-host"};
 
 struct parts {
 	struct str at[E_COLUMNS]; /* p == NULL: not there */
@@ -39,6 +40,43 @@ static bool bracket(struct str *rest, struct str *ret)
 	return true;
 }
 
+static bool is_number(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9') return false;
+	return s.n > 0;
+}
+
+static bool is_ip6(struct str s)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr six;
+	if (!s.n || s.n >= sizeof text) return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = 0;
+	return inet_pton(AF_INET6, text, &six) == 1;
+}
+
+/* 203.0.113.7, 203.0.113.7:50100, 2001:db8::1, and, since Apache 2.4 (which names a module), 2001:db8::1:50100 with the port behind it. */
+static void part_client(struct str s, bool has_port, struct parts *p)
+{
+	size_t colon = s.n;
+	while (colon && s.p[colon - 1] != ':') colon--;
+	bool v6 = colon && str_find_byte(s, ':', 0) != colon - 1;
+	p->at[E_CLIENT] = s;
+	if (!colon || !is_number(str_sub(s, colon, s.n)) || (v6 && !(has_port && is_ip6(str_sub(s, 0, colon - 1))))) return;
+	p->at[E_CLIENT] = str_sub(s, 0, colon - 1);
+	p->at[E_PORT] = str_sub(s, colon, s.n);
+}
+
+/* Process and thread. */
+static void part_pid(struct str s, struct str between, struct parts *p)
+{
+	size_t at = str_find(s, between, 0);
+	p->at[E_PID] = str_sub(s, 0, at);
+	if (at != SIZE_MAX) p->at[E_TID] = str_sub(s, at + between.n, s.n);
+}
+
 static bool part_apache(struct str line, struct parts *p)
 {
 	struct stamp t;
@@ -53,8 +91,8 @@ static bool part_apache(struct str line, struct parts *p)
 	while (rest.n && rest.p[0] == '[') {
 		struct str before = rest;
 		if (!bracket(&rest, &in)) break;
-		if (str_starts(in, STR("pid "))) p->at[E_PID] = str_sub(in, 4, in.n);
-		else if (str_starts(in, STR("client ")) || str_starts(in, STR("remote "))) p->at[E_CLIENT] = str_sub(in, 7, in.n);
+		if (str_starts(in, STR("pid "))) part_pid(str_sub(in, 4, in.n), STR(":tid "), p);
+		else if (str_starts(in, STR("client ")) || str_starts(in, STR("remote "))) part_client(str_sub(in, 7, in.n), level.p, p);
 		else if (!str_starts(in, STR("tid "))) {
 			rest = before; /* the message itself begins with a bracket */
 			break;
@@ -88,6 +126,7 @@ static bool part_nginx(struct str line, struct parts *p)
 	p->at[E_PID] = str_cut(&rest, ' ');
 	if (!rest.p || !p->at[E_PID].n || p->at[E_PID].p[p->at[E_PID].n - 1] != ':') return false;
 	p->at[E_PID].n--;
+	part_pid(p->at[E_PID], STR("#"), p);
 	p->at[E_MESSAGE] = rest;
 	/* A name before it, or the request behind it, may hold another one, which the client chose: then nobody can say. */
 	size_t client = str_find(rest, STR(", client: "), 0);
