@@ -128,6 +128,11 @@ bool audit_parse(struct str line, struct arena *a, struct audit_record *r)
 	r->n = 0;
 	r->limited = false;
 	r->node = r->type = (struct str){NULL, 0};
+	/* [   12.345678] audit: type=1326 audit(...): as the kernel says it */
+	if (str_starts(rest, STR("["))) {
+		size_t end = str_find(str_sub(rest, 0, 24), STR("] "), 0);
+		skip(&rest, end == SIZE_MAX ? 0 : end + 2);
+	}
 	if (str_starts(rest, STR("audit: "))) skip(&rest, 7);
 	if (str_starts(rest, STR("node="))) {
 		skip(&rest, 5);

@@ -487,6 +487,8 @@ static const struct shape *shape_with_pairs(struct reader *r)
 	if (audit) audit_pairs(r);
 	bool fortigate = m.n && m.p[0] == 'd' && is_fortigate(m);
 	if (fortigate) fortigate_pairs(o, m);
+	for (uint32_t i = 0; fortigate && !l->host.n && i < o->n_pairs; i++)
+		if (str_eq(o->pairs[i].name, STR("devname"))) l->host = o->pairs[i].value;
 	if (!o->n_pairs) return NULL;
 	const struct shape *s = pair_shape(r, fortigate ? STR("fortigate") : audit ? STR("syslog-audit") : STR("syslog"));
 	if (s) o->first_pair = S_COLUMNS;
@@ -584,7 +586,7 @@ static bool next(struct reader *r)
 	struct line line;
 	while (lines_next(&r->lines, &line)) {
 		if (!str_trim(line.text).n) r->report.slack += line.size;
-		else if (!parse(o, line.text)) text_damage(r, &line, "no line of syslog");
+		else if (!parse(o, line.text)) text_damage(r, &line, line.ended ? "no line of syslog" : "line cut off");
 		else {
 			make_event(r, &line);
 			return true;

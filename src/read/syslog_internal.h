@@ -3,6 +3,7 @@
  *	[<PRI>]Mmm dd [yyyy] hh:mm:ss[.fraction] [HOST] [PROGRAM[(part)][[PID]]:] MESSAGE      the classic file; the year is mostly missing
  *	[<PRI>]yyyy-mm-ddThh:mm:ss[.fraction][zone] HOST PROGRAM[PID]: MESSAGE                 rsyslog's and syslog-ng's ISO times
  *	<PRI>1 TIME HOST APP-NAME PROCID MSGID [SD-ID NAME="VALUE"...] MESSAGE                 RFC 5424; "-" is nothing
+ *	[HEAD] [N:] [*|.]Mmm dd hh:mm:ss[ ZONE]: %FACILITY-SEVERITY-MNEMONIC: MESSAGE          Cisco; HEAD: a relay's time and host
  *	HOST PROGRAM[PID]: MESSAGE                                                             a journal written out without times
  *	TIME MESSAGE                                                                           the file of one service, in any form of text/stamp.h
  * Pure: views into the line, any thread. Nothing in MESSAGE, which strangers write, can move what stands before it: the parts are

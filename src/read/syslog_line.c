@@ -197,6 +197,85 @@ static bool take_rest(struct str *s, struct syslog_line *l)
 	return true;
 }
 
+static bool all_digits(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!digit(s.p[i])) return false;
+	return s.n > 0;
+}
+
+static bool is_zone(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < 'A' || s.p[i] > 'Z') return false;
+	return s.n > 1 && s.n < 6;
+}
+
+static bool is_utc(struct str s) { return str_eq(s, STR("UTC")) || str_eq(s, STR("GMT")); }
+
+/* What Cisco puts before %FACILITY-SEVERITY-MNEMONIC: [*|.]Mmm dd [yyyy] hh:mm:ss[.fraction][ ZONE]: ; *: its clock was never set. */
+static bool take_device_time(struct str *s, int year, struct syslog_line *l)
+{
+	if (s->n && (s->p[0] == '*' || s->p[0] == '.')) skip(s, 1);
+	if (!take_classic_time(s, year, l)) return false;
+	if (s->n && s->p[0] == ' ') {
+		struct str rest = str_sub(*s, 1, s->n), zone = str_cut(&rest, ':');
+		if (!is_zone(zone) || !rest.p) return false;
+		l->zoned = is_utc(zone);
+		*s = rest;
+	} else if (s->n && s->p[0] == ':') {
+		skip(s, 1);
+	} else {
+		return false;
+	}
+	skip_blanks(s);
+	return true;
+}
+
+/* %FACILITY-SEVERITY-MNEMONIC: at the front; no tag of a program begins so. */
+static bool take_mnemonic(struct str *s, struct syslog_line *l)
+{
+	struct str rest = *s, tag;
+	if (!s->n || s->p[0] != '%') return false;
+	tag = str_cut(&rest, ':');
+	size_t dash = str_find_byte(tag, '-', 0);
+	while (dash != SIZE_MAX && !(dash + 2 < tag.n && digit(tag.p[dash + 1]) && tag.p[dash + 2] == '-')) dash = str_find_byte(tag, '-', dash + 1);
+	if (!rest.p || tag.n > 80 || dash == SIZE_MAX || str_find_byte(tag, ' ', 0) != SIZE_MAX) return false;
+	l->program = tag;
+	*s = rest;
+	skip_blanks(s);
+	return true;
+}
+
+/* A network device behind the head that a relay or the device itself wrote: a number of its own for the line, its own time. Strangers write neither: both stand
+ * before any word of the message. */
+static void find_device(int year, struct syslog_line *l)
+{
+	struct syslog_line own = *l;
+	struct str s = l->message;
+	bool number = l->program.n && !l->pid.p && all_digits(l->program), zone = l->program.n && !l->host.p && is_zone(l->program);
+	if ((l->program.n && !number && !zone) || !s.n) return;
+	if (s.p[0] == ':') skip(&s, 1), skip_blanks(&s);
+	if (!s.n || (s.p[0] != '%' && !take_device_time(&s, year, &own)) || !take_mnemonic(&s, l)) return;
+	if (zone && is_utc(own.program)) l->zoned = true;
+	l->message = s;
+}
+
+/* The same without a head: [N: ][HOST: ]TIME: %FACILITY-... */
+static bool parse_device(struct str s, int year, struct syslog_line *l)
+{
+	for (int word = 0; word < 2 && s.n && s.p[0] != '*' && s.p[0] != '.'; word++) {
+		struct str rest = s, front = str_cut(&rest, ':');
+		if (!front.n || !rest.n || rest.p[0] != ' ' || str_find_byte(front, ' ', 0) != SIZE_MAX) break;
+		if (!all_digits(front)) l->host = front;
+		s = rest;
+		skip_blanks(&s);
+	}
+	if (!take_device_time(&s, year, l) || !take_mnemonic(&s, l)) return false;
+	l->message = s;
+	return true;
+}
+
 /* Behind the element [id name="value"...] that begins at `at`; a quote or "]" within a value is escaped (RFC 5424 6.3.3). */
 static size_t element_end(struct str s, size_t at)
 {
@@ -256,14 +335,22 @@ bool syslog_parse(struct str line, int year, struct syslog_line *l)
 	struct str at_time = s;
 	if (!take_classic_time(&s, year, l) && !take_iso_time(&s, l)) {
 		s = at_time;
-		return take_other_time(&s, l) ? take_rest(&s, l) : parse_timeless(s, l);
+		if (take_other_time(&s, l)) return take_rest(&s, l);
+		if (s.n && (s.p[0] == '*' || s.p[0] == '.' || l->priority >= 0 || digit(s.p[0]))) {
+			struct syslog_line device = {.priority = l->priority};
+			if (parse_device(s, year, &device)) return *l = device, true;
+		}
+		return parse_timeless(s, l);
 	}
 	if (s.n && s.p[0] == ':') {
 		skip(&s, 1);
 		return take_said(&s, l), true;
 	}
 	if (s.n && s.p[0] != ' ') return false;
-	return take_rest(&s, l);
+	if (!take_rest(&s, l)) return false;
+	/* Few programs are named by digits, or by two to five capitals. */
+	if (!l->program.n || digit(l->program.p[0]) || (l->program.n < 6 && is_zone(l->program))) find_device(year, l);
+	return true;
 }
 
 /* Where a service puts something before the time: a bracket (Domino), a few words (Tine), <co ts=" (Oracle's mail server). 0: nowhere. */
