@@ -1,6 +1,8 @@
 /* audit_record.c: records of Linux's audit system. See audit_internal.h and doc/formats.md, section audit log. */
 #include "read/audit_internal.h"
 #include "text/hex.h"
+#include <arpa/inet.h>
+#include <stdio.h>
 
 static void skip(struct str *s, size_t n) { *s = str_sub(*s, n, s->n); }
 
@@ -75,9 +77,44 @@ static bool join_piece(struct arena *a, struct audit_record *r, struct str name,
 	return true;
 }
 
+static void put(struct audit_record *r, const char *name, struct str value)
+{
+	if (r->n == AUDIT_FIELDS_MAX || !value.p) r->limited = true;
+	else r->fields[r->n++] = (struct audit_field){str_of(name), value, true};
+}
+
+/* A struct sockaddr in hex (ip(7), unix(7)) by auditd's names for its parts: saddr_fam, laddr, lport, path. The family is in the byte order of the machine. */
+static void put_address(struct arena *a, struct audit_record *r, struct str hex)
+{
+	char bytes[128], text[INET6_ADDRSTRLEN];
+	size_t n = hex.n / 2;
+	if (hex.n % 2 || n < 2 || n > sizeof bytes || !hex_decode(hex, bytes)) return;
+	uint8_t low = (uint8_t)bytes[0], high = (uint8_t)bytes[1], family = low ? low : high;
+	if (low && high) return;
+	bool four = family == 2 && n >= 8, six = family == 10 && n >= 24;
+	if (four || six) {
+		char port[8];
+		unsigned number = (unsigned)(uint8_t)bytes[2] << 8 | (uint8_t)bytes[3];
+		if (!inet_ntop(four ? AF_INET : AF_INET6, bytes + (four ? 4 : 8), text, sizeof text)) return;
+		put(r, "saddr_fam", four ? STR("inet") : STR("inet6"));
+		put(r, "laddr", arena_str(a, str_of(text)));
+		put(r, "lport", arena_str(a, (struct str){port, (size_t)snprintf(port, sizeof port, "%u", number)}));
+	} else if (family == 1 && n > 2) {
+		/* A name that begins with a zero is abstract; it is shown as @name. */
+		if (!bytes[2]) bytes[2] = '@';
+		size_t end = 2;
+		while (end < n && bytes[end]) end++;
+		put(r, "saddr_fam", STR("local"));
+		put(r, "path", arena_str(a, str_sub((struct str){bytes, n}, 2, end - 2)));
+	}
+}
+
 static void add(struct arena *a, struct audit_record *r, struct str name, struct str value, bool quoted)
 {
-	bool decoded = false;
+	bool decoded = false, address = str_eq(r->type, STR("SOCKADDR"));
+	/* What auditd says of an address is what its bytes say. */
+	if (address && r->n > 1 && (str_eq(name, STR("saddr_fam")) || str_eq(name, STR("laddr")) || str_eq(name, STR("lport")) || str_eq(name, STR("path"))) &&
+		audit_get(r, "saddr_fam").p) return;
 	if (!quoted && str_eq(value, STR("(null)"))) value = (struct str){NULL, 0};
 	else if (!quoted && may_be_hex(r, name)) value = decode(a, r, value, &decoded);
 	if (join_piece(a, r, name, value)) return;
@@ -88,6 +125,7 @@ static void add(struct arena *a, struct audit_record *r, struct str name, struct
 	size_t open = str_find_byte(name, '[', 0);
 	if (open != SIZE_MAX && open) name = str_sub(name, 0, open);
 	r->fields[r->n++] = (struct audit_field){name, value, decoded};
+	if (address && str_eq(name, STR("saddr")) && value.p) put_address(a, r, value);
 }
 
 static void fields(struct str rest, struct arena *a, struct audit_record *r, bool nested)
@@ -167,7 +205,8 @@ struct str audit_syscall(struct str arch, struct str number)
 		{"open", {2, 5, -1}}, {"openat", {257, 295, 56}}, {"ptrace", {101, 26, 117}}, {"init_module", {175, 128, 105}},
 		{"finit_module", {313, 350, 273}}, {"delete_module", {176, 129, 106}}, {"kill", {62, 37, 129}}, {"unlink", {87, 10, -1}},
 		{"unlinkat", {263, 301, 35}}, {"rename", {82, 38, -1}}, {"renameat2", {316, 353, 276}}, {"chmod", {90, 15, -1}}, {"fchmodat", {268, 306, 53}},
-		{"mount", {165, 21, 40}}, {"bpf", {321, 357, 280}}, {"setuid", {105, 23, 146}}, {"bind", {49, 361, 200}}, {"accept4", {288, 364, 242}}};
+		{"mount", {165, 21, 40}}, {"bpf", {321, 357, 280}}, {"setuid", {105, 23, 146}}, {"bind", {49, 361, 200}}, {"accept4", {288, 364, 242}},
+		{"accept", {43, -1, 202}}, {"sendto", {44, 369, 206}}, {"sendmsg", {46, 370, 211}}};
 	int which = str_eq(arch, STR("c000003e")) ? 0 : str_eq(arch, STR("40000003")) ? 1 : str_eq(arch, STR("c00000b7")) ? 2 : -1;
 	uint64_t n;
 	if (which >= 0 && str_u64(number, &n))

@@ -2,7 +2,7 @@
  *
  * Every record is an event of its own: that is what rules are written for (`type: EXECVE` with a0, `type: PATH` with name). Records of one
  * serial are joined besides: SYSCALL and EXECVE, when the record after them comes (CWD, as a rule), are the start of a program; SYSCALL and
- * a PATH that was created are a file. The joined event cites all records it is made of, first the one that completed it: so events stay in
+ * a PATH that was created are a file; SYSCALL connect, sendto, sendmsg or accept and SOCKADDR are a connection. The joined event cites all records it is made of, first the one that completed it: so events stay in
  * the order of the file. What is kept for joining is bounded: JOIN_SLOTS serials, JOIN_TEXT bytes each. */
 #include "read/audit_internal.h"
 #include "read/read_internal.h"
@@ -10,19 +10,21 @@
 #include "text/utf.h"
 
 enum { JOIN_SLOTS = 64, JOIN_TEXT = 64 << 10, HEAD = 3 }; /* HEAD: host, type, serial before the record's own fields */
-enum joined_column { J_HOST, J_IMAGE, J_COMMAND, J_DIRECTORY, J_TARGET, J_USER, J_AUID, J_PID, J_PPID, J_SESSION, J_TTY, J_KEY, J_SERIAL, J_COLUMNS };
+enum joined_column { J_HOST, J_IMAGE, J_COMMAND, J_DIRECTORY, J_TARGET, J_USER, J_AUID, J_PID, J_PPID, J_SESSION, J_TTY, J_KEY, J_SUCCESS, J_EXIT,
+	J_SERIAL, J_INITIATED, J_TO, J_TO_PORT, J_FROM, J_FROM_PORT, J_COLUMNS };
 static const char *const joined_names[J_COLUMNS] = {"host", "Image", "CommandLine", "CurrentDirectory", "TargetFilename", "User", "auid", "ProcessId",
-	"ParentProcessId", "ses", "tty", "key", "serial"};
+	"ParentProcessId", "ses", "tty", "key", "success", "exit", "serial", "Initiated", "DestinationIp", "DestinationPort", "SourceIp", "SourcePort"};
 
 struct slot {
 	uint64_t serial, used;
 	struct etime time;
 	bool busy, has_call, has_args, told;
+	enum direction { NOWHERE, OUT, IN } direction; /* of the connection that the call makes */
 	struct buf text;                  /* all that is kept of it */
 	struct { size_t at, n; bool set; } part[J_COLUMNS];
 	struct record_ref call, args, directory;
 };
-enum joined { JOINED_NONE, JOINED_PROCESS, JOINED_FILE };
+enum joined { JOINED_NONE, JOINED_PROCESS, JOINED_FILE, JOINED_CONNECTION, JOINED_KINDS };
 
 struct own {
 	struct audit_record record;
@@ -33,10 +35,11 @@ struct own {
 	struct line line;                 /* the line handed out last */
 	struct record_ref refs[4];
 	struct str target;                /* of a file event, in the batch or the window */
+	struct str address, port;         /* of a connection, in the batch */
 	struct str added;                 /* SYSCALL by number; p == NULL: none, or the record has it */
 	struct buf key, last_key;
-	const struct shape *last_shape, *joined[2];
-	struct shape spec, joined_spec[2];
+	const struct shape *last_shape, *joined[JOINED_KINDS];
+	struct shape spec, joined_spec[JOINED_KINDS];
 	bool noted;
 };
 
@@ -149,14 +152,22 @@ static void keep(struct reader *r, struct slot *s, enum joined_column c, struct 
 	buf_str(&s->text, v);
 }
 
+/* Whose address a SOCKADDR of the call is: that of whom is called, or of who calls. bind names its own. */
+static enum direction direction_of(struct str call)
+{
+	if (str_eq(call, STR("connect")) || str_eq(call, STR("sendto")) || str_eq(call, STR("sendmsg"))) return OUT;
+	return str_eq(call, STR("accept")) || str_eq(call, STR("accept4")) ? IN : NOWHERE;
+}
+
 static void keep_call(struct reader *r, struct slot *s)
 {
 	const struct audit_record *a = &own(r)->record;
 	static const struct { enum joined_column c; const char *name; } parts[] = {{J_IMAGE, "exe"}, {J_USER, "UID"}, {J_USER, "uid"}, {J_AUID, "auid"},
-		{J_PID, "pid"}, {J_PPID, "ppid"}, {J_SESSION, "ses"}, {J_TTY, "tty"}, {J_KEY, "key"}};
+		{J_PID, "pid"}, {J_PPID, "ppid"}, {J_SESSION, "ses"}, {J_TTY, "tty"}, {J_KEY, "key"}, {J_SUCCESS, "success"}, {J_EXIT, "exit"}};
 	keep(r, s, J_HOST, a->node);
 	for (size_t i = 0; i < COUNT(parts); i++) keep(r, s, parts[i].c, audit_get(a, parts[i].name));
 	s->has_call = true;
+	s->direction = direction_of(own(r)->added.p ? own(r)->added : audit_get(a, "SYSCALL"));
 }
 
 /* a0, a1, ... with blanks between. */
@@ -209,14 +220,26 @@ static void join(struct reader *r, const struct line *line)
 			o->pending = JOINED_PROCESS;
 		} else if (str_eq(type, STR("PATH")) && str_eq(audit_get(a, "nametype"), STR("CREATE")) && audit_get(a, "name").n) {
 			o->pending = JOINED_FILE;
+		} else if (s->direction && str_eq(type, STR("SOCKADDR")) && audit_get(a, "lport").p) {
+			o->pending = JOINED_CONNECTION;
 		}
 		if (str_eq(type, STR("EOE")) && !o->pending) s->busy = false;
 	}
 }
 
-static struct str joined_cell(struct own *o, uint32_t column)
+static struct str joined_cell(struct own *o, enum joined_column column)
 {
-	return column == J_TARGET ? o->target : part(o->of, column);
+	bool out = o->of->direction == OUT;
+	struct str none = {NULL, 0};
+	switch (column) {
+	case J_TARGET: return o->target;
+	case J_INITIATED: return !o->address.p ? none : out ? STR("true") : STR("false");
+	case J_TO: return out ? o->address : none;
+	case J_TO_PORT: return out ? o->port : none;
+	case J_FROM: return out ? none : o->address;
+	case J_FROM_PORT: return out ? none : o->port;
+	default: return part(o->of, column);
+	}
 }
 
 static void joined_decode(struct event *ev, uint32_t column, struct value *ret)
@@ -234,19 +257,20 @@ static void joined_decode(struct event *ev, uint32_t column, struct value *ret)
 
 static const struct event_ops joined_ops = {joined_decode, NULL, NULL, NULL};
 
-static const struct shape *joined_shape(struct reader *r, bool file)
+static const struct shape *joined_shape(struct reader *r, enum joined kind)
 {
+	static const char *const formats[JOINED_KINDS] = {"", "auditd-process", "auditd-file", "auditd-network"};
 	struct own *o = own(r);
-	struct str format = file ? STR("auditd-file") : STR("auditd-process");
-	if (o->joined[file]) return o->joined[file];
-	o->joined[file] = shape_table_find(r->shapes, format);
-	if (o->joined[file]) return o->joined[file];
+	struct str format = str_of(formats[kind]);
+	if (o->joined[kind]) return o->joined[kind];
+	o->joined[kind] = shape_table_find(r->shapes, format);
+	if (o->joined[kind]) return o->joined[kind];
 	struct column *columns = arena_calloc(&r->keep, J_COLUMNS, sizeof *columns);
 	verify(columns);
 	for (uint32_t i = 0; i < J_COLUMNS; i++) columns[i] = (struct column){.name = str_of(joined_names[i])};
-	o->joined_spec[file] = (struct shape){.n_columns = J_COLUMNS, .columns = columns, .format = format, .event_id = -1, .host_column = J_HOST};
-	o->joined_spec[file].bindings = text_bindings(r, format, &o->joined_spec[file].n_bindings);
-	return o->joined[file] = text_shape(r, format, &o->joined_spec[file]);
+	o->joined_spec[kind] = (struct shape){.n_columns = J_COLUMNS, .columns = columns, .format = format, .event_id = -1, .host_column = J_HOST};
+	o->joined_spec[kind].bindings = text_bindings(r, format, &o->joined_spec[kind].n_bindings);
+	return o->joined[kind] = text_shape(r, format, &o->joined_spec[kind]);
 }
 
 /* name, below the directory where it is relative. */
@@ -266,20 +290,23 @@ static struct str absolute(struct reader *r, struct str directory, struct str na
 static void hand_out_joined(struct reader *r)
 {
 	struct own *o = own(r);
-	bool file = o->pending == JOINED_FILE;
+	enum joined kind = o->pending;
 	const struct line *l = &o->line;
 	struct slot *s = o->of;
 	uint32_t n = 0;
 	o->pending = JOINED_NONE;
-	o->target = (struct str){NULL, 0};
+	o->target = o->address = o->port = (struct str){NULL, 0};
 	/* The batch was reset: what was decoded of the record is decoded again. */
-	if (file && audit_parse(l->text, &r->arena, &o->record)) o->target = absolute(r, part(s, J_DIRECTORY), audit_get(&o->record, "name"));
-	text_event(r, joined_shape(r, file), &joined_ops, s->time, l->offset, l->length, 0, l->number, NULL);
+	if (kind != JOINED_PROCESS && audit_parse(l->text, &r->arena, &o->record)) {
+		if (kind == JOINED_FILE) o->target = absolute(r, part(s, J_DIRECTORY), audit_get(&o->record, "name"));
+		else o->address = audit_get(&o->record, "laddr"), o->port = audit_get(&o->record, "lport");
+	}
+	text_event(r, joined_shape(r, kind), &joined_ops, s->time, l->offset, l->length, 0, l->number, NULL);
 	r->report.n_records--;
 	o->refs[n++] = r->record;
 	o->refs[n++] = s->call;
-	if (!file) o->refs[n++] = s->args;
-	else if (s->part[J_DIRECTORY].set) o->refs[n++] = s->directory;
+	if (kind == JOINED_PROCESS) o->refs[n++] = s->args;
+	else if (kind == JOINED_FILE && s->part[J_DIRECTORY].set) o->refs[n++] = s->directory;
 	r->event.records = o->refs;
 	r->event.n_records = n;
 }

@@ -43,6 +43,51 @@ TEST(a_program_start_is_joined_and_cites_its_records)
 	read_run_done(&run);
 }
 
+static void address(const char *rest, const char *want)
+{
+	struct read_run run = {.all = true};
+	char line[1024];
+	snprintf(line, sizeof line, "type=SOCKADDR msg=audit(1.000:1): %s\n", rest);
+	NEED(read_run_text(&run, "auditd", line));
+	CHECK(read_has(&run, want));
+	CHECK(!strcmp(want, "type=\"SOCKADDR\"") == !strstr(run.out.p, "saddr_fam"));
+	read_run_done(&run);
+}
+
+TEST(addresses_of_sockets_are_told)
+{
+	address("saddr=0200115CCB0071070000000000000000", "laddr=\"203.0.113.7\"");
+	address("saddr=0200115CCB0071070000000000000000", "lport=\"4444\"");
+	address("saddr=000201BBCB007107", "lport=\"443\"");
+	address("saddr=0A0001BB0000000020010DB800000000000000000000000700000000", "laddr=\"2001:db8::7\"");
+	address("saddr=01002F62696E2F7300", "path=\"/bin/s\"");
+	address("saddr=010000612F62", "path=\"@a/b\"");
+	/* What auditd adds is said once. */
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "auditd", "type=SOCKADDR msg=audit(1.000:1): saddr=0200115CCB007107\x1dSADDR={ saddr_fam=inet laddr=203.0.113.7 lport=4444 }\n"));
+	CHECK_STR(run.out.p, "{\"type\":\"SOCKADDR\",\"serial\":1,\"saddr\":\"0200115CCB007107\",\"saddr_fam\":\"inet\",\"laddr\":\"203.0.113.7\",\"lport\":\"4444\",\"SADDR\":\"{\"}\n");
+	read_run_done(&run);
+	/* What is none. */
+	static const char *const none[] = {"saddr=0200115CCB0071", "saddr=0200115CCB007", "saddr=0202115CCB007107", "saddr=100000000000000000000000", "saddr=02", "saddr=", "saddr=(null)",
+		"saddr=0A0001BB0000000020010DB80000000000000000000000", "saddr=0200ZZ5CCB007107", "saddr=0100"};
+	for (size_t i = 0; i < COUNT(none); i++) address(none[i], "type=\"SOCKADDR\"");
+}
+
+TEST(a_connection_is_joined)
+{
+	struct read_run run = {.all = true};
+	NEED(read_run_text(&run, "auditd", "type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=42 exe=\"/bin/nc\" uid=33\n" "type=SYSCALL msg=audit(1.000:2): arch=c000003e syscall=288 exe=\"/bin/sshd\"\n"
+		"type=SYSCALL msg=audit(1.000:3): arch=c000003e syscall=49 exe=\"/bin/binds\"\n" "type=SOCKADDR msg=audit(1.000:2): saddr=0200C350CB007108\n"
+		"type=SOCKADDR msg=audit(1.000:1): saddr=0200115CCB007107\n" "type=SOCKADDR msg=audit(1.000:3): saddr=02000050CB007109\n"
+		"type=SYSCALL msg=audit(1.000:4): SYSCALL=connect exe=\"/bin/local\"\n" "type=SOCKADDR msg=audit(1.000:4): saddr=01002F62\n"));
+	CHECK(run.n == 8 + 2 && run.report.damaged == 0);
+	const char *in = strstr(run.out.p, "\"Image\":\"/bin/sshd\""), *out = strstr(run.out.p, "\"Image\":\"/bin/nc\"");
+	CHECK(in && strstr(in, "\"Initiated\":\"false\",\"SourceIp\":\"203.0.113.8\",\"SourcePort\":\"50000\"}"));
+	CHECK(out && strstr(out, "\"Initiated\":\"true\",\"DestinationIp\":\"203.0.113.7\",\"DestinationPort\":\"4444\"}"));
+	CHECK(in < out);
+	read_run_done(&run);
+}
+
 TEST(interleaved_serials_and_nodes_are_kept_apart)
 {
 	struct read_run run = {.all = true};
