@@ -22,6 +22,8 @@ struct audit_record {
 /* [node=N ]type=T msg=audit(SECONDS.MS:SERIAL): fields, or as the kernel writes it to syslog: [audit: ]type=1400 audit(...): fields.
  * False: it is none. Texts are views of `line` or live in `a`. */
 bool audit_parse(struct str line, struct arena *a, struct audit_record *ret);
+/* The same of a record whose head somebody took off: no node, time 0, serial 0. `type` is its name or number. */
+void audit_parse_body(struct str type, struct str body, struct arena *a, struct audit_record *ret);
 /* The first field of that name; p == NULL: there is none. */
 struct str audit_get(const struct audit_record *r, const char *name);
 /* The name of a system call, as auditd's enriched form has it; p == NULL: not one of those rules ask for. `arch` and `number` as in the record. */

@@ -160,6 +160,17 @@ static void fields(struct str rest, struct arena *a, struct audit_record *r, boo
 	}
 }
 
+void audit_parse_body(struct str type, struct str body, struct arena *a, struct audit_record *r)
+{
+	r->n = 0;
+	r->serial = 0;
+	r->limited = false;
+	r->node = (struct str){NULL, 0};
+	r->time = (struct etime){0};
+	r->type = type_named(type);
+	fields(body, a, r, false);
+}
+
 bool audit_parse(struct str line, struct arena *a, struct audit_record *r)
 {
 	struct str rest = line;

@@ -5,12 +5,13 @@
  *	DATA: u64 hash | u64 x 5 | FIELD=value, perhaps compressed
  * The walk goes by the objects themselves: no table, no array and no chain of the file is followed, so that none can hide an entry. Where
  * it breaks, the next object that proves itself is looked for in steps of eight bytes, and what lies between is damage. */
+#include "read/journal_audit_internal.h"
 #include "read/journal_internal.h"
 #include "read/read_internal.h"
 #include "text/utf.h"
 
 enum { F_REALTIME, F_MONOTONIC, F_SEQNUM, F_FIRST };
-enum { LAYOUTS = 2048, LAYOUT_SLOTS = 4096, NO_ITEM = 0xffff };
+enum { LAYOUTS = 2048, LAYOUT_SLOTS = 4096, NO_ITEM = 0xffff, NO_FIELD = 0xffff, VERDICTS = 16 };
 static const char *const aliases[] = {"host", "program", "pid", "message"};
 /* Where an alias's value stands: the first of these fields that the entry has. */
 static const char *const alias_fields[COUNT(aliases)][2] = {{"_HOSTNAME"}, {"SYSLOG_IDENTIFIER", "_COMM"}, {"SYSLOG_PID", "_PID"}, {"MESSAGE"}};
@@ -26,6 +27,10 @@ struct layout {
 	const struct shape *shape;
 	struct shape spec;
 	struct column *columns;
+	uint32_t n_base;             /* columns before those of an audit record */
+	char *names;                 /* of an audit record's columns */
+	struct str audit;            /* what tells such records apart; empty: it is none */
+	uint16_t transport, message; /* fields whose values say whether it is one; NO_FIELD */
 };
 
 struct item { uint64_t offset, size; uint16_t name, next; uint8_t flags; };
@@ -47,6 +52,10 @@ struct own {
 	uint16_t *fields_met;        /* distinct fields of the entry, in order */
 	const struct layout *layout;
 	struct { uint64_t seqnum, realtime, monotonic; } entry;
+	struct journal_audit *audit; /* of the entry when its layout is of such */
+	struct buf audit_key;
+	/* Whether a _TRANSPORT object, of which there are few, says "audit" or "kernel". */
+	struct { uint64_t offset; bool may; } verdicts[VERDICTS];
 };
 
 static struct own *own(const struct reader *r) { return r->own; }
@@ -89,6 +98,10 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	struct reader *r = (struct reader *)ev->impl;
 	struct own *o = own(r);
 	const struct layout *l = o->layout;
+	if (column >= l->n_base) {
+		journal_audit_value(r, o->audit, column - l->n_base, ret);
+		return;
+	}
 	if (column >= F_FIRST + l->n) column = l->alias[column - F_FIRST - l->n];
 	else if (column == F_REALTIME) *ret = value_uint(o->entry.realtime);
 	else if (column == F_MONOTONIC) *ret = value_uint(o->entry.monotonic);
@@ -116,6 +129,8 @@ static void layout_free(struct layout *l)
 	free(l->column);
 	free(l->field);
 	free(l->columns);
+	free((char *)l->audit.p);
+	free(l->names);
 	free(l);
 }
 
@@ -137,15 +152,19 @@ static void sort_fields(const struct own *o, uint16_t *v, uint32_t n)
 	}
 }
 
-static void name_columns(const struct own *o, struct layout *l)
+static void name_columns(struct reader *r, struct layout *l)
 {
+	const struct own *o = own(r);
+	uint32_t extra = l->audit.n ? journal_audit_count(o->audit) : 0;
 	static const struct str fixed[F_FIRST] = {{"__REALTIME_TIMESTAMP", 20}, {"__MONOTONIC_TIMESTAMP", 21}, {"__SEQNUM", 8}};
 	struct shape *s = &l->spec;
-	l->columns = xcalloc(F_FIRST + l->n + ALIASES, sizeof *l->columns);
+	l->columns = xcalloc(F_FIRST + l->n + ALIASES + extra, sizeof *l->columns);
 	s->host_column = -1;
 	for (uint32_t i = 0; i < F_FIRST; i++) l->columns[s->n_columns++].name = fixed[i];
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct str name = o->j.data.fields.v[l->field[i]].name;
+		if (str_eq(name, STR("_TRANSPORT"))) l->transport = l->field[i];
+		if (str_eq(name, STR("MESSAGE"))) l->message = l->field[i];
 		if (str_eq(name, STR("_HOSTNAME"))) s->host_column = (int32_t)s->n_columns;
 		l->columns[s->n_columns++].name = name;
 	}
@@ -159,9 +178,23 @@ static void name_columns(const struct own *o, struct layout *l)
 		l->alias[kept++] = column;
 		l->columns[s->n_columns++] = (struct column){.name = str_of(aliases[a]), .hidden = true};
 	}
+	l->n_base = s->n_columns;
+	s->n_columns += extra;
+	if (!extra) return;
+	journal_audit_columns(r, o->audit, l->columns + l->n_base);
+	/* They outlive the entry. */
+	size_t all = 1, at = 0;
+	for (uint32_t i = l->n_base; i < s->n_columns; i++) all += l->columns[i].name.n;
+	l->names = xmalloc(all);
+	for (uint32_t i = l->n_base; i < s->n_columns; i++) {
+		struct str *name = &l->columns[i].name;
+		if (name->n) memcpy(l->names + at, name->p, name->n);
+		name->p = l->names + at;
+		at += name->n;
+	}
 }
 
-static struct layout *make_layout(struct reader *r, uint64_t mark, const uint16_t *fields, uint32_t n)
+static struct layout *make_layout(struct reader *r, uint64_t mark, const uint16_t *fields, uint32_t n, struct str audit)
 {
 	struct own *o = own(r);
 	struct layout *l = xcalloc(1, sizeof *l);
@@ -174,12 +207,15 @@ static struct layout *make_layout(struct reader *r, uint64_t mark, const uint16_
 	if (n) memcpy(l->field, fields, n * sizeof *fields);
 	sort_fields(o, l->field, n);
 	for (uint32_t i = 0; i < n; i++) l->column[l->field[i]] = (uint16_t)(F_FIRST + i);
-	l->spec = (struct shape){.format = STR("journal"), .event_id = -1};
-	name_columns(o, l);
+	l->transport = l->message = NO_FIELD;
+	l->spec = (struct shape){.format = audit.n ? STR("journal-audit") : STR("journal"), .event_id = -1};
+	if (audit.n) l->audit = (struct str){memcpy(xmalloc(audit.n), audit.p, audit.n), audit.n};
+	name_columns(r, l);
 	l->spec.columns = l->columns;
-	l->spec.bindings = text_bindings(r, STR("journal"), &l->spec.n_bindings);
+	l->spec.bindings = text_bindings(r, l->spec.format, &l->spec.n_bindings);
 	buf_lit(&key, "journal");
 	for (uint32_t i = 0; i < n; i++) buf_byte(&key, 0), buf_str(&key, o->j.data.fields.v[l->field[i]].name);
+	buf_str(&key, audit);
 	l->shape = shape_table_find(r->shapes, buf_view(&key));
 	if (!l->shape) l->shape = text_shape(r, buf_view(&key), &l->spec);
 	buf_done(&key);
@@ -194,14 +230,14 @@ static bool same_fields(const struct layout *l, const uint16_t *fields, uint32_t
 	return true;
 }
 
-static const struct layout *layout_of(struct reader *r, uint64_t mark, const uint16_t *fields, uint32_t n)
+static const struct layout *layout_of(struct reader *r, uint64_t mark, const uint16_t *fields, uint32_t n, struct str audit)
 {
 	struct own *o = own(r);
 	if (o->n_layouts >= LAYOUTS) forget_layouts(o);
 	uint32_t at = (uint32_t)(mark >> 40) % LAYOUT_SLOTS;
-	while (o->layouts[at] && (o->layouts[at]->mark != mark || !same_fields(o->layouts[at], fields, n))) at = (at + 1) % LAYOUT_SLOTS;
+	while (o->layouts[at] && (o->layouts[at]->mark != mark || !str_eq(o->layouts[at]->audit, audit) || !same_fields(o->layouts[at], fields, n))) at = (at + 1) % LAYOUT_SLOTS;
 	if (!o->layouts[at]) {
-		o->layouts[at] = make_layout(r, mark, fields, n);
+		o->layouts[at] = make_layout(r, mark, fields, n, audit);
 		o->n_layouts++;
 	}
 	return o->layouts[at];
@@ -229,6 +265,40 @@ static void take_item(struct own *o, const struct datum *d, uint64_t *mark, uint
 	uint32_t last = o->item_of[f];
 	while (o->items[last].next != NO_ITEM) last = o->items[last].next;
 	o->items[last].next = (uint16_t)i;
+}
+
+/* The text of a field that the entry has once; p == NULL: it has not. */
+static struct str single(struct reader *r, uint16_t field)
+{
+	struct own *o = own(r);
+	struct value v = {.kind = VALUE_NULL};
+	if (field == NO_FIELD || o->items[o->item_of[field]].next != NO_ITEM) return (struct str){NULL, 0};
+	item_value(r, &o->items[o->item_of[field]], &v);
+	return v.kind == VALUE_STR ? v.text : (struct str){NULL, 0};
+}
+
+/* The layout of an entry that is an audit record: o->layout again where it is none. */
+static const struct layout *audit_layout(struct reader *r, uint64_t mark, uint32_t n)
+{
+	struct own *o = own(r);
+	const struct layout *l = o->layout;
+	if (l->transport == NO_FIELD || l->message == NO_FIELD) return l;
+	uint64_t offset = o->items[o->item_of[l->transport]].offset;
+	typeof(o->verdicts[0]) *v = &o->verdicts[(offset >> 3) % VERDICTS];
+	struct str transport = {NULL, 0};
+	if (v->offset != offset) {
+		transport = single(r, l->transport);
+		*v = (typeof(*v)){offset, str_eq(transport, STR("audit")) || str_eq(transport, STR("kernel"))};
+	}
+	if (!v->may) return l;
+	if (!transport.p) transport = single(r, l->transport);
+	if (!o->audit) o->audit = xcalloc(1, sizeof *o->audit);
+	if (!journal_audit_parse(transport, single(r, l->message), &r->arena, o->audit)) return l;
+	o->audit_key.n = 0;
+	journal_audit_key(o->audit, &o->audit_key);
+	uint64_t sum = 0;
+	for (size_t i = 0; i < o->audit_key.n; i++) sum = (sum ^ (uint8_t)o->audit_key.p[i]) * 0x100000001b3u;
+	return layout_of(r, mark + (sum * 0x9e3779b97f4a7c15u | 1), o->fields_met, n, buf_view(&o->audit_key));
 }
 
 static struct event *make_event(struct reader *r, uint64_t at, uint64_t size, uint64_t taken)
@@ -262,7 +332,8 @@ static struct event *make_event(struct reader *r, uint64_t at, uint64_t size, ui
 	}
 	if (lost) count_first(&o->lost_items, &o->first_lost, at);
 	else if (!cut && sure && xor != le64_at(copy + 56)) count_first(&o->wrong_xor, &o->first_wrong_xor, at);
-	o->layout = layout_of(r, mark, o->fields_met, n_fields);
+	o->layout = layout_of(r, mark, o->fields_met, n_fields, (struct str){"", 0});
+	o->layout = audit_layout(r, mark, n_fields);
 	uint64_t us = o->entry.realtime;
 	struct etime time = us && us < (uint64_t)INT64_MAX ? etime_from_unix((int64_t)(us / 1000000), (uint32_t)(us % 1000000) * 1000, 6) : (struct etime){0};
 	struct event *ev = text_event(r, o->layout->shape, &ops, time, at, size, taken, 0, NULL);
@@ -520,6 +591,8 @@ static void end(struct reader *r)
 	free(o->met);
 	free(o->item_of);
 	free(o->fields_met);
+	free(o->audit);
+	buf_done(&o->audit_key);
 	free(o->items);
 }
 

@@ -5,6 +5,7 @@
  *	LF                                the end of an entry */
 #include "base/cursor.h"
 #include "base/map.h"
+#include "read/journal_audit_internal.h"
 #include "read/read_internal.h"
 #include "read/text_internal.h"
 
@@ -16,7 +17,8 @@ struct pair { struct str name, value; uint32_t next; };
 /* Entries with the same names in the same order. */
 struct kind {
 	const struct shape *shape;
-	uint32_t *first;             /* [columns] the pair with its value */
+	uint32_t *first;             /* [n] the pair with a column's value */
+	uint32_t n;                  /* columns before those of an audit record */
 };
 
 struct own {
@@ -29,6 +31,8 @@ struct own {
 	struct kind spare;
 	struct shape spec;
 	struct buf key;
+	struct journal_audit *audit; /* of the entry when it is such a record */
+	bool is_audit;
 };
 
 static struct own *own(const struct reader *r) { return r->own; }
@@ -95,6 +99,10 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct reader *r = (struct reader *)ev->impl;
 	const struct own *o = own(r);
+	if (column >= o->kind->n) {
+		journal_audit_value(r, o->audit, column - o->kind->n, ret);
+		return;
+	}
 	uint32_t first = o->kind->first[column], n = 0;
 	for (uint32_t i = first; i != UINT32_MAX; i = o->pairs[i].next) n++;
 	if (n == 1) {
@@ -138,15 +146,19 @@ static uint32_t name_columns(struct reader *r, struct column *columns, uint32_t 
 static const struct kind *make_kind(struct reader *r)
 {
 	struct own *o = own(r);
-	struct column *columns = arena_calloc(&r->arena, o->n + ALIASES, sizeof *columns);
+	uint32_t extra = o->is_audit ? journal_audit_count(o->audit) : 0;
+	struct column *columns = arena_calloc(&r->arena, o->n + ALIASES + extra, sizeof *columns);
 	uint32_t *first = arena_calloc(o->kinds.n < KINDS ? &r->keep : &r->arena, o->n + ALIASES, sizeof *first);
 	if (!columns || !first) return NULL;
-	o->spec = (struct shape){.format = STR("journal"), .event_id = -1, .columns = columns};
+	o->spec = (struct shape){.format = extra ? STR("journal-audit") : STR("journal"), .event_id = -1, .columns = columns};
 	o->spec.n_columns = name_columns(r, columns, first, &o->spec.host_column);
+	uint32_t n = o->spec.n_columns;
+	if (extra) journal_audit_columns(r, o->audit, columns + n);
+	o->spec.n_columns += extra;
 	o->spec.bindings = text_bindings(r, o->spec.format, &o->spec.n_bindings);
 	const struct shape *s = shape_table_find(r->shapes, buf_view(&o->key));
 	if (!s) s = text_shape(r, buf_view(&o->key), &o->spec);
-	o->spare = (struct kind){s, first};
+	o->spare = (struct kind){s, first, n};
 	if (s == &o->spec || o->kinds.n >= KINDS) return &o->spare;
 	map_put(&o->by_names, buf_view(&o->key), (uint32_t)o->kinds.n, NULL);
 	vec_push(&o->kinds, o->spare);
@@ -186,10 +198,17 @@ static bool entry_event(struct reader *r, struct str w, size_t n, uint64_t offse
 	o->key.n = 0;
 	buf_lit(&o->key, "journal-export");
 	for (uint32_t i = 0; i < o->n; i++) buf_byte(&o->key, 0), buf_str(&o->key, o->pairs[i].name);
+	o->is_audit = false;
+	struct str transport = field(o, "_TRANSPORT");
+	if (transport.n == 5 || transport.n == 6) {
+		if (!o->audit) o->audit = xcalloc(1, sizeof *o->audit);
+		o->is_audit = journal_audit_parse(transport, field(o, "MESSAGE"), &r->arena, o->audit);
+		if (o->is_audit) journal_audit_key(o->audit, &o->key);
+	}
 	uint32_t *known = map_get(&o->by_names, buf_view(&o->key));
 	o->kind = known ? &o->kinds.v[*known] : make_kind(r);
 	if (!o->kind) return false;
-	struct event *ev = text_event(r, o->kind->shape, &ops, time_of(o), offset, size, size, 0, r->lines.encoding == TEXT_UTF8 ? w.p : NULL);
+	struct event *ev = text_event(r, o->kind->shape, &ops, time_of(o), offset, size, size, (uint32_t)r->lines.number, r->lines.encoding == TEXT_UTF8 ? w.p : NULL);
 	(void)n;
 	if (o->more) {
 		ev->flags |= EVENT_LIMITED;
@@ -257,6 +276,7 @@ static void end(struct reader *r)
 	map_done(&o->by_names);
 	vec_free(&o->kinds);
 	buf_done(&o->key);
+	free(o->audit);
 }
 
 static const struct text_format format = {.name = "journal-export", .own_size = sizeof(struct own), .next = next, .end = end};

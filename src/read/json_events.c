@@ -18,6 +18,7 @@ void json_events_end(struct json_events *e)
 	map_done(&e->by_skeleton);
 	vec_free(&e->layout);
 	arena_done(&e->layouts);
+	json_audit_end(e);
 }
 
 /* --- layouts and shapes --- */
@@ -223,6 +224,10 @@ void json_events_note(struct json_events *e)
 static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	const struct json_events *e = ev->impl;
+	if (column >= e->object.layout->n_columns) {
+		json_audit_value(e, column - e->object.layout->n_columns, ret);
+		return;
+	}
 	const struct json_column *how = &e->object.layout->plan[column];
 	if (how->how == JSON_OF_LEAF) json_leaf_value(&e->object, how->leaf, ev->arena, ret);
 	else json_exchange_value(ev, (enum json_how)how->how, ret);
@@ -255,6 +260,10 @@ bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, u
 	const struct json_family *family;
 	const struct shape *shape = l ? shape_of(e, l, &family) : NULL;
 	if (!shape) return false;
+	if (l->transport >= 0) {
+		const struct shape *audit = json_audit_shape(e, l, shape);
+		if (audit) shape = audit;
+	}
 	struct etime t = event_time(e, l, family);
 	text_event(r, shape, &ops, t, offset, length, size, line, bytes);
 	r->event.impl = e;

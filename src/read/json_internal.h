@@ -79,6 +79,7 @@ struct json_layout {
 	uint32_t n_exchange;             /* the last columns, only for shapes of the channel MSExchange Management */
 	bool windows;
 	bool bytes_as_arrays;            /* journalctl: an array of numbers is a text */
+	int32_t transport, message;      /* journalctl: leaves that say whether it is an audit record, -1 = none */
 	int32_t channel, event_id, provider, record_id; /* leaves, -1 = none; Windows */
 	int32_t channel_column, event_id_column, provider_column; /* columns that become constants */
 	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */
@@ -123,6 +124,7 @@ struct json_events {
 	struct json_layout *cache[JSON_CACHE]; /* by a cheap sum over the skeleton; verified */
 	bool assumed_zone;                  /* a time without zone was met */
 	struct json_clock clock;
+	struct journal_audit *audit;        /* the record that the object is, where its shape has columns for it */
 };
 void json_events_begin(struct json_events *e, struct reader *r, uint32_t max_tokens);
 void json_events_end(struct json_events *e);
@@ -131,6 +133,11 @@ bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, u
 /* At the end of the source: what was noticed about clocks into the report; appends what is needed to read it again. */
 void json_events_note(struct json_events *e);
 void json_events_parameters(const struct json_events *e, struct buf *out);
+
+/* json_audit.c: the shape of a journal's object that is an audit record, NULL: it is none. Its columns are those of `shape`, and the record's behind them. */
+const struct shape *json_audit_shape(struct json_events *e, const struct json_layout *l, const struct shape *shape);
+void json_audit_value(const struct json_events *e, uint32_t column, struct value *ret);
+void json_audit_end(struct json_events *e);
 
 /* A token as a value. */
 void json_value(const struct json_tape *tape, struct str text, uint32_t token, struct arena *a, struct value *ret);

