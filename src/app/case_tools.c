@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,18 +45,55 @@ bool case_slurp_shown(const char *path, char **ret, size_t *ret_n)
 	return false;
 }
 
-bool case_write_shown(const char *path, struct str bytes, bool replace)
+static bool write_whole(int fd, struct str bytes)
 {
-	bool standard = !strcmp(path, "-");
-	int fd = standard ? 1 : open(path, O_WRONLY | O_CREAT | (replace ? O_TRUNC : O_EXCL) | O_CLOEXEC, 0666);
-	bool ok = fd >= 0;
-	for (size_t at = 0; ok && at < bytes.n;) {
+	for (size_t at = 0; at < bytes.n;) {
 		ssize_t did = write(fd, bytes.p + at, bytes.n - at);
 		if (did < 0 && errno == EINTR) continue;
-		ok = did > 0;
-		if (ok) at += (size_t)did;
+		if (did <= 0) return false;
+		at += (size_t)did;
 	}
-	if (fd > 1 && close(fd) != 0) ok = false;
+	return true;
+}
+
+/* Beside it first, so that the file is whole or as it was. */
+static bool write_beside(const char *path, struct str bytes, bool replace)
+{
+	char part[4200];
+	snprintf(part, sizeof part, "%s.part%ld", path, (long)getpid());
+	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0) return false;
+	bool ok = write_whole(fd, bytes) && fsync(fd) == 0;
+	if (close(fd) != 0) ok = false;
+	if (ok) ok = replace ? rename(part, path) == 0 : renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) == 0;
+	int kept = errno;
+	if (!ok && kept == EINVAL && !replace) { /* a file system that cannot promise not to replace */
+		ok = link(part, path) == 0;
+		kept = errno;
+		unlink(part);
+	} else if (!ok) {
+		unlink(part);
+	}
+	errno = kept;
+	return ok;
+}
+
+bool case_write_shown(const char *path, struct str bytes, bool replace)
+{
+	struct stat st;
+	bool standard = !strcmp(path, "-"), there = !standard && stat(path, &st) == 0, ok;
+	if (there && !replace) {
+		ok = false;
+		errno = EEXIST;
+	} else if (standard) {
+		ok = write_whole(1, bytes);
+	} else if (there && !S_ISREG(st.st_mode)) { /* a pipe, a device */
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+		ok = fd >= 0 && write_whole(fd, bytes);
+		if (fd >= 0 && close(fd) != 0) ok = false;
+	} else {
+		ok = write_beside(path, bytes, replace);
+	}
 	if (!ok) app_error("%s: cannot write: %s", standard ? "standard output" : path, strerror(errno));
 	return ok;
 }

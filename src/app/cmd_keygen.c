@@ -1,6 +1,7 @@
 /* cmd_keygen.c: `exhibit keygen`: an Ed25519 key pair in two files. */
 #include "app/app.h"
 #include "evidence/evidence.h"
+#include <unistd.h>
 
 enum { OPT_OUTPUT, OPT_COSIGNER };
 static const struct option_row rows[] = {
@@ -29,7 +30,9 @@ static int run(const struct command *self, int argc, char **argv)
 	struct buf line = {0};
 	char public[4096];
 	snprintf(public, sizeof public, "%s.pub", output);
-	bool ok = key_generate(str_of(name), type, &key, &f) && key_private_write(&key, output, &f) && key_public_write(&key.public, public, &f);
+	/* Both or none; writing refuses what exists. */
+	bool ok = key_generate(str_of(name), type, &key, &f) && key_public_write(&key.public, public, &f);
+	if (ok && !key_private_write(&key, output, &f)) ok = false, unlink(public);
 	if (ok) {
 		key_public_print(&key.public, &line);
 		printf("%.*s\n", STR_FMT(buf_view(&line)));
