@@ -1,8 +1,7 @@
 /* full_disk: preloaded into a program, makes the disk full at its nth write to a regular file: FULL_AT=n (from 1). That write takes half of its
  * bytes when it has more than one (as a disk does that fills up), every later one none. FULL_COUNT=FILE: how many there were, at the end; those
  * writes succeed. For tests only. */
-#define _GNU_SOURCE
-#include <dlfcn.h>
+#undef _FILE_OFFSET_BITS /* both names are defined here */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
