@@ -31,6 +31,22 @@ static void cell(struct buf *b, struct str s, size_t width)
 	for (; used <= width; used++) buf_byte(b, ' ');
 }
 
+/* What the runs, where there are several, have not looked at. */
+static void unseen(struct case_file *c, struct buf *b)
+{
+	struct buf paths = {0};
+	sqlite3_stmt *s = case_db_prepare(c->db, "SELECT id FROM run WHERE (SELECT count(*) FROM run) > 1 ORDER BY id", NULL);
+	while (s && sqlite3_step(s) == SQLITE_ROW) {
+		paths.n = 0;
+		if (!case_unseen_words(c->db, sqlite3_column_int64(s, 0), &paths, NULL) || !paths.n) continue;
+		buf_printf(b, "run %lld never saw ", (long long)sqlite3_column_int64(s, 0));
+		term_str(b, buf_view(&paths));
+		buf_byte(b, '\n');
+	}
+	sqlite3_finalize(s);
+	buf_done(&paths);
+}
+
 static bool list(struct case_file *c, int64_t from, int64_t count)
 {
 	struct fault f = FAULT_INIT;
@@ -54,6 +70,7 @@ static bool list(struct case_file *c, int64_t from, int64_t count)
 	}
 	sqlite3_finalize(s);
 	buf_printf(&b, "%lld of %lld findings\n", (long long)shown, (long long)all);
+	unseen(c, &b);
 	fwrite(b.p, 1, b.n, stdout);
 	buf_done(&b);
 	return true;
@@ -81,11 +98,11 @@ static void one_evidence(struct case_file *c, sqlite3_stmt *e, struct buf *b)
 
 static bool one(struct case_file *c, int64_t id)
 {
-	static const char *const names[] = {"kind", "level", "time", "rule", "rule id", "rule file", "host", "channel", "matched", "fields", "group", "first", "last", "extra"};
+	static const char *const names[] = {"kind", "level", "time", "rule", "rule id", "rule file", "host", "channel", "matched", "fields", "group", "first", "last", "extra", "replaced"};
 	struct fault f = FAULT_INIT;
 	struct buf b = {0};
 	sqlite3_stmt *s = case_db_prepare(c->db, "SELECT f.kind, f.level, f.time, coalesce(r.title, f.title), r.rule_id, r.file, f.host, f.channel, f.matched, f.fields, f.groups, "
-		"f.first, f.last, f.extra, f.evidence_from, f.evidence_n FROM finding f LEFT JOIN rule r ON r.id = f.rule WHERE f.id = ?", &f);
+		"f.first, f.last, f.extra, (SELECT 'in step ' || x.step FROM superseded x WHERE x.finding = f.id), f.evidence_from, f.evidence_n FROM finding f LEFT JOIN rule r ON r.id = f.rule WHERE f.id = ?", &f);
 	sqlite3_stmt *e = case_db_prepare(c->db, "SELECT s.path, e.offset, e.length, e.role, e.sha256, e.source, e.leaf, e.leaves FROM evidence e JOIN source s ON s.id = e.source "
 		"WHERE e.id >= ?1 AND e.id < ?1 + ?2 ORDER BY e.id", &f);
 	if (!s || !e) return app_fault(&f), false;
@@ -99,8 +116,8 @@ static bool one(struct case_file *c, int64_t id)
 		buf_byte(&b, '\n');
 	}
 	if (found) {
-		sqlite3_bind_int64(e, 1, sqlite3_column_int64(s, 14));
-		sqlite3_bind_int64(e, 2, sqlite3_column_int64(s, 15));
+		sqlite3_bind_int64(e, 1, sqlite3_column_int64(s, 15));
+		sqlite3_bind_int64(e, 2, sqlite3_column_int64(s, 16));
 		buf_lit(&b, "evidence\n");
 		while (sqlite3_step(e) == SQLITE_ROW) one_evidence(c, e, &b);
 	} else {

@@ -355,11 +355,16 @@ bool case_output_close(struct case_output *o, bool ok, struct fault *f)
 		ok = false;
 	}
 	if (ok && o->options.add && !o->restarted && !o->run_is_new) ok = case_supersede_rest(o->w, f);
+	struct buf unseen = {0};
 	ok = ok && add_totals(o, f);
+	if (ok && o->options.add && !o->options.again && !o->restarted && o->run_is_new) ok = case_unseen_words(case_writer_db(o->w), case_writer_run(o->w), &unseen, f);
 	if (ok) ok = case_close(o->w, f);
 	else case_abort(o->w);
 	for (size_t i = 0; i < OPEN_SOURCES; i++)
 		if (o->open[i].used) input_close(&o->open[i].input);
+	if (ok && unseen.n)
+		app_error("%s: other rules, settings or program than before: a new run, which never saw %.*s", o->options.path, (int)unseen.n, unseen.p);
+	buf_done(&unseen);
 	if (!ok && f && !f->path[0]) fault_path(f, str_of(o->options.path));
 	buf_done(&o->chunk);
 	vec_free(&o->refs);

@@ -116,6 +116,8 @@ bool case_add_statement(struct case_writer *w, const char *kind, int64_t of, str
 bool case_add_signature(struct case_writer *w, int64_t statement, struct str vkey, const uint8_t sig[64], struct fault *f);
 /* The connection, to look at the case while a step is open. */
 sqlite3 *case_writer_db(struct case_writer *w);
+/* The run begun; 0 = none. */
+int64_t case_writer_run(const struct case_writer *w);
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
 
@@ -132,6 +134,10 @@ bool case_open(const char *path, const char *temp_dir, struct case_file *ret, st
 void case_done(struct case_file *c);
 /* The chain of custody as CASE/UCO JSON-LD, appended. False and *f. */
 bool case_custody_jsonld(struct case_file *c, struct buf *out, struct fault *f);
+/* Sources of the case whose bytes a run never read (another run did): each path in order, and how many. False and *f. */
+bool case_unseen(sqlite3 *db, int64_t run, void (*each)(void *arg, struct str path), void *arg, uint64_t *ret_n, struct fault *f);
+/* The same in words, appended: "1 source: a.log", "3 sources: a.log, b.log, ..." (ten are named); nothing when it saw all. */
+bool case_unseen_words(sqlite3 *db, int64_t run, struct buf *out, struct fault *f);
 /* The column `matched` of a finding, appended. */
 void case_matched_json(const struct match_detail *v, uint32_t n, struct buf *out);
 /* X.case -> X.case.key */

@@ -162,3 +162,41 @@ void case_key_path(const char *path, struct buf *ret)
 	buf_printf(ret, "%s.key", path);
 	buf_byte(ret, 0);
 }
+
+bool case_unseen(sqlite3 *db, int64_t run, void (*each)(void *arg, struct str path), void *arg, uint64_t *ret_n, struct fault *f)
+{
+	sqlite3_stmt *s = case_db_prepare(db, "SELECT path FROM source WHERE same_as IS NULL AND id NOT IN (SELECT source FROM seen WHERE run = ?1) AND (sha256 IS NULL OR "
+		"sha256 NOT IN (SELECT t.sha256 FROM seen JOIN source t ON t.id = seen.source WHERE seen.run = ?1 AND t.sha256 IS NOT NULL)) ORDER BY id", f);
+	int code = SQLITE_ERROR;
+	*ret_n = 0;
+	if (s) sqlite3_bind_int64(s, 1, run);
+	for (; s && (code = sqlite3_step(s)) == SQLITE_ROW; (*ret_n)++) each(arg, case_column_str(s, 0));
+	bool ok = code == SQLITE_DONE;
+	if (s && !ok) case_db_fault(db, f, "source");
+	sqlite3_finalize(s);
+	return ok;
+}
+
+enum { NAMED = 10 };
+struct words { struct buf text; unsigned n; };
+
+static void put_word(void *arg, struct str path)
+{
+	struct words *w = arg;
+	if (w->n < NAMED && w->n) buf_lit(&w->text, ", ");
+	if (w->n < NAMED) buf_str(&w->text, path);
+	if (w->n++ == NAMED) buf_lit(&w->text, ", ...");
+}
+
+bool case_unseen_words(sqlite3 *db, int64_t run, struct buf *out, struct fault *f)
+{
+	struct words w = {0};
+	uint64_t n;
+	bool ok = case_unseen(db, run, put_word, &w, &n, f);
+	if (ok && n) {
+		buf_printf(out, "%llu source%s: ", (unsigned long long)n, n == 1 ? "" : "s");
+		buf_str(out, buf_view(&w.text));
+	}
+	buf_done(&w.text);
+	return ok;
+}

@@ -316,6 +316,7 @@ struct case_writer *case_open_for_step(const char *path, const struct case_step_
 }
 
 sqlite3 *case_writer_db(struct case_writer *w) { return w->db; }
+int64_t case_writer_run(const struct case_writer *w) { return w->run; }
 
 /* --- closing ---------------------------------------------------------------------------------------------------- */
 

@@ -498,6 +498,7 @@ static bool check_bundle(struct bundle *b, struct fault *f)
 	if (!json_read_all(&b->tape, b->text, f) || !read_root(b, f) || !read_rows(b, f) || !open_database(b, f) || !walk_findings_begin(&b->w, f) ||
 		!check_rows_proof(b, f)) return false;
 	for (size_t i = 0; i < b->n_rows; i++) (void)insert_row(b, &b->rows[i]);
+	if (!walk_superseded(&b->w, f)) return false;
 	for (size_t i = 0; i < b->n_rows; i++)
 		if (b->rows[i].id) walk_again(b, &b->rows[i], f);
 	b->w.r->rows = b->n_rows;

@@ -204,8 +204,17 @@ static bool check_rows(struct verify_walk *w, struct fault *f)
 	return sums.s != NULL;
 }
 
+/* A run that did not see all sources says nothing about the others. */
+static void note_unseen(struct verify_walk *w, int64_t run)
+{
+	struct buf b = {0};
+	if (case_unseen_words(w->db, run, &b, NULL) && b.n) verify_say(w->o, w->r, VERIFY_LINE_NOTE, "run", run, "it never saw %.*s", (int)b.n, b.p);
+	buf_done(&b);
+}
+
 static void check_runs(struct verify_walk *w)
 {
+	for (size_t i = 0; i < w->runs.n && w->runs.n > 1; i++) note_unseen(w, w->runs.v[i].id);
 	for (size_t i = 0; i < w->runs.n; i++) {
 		struct run_seen *r = &w->runs.v[i];
 		struct hash root = merkle_root(&r->texts);
@@ -224,6 +233,7 @@ void walk_free(struct verify_walk *w)
 	vec_free(&w->texts);
 	vec_free(&w->leaves);
 	vec_free(&w->put_off);
+	map_done(&w->superseded);
 	sqlite3_finalize(w->evidence);
 	sqlite3_finalize(w->record);
 	buf_done(&w->proof);
@@ -253,7 +263,7 @@ bool verify_case(const char *path, const struct verify_options *o, struct verify
 	struct verify_walk w = {.o = o, .r = ret, .c = &c, .db = c.db};
 	arena_init(&w.arena, (size_t)2 << 30);
 	case_tree_init(&w.tree, c.state.row_key);
-	bool ok = check_integrity(&w, f) && walk_findings_begin(&w, f) && check_rows(&w, f);
+	bool ok = check_integrity(&w, f) && walk_findings_begin(&w, f) && walk_superseded(&w, f) && check_rows(&w, f);
 	if (ok) {
 		check_runs(&w);
 		ok = check_seals(&w, f);

@@ -1,6 +1,7 @@
 /* verify_internal: what the files of the room share. */
 #pragma once
 #include "base/alloc.h"
+#include "base/map.h"
 #include "verify/verify.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ struct verify_walk {
 	struct buf proof;
 	int64_t step;
 	sqlite3_stmt *evidence, *record;
+	struct map superseded;            /* id of a finding -> step that replaced it */
 	struct buf scratch;
 	struct str container;             /* looked at last, in check_sources */
 	enum verify_original_is container_is;
@@ -82,6 +84,8 @@ void walk_proof(struct verify_walk *w, const struct case_row *row);
 void walk_proofs_done(struct verify_walk *w);
 /* walk_findings.c */
 bool walk_findings_begin(struct verify_walk *w, struct fault *f);
+/* Before the rows are walked: which findings later steps replaced. */
+bool walk_superseded(struct verify_walk *w, struct fault *f);
 void walk_finding(struct verify_walk *w, const struct case_row *row);
 void walk_hit(struct verify_walk *w, const struct case_row *row);
 /* seals.c */

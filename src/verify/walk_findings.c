@@ -9,6 +9,17 @@ bool walk_findings_begin(struct verify_walk *w, struct fault *f)
 	return w->evidence && w->record;
 }
 
+bool walk_superseded(struct verify_walk *w, struct fault *f)
+{
+	sqlite3_stmt *s = case_db_prepare(w->db, "SELECT finding, step FROM superseded", f);
+	while (s && sqlite3_step(s) == SQLITE_ROW) {
+		int64_t id = sqlite3_column_int64(s, 0);
+		map_put(&w->superseded, (struct str){(const char *)&id, sizeof id}, (uint32_t)sqlite3_column_int64(s, 1), NULL);
+	}
+	sqlite3_finalize(s);
+	return s != NULL;
+}
+
 /* The leaves [leaf, leaf + leaves) of a source joined in w->scratch behind what is there; false when one is missing. */
 static bool join_leaves(struct verify_walk *w, int64_t source, int64_t leaf, int64_t leaves, uint64_t *ret_first)
 {
@@ -86,7 +97,10 @@ static enum verify_answer derive(struct verify_walk *w, const struct case_row *r
 
 void tell_answer(struct verify_walk *w, int64_t finding, enum verify_answer a, struct str why)
 {
+	const uint32_t *step = map_get(&w->superseded, (struct str){(const char *)&finding, sizeof finding});
+	char text[300];
 	w->r->answers[a]++;
+	if (step) why = (struct str){text, (size_t)snprintf(text, sizeof text, "%.*s%ssuperseded in step %u", STR_FMT(str_sub(why, 0, 200)), why.n ? "; " : "", *step)};
 	if (w->o->line) w->o->line(w->o->arg, &(struct verify_line){VERIFY_LINE_FINDING, "finding", finding, a, why});
 }
 
