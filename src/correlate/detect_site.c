@@ -105,17 +105,27 @@ static bool first_of(const struct detectors *d, const struct waiting *w, int64_t
 	return !before || before - d->tail >= d->head - d->tail || waiting_at(d, before)->time < begun;
 }
 
+/* Many addresses that try a name a few times each. A device with an old password that moves about tries many times from each before it is elsewhere. */
+static bool is_siege(const struct detectors *d, uint32_t service, int64_t begun, uint32_t account)
+{
+	enum { TRIES_EACH = 4 };
+	struct attack like = {.service = service, .begun = begun};
+	uint64_t origins = 0, tries = 0;
+	for (uint32_t q = d->tail; q != d->judged; q++) {
+		const struct waiting *w = waiting_at(d, q);
+		if (w->time < begun || w->account != account || !may_belong(d, &like, w)) continue;
+		origins += first_of(d, w, begun);
+		tries += w->attempts;
+	}
+	return origins + 1 >= ACCOUNT_ORIGINS && tries <= TRIES_EACH * origins;
+}
+
 /* The campaign opens: what was judged since it began and fits is its beginning. `account`: only what tried that name, 0: all. */
 static void open_campaign(struct detectors *d, uint32_t service, enum attack_reason reason, int64_t begun, uint32_t account, const struct waiting *last)
 {
-	uint32_t number, n = 0;
+	uint32_t number;
 	struct service *s = &d->services[service];
-	struct attack like = {.service = service, .begun = begun};
-	for (uint32_t q = d->tail; q != d->judged && account && n < ACCOUNT_ORIGINS; q++) {
-		const struct waiting *w = waiting_at(d, q);
-		n += w->time >= begun && w->account == account && may_belong(d, &like, w) && first_of(d, w, begun);
-	}
-	if (account && n + 1 < ACCOUNT_ORIGINS) return;
+	if (account && !is_siege(d, service, begun, account)) return;
 	struct attack *f = attack_open(d, ATTACK_CAMPAIGN, reason, d->now, last->digits, &number);
 	if (!f) return;
 	f->service = service;

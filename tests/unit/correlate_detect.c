@@ -323,6 +323,17 @@ TEST(a_person_who_moves_around_is_none)
 	done(&s);
 }
 
+TEST(a_device_that_moves_about_is_none)
+{
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	enter(&s, 0, "100.64.3.9", "anna");
+	for (int i = 0; i < 120; i++) fail(&s, DAY + i * 700, number("60.#.1.7", i / 10), "anna");
+	end(&s);
+	CHECK(s.findings == 0);
+	done(&s);
+}
+
 TEST(guessed_and_what_followed)
 {
 	struct site s = {0};
