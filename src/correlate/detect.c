@@ -1,7 +1,7 @@
 /* detect.c: the native detectors: attempts taken from hits, put aside, judged; the passing of time. See detect_internal.h. */
 #include "correlate/detect_internal.h"
 
-enum { LEAST_QUEUE = 1024, MOST_QUEUE = 1 << 16, SWEEP = 2 };
+enum { LEAST_QUEUE = 256, MOST_QUEUE = 1 << 16, SWEEP = 2 };
 enum { KEEP_OUTCOME, KEEP_SRC_IP, KEEP_USER, KEEP_SERVICE, KEEP_ATTEMPTS, KEPT };
 static const char *const fields[KEPT] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts"};
 
@@ -16,14 +16,15 @@ struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32
 	memcpy(d->keep, keep, sizeof d->keep);
 	d->corr.over_findings = true; /* what is cited is sorted by arrival: findings take up what came before them */
 	d->budget.limit = c->options.state_memory / 4;
+	d->budget.reserve = d->budget.limit / 4; /* for what is open: findings and their names */
 	d->origin_table.budget = d->account_table.budget = d->habit_table.budget = &d->budget;
-	d->now = d->swept = NEVER;
+	d->now = d->swept = d->siege_at = NEVER;
 	if (known)
 		for (uint32_t i = 0; i < known_count(known); i++) vec_push(&d->listed_counts, 0);
 	arena_init(&d->note_texts, 1 << 20);
 	d->head = d->judged = d->tail = 1;
 	d->queue_size = LEAST_QUEUE;
-	while (d->queue_size < MOST_QUEUE && 2 * d->queue_size * sizeof *d->queue <= d->budget.limit / 4) d->queue_size *= 2;
+	while (d->queue_size < MOST_QUEUE && 2 * d->queue_size * sizeof *d->queue <= d->budget.limit / 8) d->queue_size *= 2;
 	(void)budget_take(&d->budget, d->queue_size * sizeof *d->queue);
 	d->queue = xcalloc(d->queue_size, sizeof *d->queue);
 	if (slab_init(&d->origins, &d->budget, sizeof(struct origin)) && slab_init(&d->accounts, &d->budget, sizeof(struct account)) &&

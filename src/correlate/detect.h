@@ -23,6 +23,8 @@ struct detect_stats {
 	uint64_t nowhere;    /* without an address */
 	uint64_t evicted;    /* origins, accounts and habits dropped for memory */
 	uint64_t early;      /* judged before their time, because the queue was full */
+	uint64_t unopened;   /* findings there was no room for */
+	uint64_t early_closed; /* handed out while they went on, for memory */
 	uint64_t unjudged;   /* forgotten before, for memory */
 	size_t memory_peak;
 };

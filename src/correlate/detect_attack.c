@@ -26,6 +26,14 @@ const struct rule_info *detector_rules(uint32_t *ret_n)
 
 /* --- names ----------------------------------------------------------------------------------------------------------------------- */
 
+static bool take_reserved(struct detectors *d, size_t n)
+{
+	d->budget.privileged = true;
+	bool taken = budget_take(&d->budget, n);
+	d->budget.privileged = false;
+	return taken;
+}
+
 static void names_add(struct detectors *d, struct names *n, struct str name)
 {
 	bool fresh = false;
@@ -38,7 +46,7 @@ static void names_add(struct detectors *d, struct names *n, struct str name)
 	if (n->full) return;
 	/* The map's own arithmetic is its business: a name is charged with what it and its places take at most. */
 	size_t charge = name.n + 96;
-	if (n->map.n == NAMES_MAX || d->named + charge > d->budget.limit / 4 || !budget_take(&d->budget, charge)) {
+	if (n->map.n == NAMES_MAX || d->named + charge > d->budget.limit / 4 || !take_reserved(d, charge)) {
 		n->full = true;
 		return;
 	}
@@ -56,11 +64,27 @@ static void names_done(struct detectors *d, struct names *n)
 
 /* --- opening, adding ------------------------------------------------------------------------------------------------------------- */
 
+/* What an open finding takes beside its names. Where there is no room, the one that is open for longest is handed out as it is. */
+enum { ATTACK_BYTES = sizeof(struct attack) + 1024 };
+static bool take_room(struct detectors *d)
+{
+	for (size_t i = 0; !take_reserved(d, ATTACK_BYTES); i++) {
+		while (i < d->live.n && !attack_at(d, d->live.v[i])) i++;
+		if (i == d->live.n) return false;
+		attack_close(d, d->live.v[i]);
+		d->stats.early_closed++;
+	}
+	return true;
+}
+
 struct attack *attack_open(struct detectors *d, enum attack_kind kind, enum attack_reason reason, int64_t time, uint8_t digits, uint32_t *ret_number)
 {
-	uint32_t episode = episode_open_at(d->c, &d->corr, time, digits);
+	uint32_t episode = take_room(d) ? episode_open_at(d->c, &d->corr, time, digits) : 0;
 	*ret_number = 0;
-	if (!episode) return NULL;
+	if (!episode) {
+		d->stats.unopened++;
+		return NULL;
+	}
 	struct attack *f = xcalloc(1, sizeof *f);
 	*f = (struct attack){.kind = kind, .reason = reason, .episode = episode, .opened = time, .opened_digits = digits, .last = time, .burst_began = NEVER, .begun = time};
 	vec_push(&d->attacks, f);
@@ -312,6 +336,7 @@ void attack_drop(struct detectors *d, uint32_t number)
 	buf_done(&f->host);
 	buf_done(&f->place);
 	buf_done(&f->account);
+	budget_give(&d->budget, ATTACK_BYTES);
 	free(f);
 	d->attacks.v[number - 1] = NULL;
 }

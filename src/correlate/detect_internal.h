@@ -109,6 +109,7 @@ struct attack {
 	bool sure_entered;
 	struct buf host, place, account; /* place: the group's value */
 	uint32_t entry_rank;     /* ATTACK_ENTRY: how sure; 2 is critical */
+	uint32_t print;          /* ATTACK_ENTRY: of its address */
 	double expected, seen;   /* BY_CHANGE: first contacts an hour */
 	int64_t begun;           /* of a campaign: when the change began */
 };
@@ -147,7 +148,7 @@ struct detectors {
 	VEC(uint32_t) live;      /* numbers of the open ones, in order of opening */
 	VEC(uint32_t) entries;   /* of them, logins that were guessed */
 	VEC(uint32_t) scratch;
-	int64_t now, swept;
+	int64_t now, swept, siege_at;
 	VEC(uint64_t) listed_counts;
 	struct buf text;
 	VEC(struct str) notes;

@@ -4,7 +4,7 @@
  * network's from then on: a botnet in a /24, or a client that hops through a /48, is one finding. */
 #include "correlate/detect_internal.h"
 
-enum { REGULAR = 10, GUESSED_ACCOUNTS = 3 };
+enum { LOOK_BACK = 1024, REGULAR = 10, GUESSED_ACCOUNTS = 3 };
 
 void origins_above(const struct detectors *d, uint32_t address, uint32_t ret[LEVELS_OF_NET])
 {
@@ -103,8 +103,8 @@ static void gather(struct detectors *d, struct attack *f, uint32_t origin, int l
 
 uint32_t waiting_since(const struct detectors *d, uint32_t address, int64_t since, uint32_t most)
 {
-	uint32_t n = 0;
-	for (uint32_t s = origin_at(d, address)->newest; n < most && is_kept(d, s); s = waiting_at(d, s)->before[0]) {
+	uint32_t n = 0, steps = 0;
+	for (uint32_t s = origin_at(d, address)->newest; n < most && steps++ < LOOK_BACK && is_kept(d, s); s = waiting_at(d, s)->before[0]) {
 		const struct waiting *w = waiting_at(d, s);
 		if (w->time < since) break;
 		if (!is_forgiven(d, w->account, address)) n += w->attempts;
@@ -231,7 +231,7 @@ static void open_entry(struct detectors *d, const struct attempt *a, uint32_t ra
 	struct attack *f = attack_open(d, ATTACK_ENTRY, BY_ENTRY, a->time, a->digits, &number);
 	if (!f) return;
 	f->entry_rank = rank;
-	f->origin = 0;
+	f->print = origin_print(d, a->origin[0]);
 	origin_text(d, a->origin[0], &f->place);
 	buf_str(&f->account, account_name(d, a->account));
 	struct attack *over = open_of(d, a->origin);
@@ -258,23 +258,22 @@ static void open_entry(struct detectors *d, const struct attempt *a, uint32_t ra
 static void follow_up(struct detectors *d, const struct attempt *a)
 {
 	if (!d->entries.n) return;
-	struct buf place = {0};
-	origin_text(d, a->origin[0], &place);
+	uint32_t print = origin_print(d, a->origin[0]);
 	for (size_t i = 0; i < d->entries.n; i++) {
 		struct attack *f = attack_at(d, d->entries.v[i]);
-		if (!f || a->time - f->opened > FOLLOW_UP || !str_eq(buf_view(&f->place), buf_view(&place))) continue;
+		if (!f || f->print != print || a->time - f->opened > FOLLOW_UP) continue;
 		attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, 0);
 		attack_entered(d, f, a, true);
 		break;
 	}
-	buf_done(&place);
 }
 
 bool tried_others(struct detectors *d, const struct attempt *a)
 {
 	const struct origin *o = origin_at(d, a->origin[0]);
 	if (tried_since(d, o, a->time - KEEP) > tried_for(d, o, a->account)) return true;
-	for (uint32_t s = o->newest; is_kept(d, s); s = waiting_at(d, s)->before[0])
+	uint32_t steps = 0;
+	for (uint32_t s = o->newest; steps++ < LOOK_BACK && is_kept(d, s); s = waiting_at(d, s)->before[0])
 		if (waiting_at(d, s)->account != a->account) return true;
 	return false;
 }

@@ -106,11 +106,14 @@ static bool first_of(const struct detectors *d, const struct waiting *w, int64_t
 }
 
 /* Many addresses that try a name a few times each. A device with an old password that moves about tries many times from each before it is elsewhere. */
-static bool is_siege(const struct detectors *d, uint32_t service, int64_t begun, uint32_t account)
+static bool is_siege(struct detectors *d, uint32_t service, int64_t begun, uint32_t account)
 {
-	enum { TRIES_EACH = 4 };
+	enum { TRIES_EACH = 4, PAUSE = 10 };
 	struct attack like = {.service = service, .begun = begun};
 	uint64_t origins = 0, tries = 0;
+	/* The whole queue is looked through: not more often than this, whoever would like to have it so. */
+	if (d->siege_at != NEVER && d->now - d->siege_at < PAUSE * SECOND) return false;
+	d->siege_at = d->now;
 	for (uint32_t q = d->tail; q != d->judged; q++) {
 		const struct waiting *w = waiting_at(d, q);
 		if (w->time < begun || w->account != account || !may_belong(d, &like, w)) continue;

@@ -1,5 +1,5 @@
 /* Any bytes as rules and hits, the detectors among them: the first byte chooses memory and options, then each few bytes are a hit: which rule, how much later
- * (or earlier), and small numbers for its values. What must hold: no finding without evidence, evidence in order, state within its budget, nothing live at the end. */
+ * (or earlier), and small numbers for its values. What must hold: no finding without evidence, none cited twice, state within its budget, nothing live at the end. */
 #include "base/base.h"
 #include "correlate/correlate.h"
 #include <stdio.h>
@@ -23,12 +23,22 @@ static uint8_t next(struct cursor_of *c)
 	return *c->p++;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
 static void put(void *arg, const struct finding *f, bool final)
 {
 	(void)arg, (void)final;
 	verify(f->n_evidence > 0 && f->rule);
 	if (f->rule_index < DETECTOR_RULE) return;
-	for (uint32_t i = 1; i < f->n_evidence; i++) verify(f->evidence[i - 1].offset < f->evidence[i].offset);
+	uint64_t *at = xcalloc(f->n_evidence, sizeof *at);
+	for (uint32_t i = 0; i < f->n_evidence; i++) at[i] = f->evidence[i].offset;
+	qsort(at, f->n_evidence, sizeof *at, by_number);
+	for (uint32_t i = 1; i < f->n_evidence; i++) verify(at[i - 1] < at[i]);
+	free(at);
 	verify(f->extra_json.n && f->n_group);
 }
 

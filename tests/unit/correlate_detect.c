@@ -424,6 +424,8 @@ TEST(memory_is_bounded)
 	}
 	correlate_stats(s.k.c, &stats);
 	correlate_detect_stats(s.k.c, &seen);
+	printf("# seen %llu nowhere %llu evicted %llu unjudged %llu early %llu unopened %llu closed early %llu peak %zu\n", (unsigned long long)seen.attempts, (unsigned long long)seen.nowhere,
+		(unsigned long long)seen.evicted, (unsigned long long)seen.unjudged, (unsigned long long)seen.early, (unsigned long long)seen.unopened, (unsigned long long)seen.early_closed, seen.memory_peak);
 	CHECK(seen.evicted > 0);
 	CHECK(seen.memory_peak <= (1 << 20) / 4);
 	CHECK(stats.memory_peak <= 1 << 20);
