@@ -71,7 +71,7 @@ static void judge(struct detectors *d, uint32_t sequence)
 	if (w->taken) return;
 	if (is_forgiven(d, w->account, w->origin)) return;
 	origins_above(d, w->origin, origin);
-	if (!address_judge(d, w, origin) && !site_judge(d, w)) network_judge(d, w, origin);
+	if (!address_judge(d, w, origin) && !site_judge(d, w) && !few_judge(d, w, origin)) network_judge(d, w, origin);
 }
 
 bool queue_drop(struct detectors *d)

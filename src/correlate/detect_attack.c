@@ -162,7 +162,7 @@ void attack_entered(struct detectors *d, struct attack *f, const struct attempt 
 
 /* --- how it reads ---------------------------------------------------------------------------------------------------------------- */
 
-static double hours_of(const struct attack *f, const struct episode *e) { return (double)(f->last - e->first) / (double)HOUR; }
+static double hours_of(const struct episode *e) { return e->count ? (double)(e->last - e->first) / (double)HOUR : 0; }
 
 static unsigned rule_of(const struct attack *f, const struct episode *e)
 {
@@ -174,7 +174,7 @@ static unsigned rule_of(const struct attack *f, const struct episode *e)
 		return each <= 4 && accounts >= 10 ? RULE_SPRAY : RULE_DISTRIBUTED;
 	}
 	if (accounts >= SPRAY_DAY && each <= 6) return RULE_SPRAY;
-	return f->reason == BY_STREAK || (hours_of(f, e) >= 48 && (double)f->tries / hours_of(f, e) <= 6) ? RULE_SLOW : RULE_GUESSING;
+	return f->reason == BY_STREAK || (hours_of(e) >= 48 && (double)f->tries / hours_of(e) <= 6) ? RULE_SLOW : RULE_GUESSING;
 }
 
 /* A scanner of the house: inside, on a timer, and after names that nobody has. */
@@ -196,7 +196,7 @@ static void say_counts(struct buf *b, const struct attack *f, const struct episo
 		f->origins.total == 1 ? "" : "es", (unsigned long long)f->accounts.total, f->accounts.total == 1 ? "" : "s");
 	if (f->own.total) buf_printf(b, " (%llu of them in use here)", (unsigned long long)f->own.total);
 	buf_lit(b, " within ");
-	say_span(b, hours_of(f, e));
+	say_span(b, hours_of(e));
 }
 
 static void say_why(struct buf *b, const struct detectors *d, const struct attack *f)
@@ -210,6 +210,7 @@ static void say_why(struct buf *b, const struct detectors *d, const struct attac
 		(int)d->services[f->service].name_n, d->services[f->service].name, f->expected); break;
 	case BY_ACCOUNT: buf_printf(b, "; within a day a name was tried from %d addresses that never got in", f->own.total ? ACCOUNT_ORIGINS : NAME_ORIGINS); break;
 	case BY_ENTRY: break;
+	case BY_FEW: buf_printf(b, "; %d of them within ten minutes, and nobody ever got in from there", FEW); break;
 	}
 	if (f->kind == ATTACK_CAMPAIGN) buf_lit(b, ". Each address stays below any threshold; they were taken together because they began after the change and share service, time and names");
 	if (f->n_entered) buf_printf(b, ". %u login%s from its addresses %s listed under entered", f->n_entered, f->n_entered == 1 ? "" : "s", f->n_entered == 1 ? "is" : "are");
@@ -238,7 +239,7 @@ static void put_names(struct buf *b, const char *key, const struct names *n)
 
 static void put_extra(struct detectors *d, const struct attack *f, const struct episode *e, struct buf *b)
 {
-	static const char *const reasons[] = {"burst", "many names", "many tries", "slow streak", "change in the number of failing sources", "name tried from many addresses", "login after failures"};
+	static const char *const reasons[] = {"burst", "many names", "many tries", "slow streak", "change in the number of failing sources", "name tried from many addresses", "login after failures", "few failures"};
 	struct buf say = {0};
 	if (f->kind == ATTACK_ENTRY) {
 		say_entry(&say, d, f);
@@ -281,6 +282,7 @@ static enum level level_of(const struct detectors *d, const struct attack *f, un
 	if (is_scanner(d, f)) return LEVEL_LOW;
 	/* Names that exist nowhere are tried all over the Internet. */
 	if (f->kind == ATTACK_CAMPAIGN && f->reason == BY_ACCOUNT && !f->own.total) return LEVEL_MEDIUM;
+	if (f->reason == BY_FEW && rule == RULE_GUESSING && (double)f->tries <= BURST) return LEVEL_LOW;
 	return rule == RULE_GUESSING && f->accounts.total >= SPRAY_WEEK ? LEVEL_HIGH : rules[rule].level;
 }
 
@@ -290,6 +292,7 @@ static void attack_put(struct detectors *d, struct attack *f, bool final)
 	struct episode *e = episode_at(c, f->episode);
 	struct named group[2];
 	unsigned rule = rule_of(f, e);
+	if (!e->count) return; /* memory left it nothing to rest on */
 	struct finding x = {.kind = FINDING_CORRELATION, .level = level_of(d, f, rule), .rule = &rules[rule], .rule_index = DETECTOR_RULE + rule, .event_id = -1,
 		.time = corr_time(f->opened, f->opened_digits), .first = corr_time(e->first, e->first_digits), .last = corr_time(e->last, e->last_digits),
 		.count = e->count, .host = buf_view(&f->host), .group = group};

@@ -28,8 +28,10 @@
 #define DAILY_DRAIN (60.0 / 86400)
 #define STREAK_GAP (12 * HOUR)   /* silence that ends a slow streak */
 #define SLOW_SPAN (48 * HOUR)
+#define FEW_SPAN (10 * MINUTE)
 #define FOLLOW_UP (24 * HOUR)    /* logins that belong to the one that was guessed */
 enum {
+	FEW = 5,                         /* failures within FEW_SPAN of an address that nobody ever got in from: at level low */
 	SPRAY_DAY = 5, SPRAY_WEEK = 8,   /* accounts one address failed for, that never got in from there */
 	NET_SPRAY = 8, NET_CHILDREN = 3, /* the same for a network, and the addresses of it there must be */
 	MANY_TRIES = 60, MANY_ONE = 100, /* above DAILY_DRAIN: for several accounts; for one */
@@ -92,7 +94,7 @@ struct waiting {
 
 struct names { struct map map; uint64_t total; size_t charged; bool full; };
 enum attack_kind { ATTACK_ORIGIN, ATTACK_CAMPAIGN, ATTACK_ENTRY };
-enum attack_reason { BY_BURST, BY_ACCOUNTS, BY_TRIES, BY_STREAK, BY_CHANGE, BY_ACCOUNT, BY_ENTRY };
+enum attack_reason { BY_BURST, BY_ACCOUNTS, BY_TRIES, BY_STREAK, BY_CHANGE, BY_ACCOUNT, BY_ENTRY, BY_FEW };
 struct attack {
 	enum attack_kind kind;
 	enum attack_reason reason;
@@ -215,6 +217,7 @@ bool origin_failure(struct detectors *d, const struct attempt *a, bool forgiven)
 void origin_burst(struct detectors *d, const struct attempt *a);
 /* LAG later, unforgiven: what the address, and then its networks, are made of it. True when it belongs to a finding now. */
 bool address_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
+bool few_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
 bool network_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET]);
 /* The address has failed for another account than the one at hand, as far as is remembered. */
 bool tried_others(struct detectors *d, const struct attempt *a);

@@ -207,6 +207,19 @@ bool address_judge(struct detectors *d, struct waiting *w, const uint32_t origin
 	return true;
 }
 
+/* What every ban list knows: a handful of failures in a row. Here it must be certain that nobody got in in the end. */
+bool few_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET])
+{
+	const struct origin *o = origin_at(d, origin[0]);
+	uint32_t n = 0, steps = 0;
+	if (o->successes || o->inside) return false;
+	for (uint32_t s = o->newest; steps++ < LOOK_BACK && is_kept(d, s) && waiting_at(d, s)->time >= w->time; s = waiting_at(d, s)->before[0])
+		if (waiting_at(d, s)->time - w->time <= FEW_SPAN && !waiting_at(d, s)->taken) n += waiting_at(d, s)->attempts;
+	if (n < FEW) return false;
+	open_origin(d, origin, 0, BY_FEW, w->digits);
+	return true;
+}
+
 bool network_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET])
 {
 	for (int k = 1; k < LEVELS_OF_NET && origin[k]; k++) {
@@ -283,8 +296,15 @@ static bool is_entry(struct detectors *d, const struct attempt *a, uint32_t *ret
 	const struct origin *o = origin_at(d, a->origin[0]);
 	struct attack *f = open_of(d, a->origin);
 	*ret_rank = 2;
+	/* Somebody who forgot the password, and remembered. */
+	if (f && f->reason == BY_FEW && (double)f->tries < 2 * BURST && f->accounts.total == 1 && !tried_others(d, a) &&
+		waiting_since(d, a->origin[0], a->time - HOUR / 2, GUESSED_RUN) < GUESSED_RUN) {
+		attack_entered(d, f, a, false);
+		return false;
+	}
 	/* A network many log in from is only accused for addresses that failed themselves. */
-	if (f && (f->origin == a->origin[0] || origin_at(d, f->origin)->success_accounts < 3 || waiting_since(d, a->origin[0], a->time - KEEP, 1))) return true;
+	bool sure = f && !(f->reason == BY_FEW && f->accounts.total == 1 && !tried_others(d, a));
+	if (sure && (f->origin == a->origin[0] || origin_at(d, f->origin)->success_accounts < 3 || waiting_since(d, a->origin[0], a->time - KEEP, 1))) return true;
 	if (tried_since(d, o, a->time - 7 * DAY) >= GUESSED_ACCOUNTS + o->success_accounts / 2) return true;
 	if (waiting_since(d, a->origin[0], a->time - HOUR / 2, GUESSED_RUN) < GUESSED_RUN) return false;
 	*ret_rank = 1;

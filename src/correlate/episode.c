@@ -98,7 +98,8 @@ uint32_t episode_open_at(struct correlate *c, const struct corr *k, int64_t time
 {
 	uint32_t i = privileged_take(c, sizeof(struct episode));
 	if (!i) return 0;
-	*episode_at(c, i) = (struct episode){.refs = 1, .corr = k->index, .digits = digits, .first_digits = digits, .last_digits = digits, .opened = time, .first = time, .last = time};
+	*episode_at(c, i) = (struct episode){.refs = 1, .corr = k->index, .digits = digits, .first_digits = digits, .last_digits = digits, .opened = time,
+		.first = INT64_MAX, .last = INT64_MIN};
 	return i;
 }
 

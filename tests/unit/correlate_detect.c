@@ -107,10 +107,35 @@ TEST(few_failures_are_nobody)
 {
 	struct site s = {0};
 	begin(&s, 0, NULL);
-	for (int i = 0; i < 11; i++) fail(&s, i * 10, "203.0.113.9", "anna");
-	for (int i = 0; i < 12; i++) fail(&s, DAY + i * 600, "203.0.113.10", "ben");
+	for (int i = 0; i < 4; i++) fail(&s, i * 10, "203.0.113.9", "anna");
+	for (int i = 0; i < 12; i++) fail(&s, DAY + i * 600, "203.0.114.10", "ben");
 	end(&s);
 	CHECK(s.findings == 0);
+	done(&s);
+}
+
+TEST(five_failures_and_nobody_who_got_in_are_low)
+{
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int i = 0; i < 5; i++) fail(&s, i * 30, "203.0.113.9", "anna");
+	for (int i = 0; i < 5; i++) fail(&s, DAY + i * 30, "100.64.3.9", "ben");
+	enter(&s, DAY + 300, "100.64.3.9", "ben");
+	end(&s);
+	CHECK(found(&s, "Password guessing auth.src_ip=203.0.113.9 at=1020 count=5 from=0 to=120") || found(&s, "count=5 from=0 to=120"));
+	CHECK(s.findings == 1);
+	done(&s);
+}
+
+TEST(somebody_who_remembered_an_hour_later)
+{
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int i = 0; i < 6; i++) fail(&s, i * 30, "100.64.3.9", "anna");
+	enter(&s, 4000, "100.64.3.9", "anna");
+	end(&s);
+	CHECK(!found(&s, "Password guessed"));
+	CHECK(said(&s, "\"likely\":false"));
 	done(&s);
 }
 
