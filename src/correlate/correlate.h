@@ -34,6 +34,7 @@
  * (corr_stats.error_*): new keys are counted there alone, until the estimate is half of what the condition wants; then the key
  * gets a group again. A finding that counts events which only the sketch knows (by its lower confidence bound) says
  * "approximate" and "uncited" in extra_json. All of it is counted in corr_stats.
+ * The detectors, where they run, have a quarter of `state_memory` to themselves.
  * Values of more than 1,024 bytes are told apart by their beginning and SHA-256; distinct values by keyed 64-bit fingerprints (one
  * in ten million windows of a million values may count one too few). */
 #pragma once

@@ -68,7 +68,7 @@ static bool shares_names(const struct detectors *d, const struct attack *f, uint
 	return n && *n >= KNOWN_NAME;
 }
 
-static bool is_focused(const struct attack *f) { return f->origins.total >= CROWD && f->tries >= (uint64_t)EACH * f->accounts.total; }
+static bool is_focused(const struct attack *f) { return f->origins.total >= CROWD && f->accounts.total && f->tries >= (uint64_t)EACH * f->accounts.total; }
 
 /* From now on it takes only who shares its names, and what it takes is not counted: another attack may begin beside it. */
 static void focus(struct detectors *d, struct service *s, uint32_t number)
@@ -153,6 +153,7 @@ static bool name_is_besieged(struct detectors *d, const struct waiting *w)
 	struct account *a = account_at(d, w->account);
 	uint32_t print = origin_print(d, w->origin), n = 0;
 	bool there = false;
+	if (!a->name_n) return false;
 	if (!a->from && (a->from = detect_pool_take(d, RECENT * sizeof(struct account_origin))))
 		memset(pool_at(&d->pool, a->from), 0, RECENT * sizeof(struct account_origin));
 	if (!a->from) return false;
