@@ -267,25 +267,17 @@ static bool audit_event(struct reader *r)
 	return json_events_make(&o->json, d->offset, d->length, d->size, d->line, record_bytes(r, d));
 }
 
-/* EvtxECmd's Payload: {"EventData":{"Data":[{"@Name":"Image","#text":"x"},...]}} or a text, or UserData of any form. */
-static void add_payload(struct reader *r, struct str text)
+/* Hayabusa's "Name: value \xa6 Name: value" (U+00A6) of the event's own names. False: the column is none of these. */
+static bool add_named(struct own *o, struct str column, struct str v)
 {
-	struct own *o = own(r);
-	struct json_tape *t = &o->payload;
-	if (!text.n || text.p[0] != '{' || !json_read_all(t, text, NULL)) return;
-	for (uint32_t i = 1; i < t->n; i++) {
-		if (t->v[i].type != JSON_OBJECT) continue;
-		const struct json_token *name = json_get(t, text, i, STR("@Name")), *value = json_get(t, text, i, STR("#text"));
-		if (!name || !value || value->type == JSON_OBJECT || value->type == JSON_ARRAY) continue;
-		win_add(&o->windows, json_decode(&r->arena, text, name), json_decode(&r->arena, text, value));
+	if (!v.n || (!str_eq(column, STR("AllFieldInfo")) && !str_eq(column, STR("ExtraFieldInfo")))) return false;
+	while (v.p) {
+		size_t end = str_find(v, STR(" \xc2\xa6 "), 0);
+		struct str part = str_sub(v, 0, end), name = str_cut(&part, ':');
+		if (part.p && name.n && str_find_byte(name, ' ', 0) == SIZE_MAX) win_add(&o->windows, name, str_trim(part));
+		v = end == SIZE_MAX ? (struct str){NULL, 0} : str_sub(v, end + 4, v.n);
 	}
-	/* UserData, and Data without names: every plain member by its key. */
-	for (uint32_t i = 1; o->windows.n == 0 && i + 1 < t->n; i++) {
-		const struct json_token *value = &t->v[i + 1];
-		if (t->v[i].type != JSON_KEY || value->type == JSON_OBJECT || value->type == JSON_ARRAY) continue;
-		struct str key = json_decode(&r->arena, text, &t->v[i]);
-		if (key.p && key.n && key.p[0] != '@') win_add(&o->windows, key, json_decode(&r->arena, text, value));
-	}
+	return true;
 }
 
 static bool windows_event(struct reader *r)
@@ -307,12 +299,12 @@ static bool windows_event(struct reader *r)
 		for (size_t k = 0; k < WIN_SYS; k++) sys |= o->sys[k] == (int16_t)i;
 		struct str v = sys ? (struct str){"", 0} : delimited_cell(r, d, i);
 		/* An empty cell: the event has no such field. All the same a column, so that shapes stay few. */
-		if (!sys) win_add(e, o->columns[i].name, v.n ? v : (struct str){NULL, 0});
+		if (!sys && !add_named(o, o->columns[i].name, v)) win_add(e, o->columns[i].name, v.n ? v : (struct str){NULL, 0});
 	}
 	uint32_t before = e->n;
 	if (o->payload_column >= 0) {
 		e->n = 0;
-		add_payload(r, delimited_cell(r, d, (uint32_t)o->payload_column));
+		win_add_payload(e, &o->payload, delimited_cell(r, d, (uint32_t)o->payload_column), &r->arena);
 		/* The tool's own digest of the same values is of no use beside them. */
 		if (!e->n) e->n = before;
 	}

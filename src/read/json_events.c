@@ -1,5 +1,6 @@
 /* json_events.c: JSON objects as events: layouts and shapes found or made, times, clocks compared. See json_internal.h. */
 #include "read/json_internal.h"
+#include "read/winevent_internal.h"
 #include <stdio.h>
 
 enum { CLOCK_EVENTS = 4096 };
@@ -19,6 +20,7 @@ void json_events_end(struct json_events *e)
 	vec_free(&e->layout);
 	arena_done(&e->layouts);
 	json_audit_end(e);
+	json_evtxecmd_end(e);
 }
 
 /* --- layouts and shapes --- */
@@ -93,6 +95,7 @@ static struct shape_key shape_key(struct json_events *e, const struct json_layou
 	if (!l->windows) return k;
 	k.channel = l->channel >= 0 ? leaf_text(e, l->channel) : l->channel_text;
 	k.provider = leaf_text(e, l->provider);
+	if (l->short_channels) k.channel = win_channel(k.provider, k.channel);
 	if (!k.channel.n) k.channel = json_channel_of(k.provider);
 	if (str_u64(leaf_text(e, l->event_id), &id) && id <= UINT32_MAX) k.event_id = (int64_t)id;
 	return k;
@@ -258,6 +261,7 @@ bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, u
 	json_trace(&e->object.trace, &e->object.tape, e->object.text);
 	struct json_layout *l = e->object.layout = layout_of(e);
 	const struct json_family *family;
+	if (l && l->evtxecmd) return json_evtxecmd_make(e, offset, length, size, line, bytes);
 	const struct shape *shape = l ? shape_of(e, l, &family) : NULL;
 	if (!shape) return false;
 	if (l->transport >= 0) {

@@ -82,6 +82,8 @@ struct json_layout {
 	int32_t transport, message;      /* journalctl: leaves that say whether it is an audit record, -1 = none */
 	int32_t channel, event_id, provider, record_id; /* leaves, -1 = none; Windows */
 	int32_t channel_column, event_id_column, provider_column; /* columns that become constants */
+	bool short_channels;             /* Hayabusa's Sec, Sysmon, .. */
+	bool evtxecmd;                   /* the event's data are JSON in Payload */
 	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */
 	int32_t utc_time;                /* Sysmon's own time, to compare clocks */
 	const struct shape *shapes[JSON_LAYOUT_SHAPES]; /* met last first */
@@ -124,6 +126,7 @@ struct json_events {
 	struct json_layout *cache[JSON_CACHE]; /* by a cheap sum over the skeleton; verified */
 	bool assumed_zone;                  /* a time without zone was met */
 	struct json_clock clock;
+	struct json_evtxecmd *evtxecmd;     /* what its events are made with */
 	struct journal_audit *audit;        /* the record that the object is, where its shape has columns for it */
 };
 void json_events_begin(struct json_events *e, struct reader *r, uint32_t max_tokens);
@@ -138,6 +141,11 @@ void json_events_parameters(const struct json_events *e, struct buf *out);
 const struct shape *json_audit_shape(struct json_events *e, const struct json_layout *l, const struct shape *shape);
 void json_audit_value(const struct json_events *e, uint32_t column, struct value *ret);
 void json_audit_end(struct json_events *e);
+/* json_evtxecmd.c: an event as EvtxECmd exports it, as json_events_make makes it. */
+struct json_evtxecmd;
+bool json_is_evtxecmd(const struct json_layout *l);
+bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes);
+void json_evtxecmd_end(struct json_events *e);
 
 /* A token as a value. */
 void json_value(const struct json_tape *tape, struct str text, uint32_t token, struct arena *a, struct value *ret);

@@ -3,6 +3,7 @@
  *	nested   {"Event":{"System":{...},"EventData":{...}}}: evtx_dump ("#attributes"), Hayabusa and Chainsaw ("Provider_attributes"), xml2json
  *	ECS      {"winlog":{"channel":..,"event_id":..,"event_data":{...}},"event":{"code":..}}: Winlogbeat, Elastic Agent
  *	Wazuh    {"data":{"win":{"system":{...},"eventdata":{...}}}}
+ *	Hayabusa {"RuleTitle":..,"Channel":"Sec",..,"AllFieldInfo":{...}}
  *	flat     {"EventID":..,"Channel":..,"SourceName":..,"Hostname":..,"Image":..}: NXLog, Security-Datasets, SIEM exports; also
  *	         {"Id":..,"LogName":..,"ProviderName":..} of PowerShell's ConvertTo-Json
  * Columns get the names that the EVTX reader gives; where that is not the path, the path stays a hidden alias. */
@@ -146,6 +147,9 @@ static struct str nested_name(struct str path, struct str prefix, struct arena *
 
 static struct str flat_name(struct str path)
 {
+	/* Hayabusa's profiles; Details has names of its own. */
+	if (str_starts(path, STR("AllFieldInfo."))) return str_sub(path, 13, path.n);
+	if (str_starts(path, STR("ExtraFieldInfo."))) return str_sub(path, 15, path.n);
 	struct str name = MAPPED(flat_names, path);
 	return name.p ? name : path;
 }
@@ -217,7 +221,7 @@ static void alias(struct json_layout *l, struct json_column *plan, uint32_t room
 
 static void windows_time(struct json_layout *l)
 {
-	static const char *const names[] = {"TimeCreated_SystemTime", "@timestamp", "EventTime", "TimeGenerated", "UtcTime", "timestamp",
+	static const char *const names[] = {"TimeCreated_SystemTime", "@timestamp", "EventTime", "TimeGenerated", "UtcTime", "timestamp", "Timestamp",
 		"EventReceivedTime", "_time"};
 	for (size_t i = 0, n = 0; i < COUNT(names) && n + 1 < JSON_TIMES; i++)
 		for (uint32_t k = 0; k < l->n_columns; k++) {
@@ -263,6 +267,7 @@ bool json_windows(struct json_layout *l, struct json_column *plan, uint32_t room
 			(struct json_column){i, JSON_OF_LEAF});
 	}
 	if (l->channel < 0 && l->provider < 0 && l->utc_time >= 0) l->channel_text = STR("Microsoft-Windows-Sysmon/Operational");
+	l->short_channels = style == STYLE_FLAT && has(l, "RuleTitle");
 	l->n_families = 1;
 	windows_time(l);
 	alias(l, plan, room, "ProviderName", "Provider_Name");

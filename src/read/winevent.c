@@ -29,6 +29,26 @@ void win_add_message(struct win_event *e, struct str message)
 	}
 }
 
+void win_add_payload(struct win_event *e, struct json_tape *t, struct str text, struct arena *a)
+{
+	if (!text.n || text.p[0] != '{' || !json_read_all(t, text, NULL)) return;
+	uint32_t before = e->n;
+	for (uint32_t i = 1; i < t->n; i++) {
+		if (t->v[i].type != JSON_OBJECT) continue;
+		const struct json_token *name = json_get(t, text, i, STR("@Name")), *value = json_get(t, text, i, STR("#text"));
+		if (!name || !value || value->type == JSON_OBJECT || value->type == JSON_ARRAY) continue;
+		win_add(e, json_decode(a, text, name), json_decode(a, text, value));
+	}
+	/* UserData, and Data without names: every plain member by its key. */
+	bool named = e->n > before;
+	for (uint32_t i = 1; !named && i + 1 < t->n; i++) {
+		const struct json_token *value = &t->v[i + 1];
+		if (t->v[i].type != JSON_KEY || value->type == JSON_OBJECT || value->type == JSON_ARRAY) continue;
+		struct str key = json_decode(a, text, &t->v[i]);
+		if (key.p && key.n && key.p[0] != '@') win_add(e, key, json_decode(a, text, value));
+	}
+}
+
 struct str win_channel(struct str provider, struct str short_name)
 {
 	static const char *const shorts[][2] = {

@@ -36,6 +36,9 @@ struct win_state {             /* of a reader: the shape met last */
 void win_add(struct win_event *e, struct str name, struct str value);
 /* Lines "Name: value" of a message as fields, as Sysmon writes its messages. */
 void win_add_message(struct win_event *e, struct str message);
+/* EvtxECmd's Payload, in any of its exports: {"EventData":{"Data":[{"@Name":"Image","#text":"x"},...]}} or a text, or UserData of any form. Read into `t`. */
+struct json_tape;
+void win_add_payload(struct win_event *e, struct json_tape *t, struct str text, struct arena *a);
 /* The event as r->event; size and so on as text_event takes them. The event's own time, absent when it has none that can be read;
  * a time without zone is as the options say. False: no memory for so large a one. */
 bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size,
