@@ -27,6 +27,7 @@ struct own {
 	int32_t time, json_column;
 	int16_t sys[WIN_SYS];          /* T_WINDOWS: columns */
 	int32_t payload_column, short_channel;
+	uint64_t zeek_from;            /* where its directives begin */
 	char zeek_path[40], unset[16], empty[16], set_separator;
 	bool list[COLUMNS_MAX];        /* T_ZEEK: sets and vectors */
 	bool assumed_zone, is_utc;
@@ -161,7 +162,8 @@ static void take_fields(struct reader *r, struct str names)
 	struct own *o = own(r);
 	arena_reset(&o->names);
 	o->fields = arena_str(&o->names, text_clean(r, names));
-	o->where = (struct range){o->csv.offset, o->csv.length};
+	/* From #separator on: what stands for nothing, and which log it is. */
+	o->where = (struct range){o->zeek_from, o->csv.offset + o->csv.length - o->zeek_from};
 	o->n = 0;
 	o->table = T_ZEEK;
 	struct str rest = o->fields;
@@ -175,12 +177,14 @@ static void take_directive(struct reader *r)
 	struct own *o = own(r);
 	struct str v, line = o->csv.text;
 	r->report.header += o->csv.size;
-	if ((v = directive(line, "path")).p) snprintf(o->zeek_path, sizeof o->zeek_path, "%.*s", STR_FMT(v));
+	if (str_starts(line, STR("#separator "))) o->zeek_from = o->csv.offset;
+	else if ((v = directive(line, "path")).p) snprintf(o->zeek_path, sizeof o->zeek_path, "%.*s", STR_FMT(v));
 	else if ((v = directive(line, "unset_field")).p) snprintf(o->unset, sizeof o->unset, "%.*s", STR_FMT(v));
 	else if ((v = directive(line, "empty_field")).p) snprintf(o->empty, sizeof o->empty, "%.*s", STR_FMT(v));
 	else if ((v = directive(line, "set_separator")).p && v.n) o->set_separator = v.p[0];
 	else if ((v = directive(line, "fields")).p) take_fields(r, v);
 	else if ((v = directive(line, "types")).p) {
+		o->where.length = o->csv.offset + o->csv.length - o->where.offset;
 		for (uint32_t i = 0; v.p && i < COLUMNS_MAX; i++) {
 			struct str type = str_cut(&v, '\t');
 			o->list[i] = str_starts(type, STR("set[")) || str_starts(type, STR("vector["));
@@ -264,6 +268,7 @@ static bool audit_event(struct reader *r)
 	struct str text = delimited_cell(r, d, (uint32_t)o->json_column);
 	if (!text.n || text.p[0] != '{' || !json_read_all(&o->json.object.tape, text, NULL)) return false;
 	o->json.object.text = text;
+	o->json.header = o->where;
 	return json_events_make(&o->json, d->offset, d->length, d->size, d->line, record_bytes(r, d));
 }
 
@@ -286,6 +291,7 @@ static bool windows_event(struct reader *r)
 	const struct delimited *d = &o->csv;
 	struct win_event *e = &o->windows;
 	win_begin(e);
+	e->header = o->where;
 	e->utc = o->is_utc;
 	for (size_t i = 0; i < WIN_SYS; i++)
 		if (o->sys[i] >= 0) e->sys[i] = delimited_cell(r, d, (uint32_t)o->sys[i]);

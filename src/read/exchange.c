@@ -335,6 +335,7 @@ static bool audit_event(struct reader *r)
 	struct str text = o->data >= 0 ? delimited_cell(r, d, (uint32_t)o->data) : (struct str){"", 0};
 	if (!text.n || text.p[0] != '{' || !json_read_all(&o->audit.object.tape, text, NULL)) return false;
 	o->audit.object.text = text;
+	o->audit.header = o->where;
 	return json_events_make(&o->audit, d->offset, d->length, d->size, d->line, r->lines.encoding == TEXT_UTF8 ? d->text.p : NULL);
 }
 

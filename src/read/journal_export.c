@@ -208,8 +208,9 @@ static bool entry_event(struct reader *r, struct str w, size_t n, uint64_t offse
 	uint32_t *known = map_get(&o->by_names, buf_view(&o->key));
 	o->kind = known ? &o->kinds.v[*known] : make_kind(r);
 	if (!o->kind) return false;
-	struct event *ev = text_event(r, o->kind->shape, &ops, time_of(o), offset, size, size, (uint32_t)r->lines.number, r->lines.encoding == TEXT_UTF8 ? w.p : NULL);
-	(void)n;
+	/* As with lines, the end of the last one is not of the record. */
+	uint64_t last = n && w.p[n - 1] == '\n' ? lines_bytes(&r->lines, n - 1, 1) : 0;
+	struct event *ev = text_event(r, o->kind->shape, &ops, time_of(o), offset, size - last, size, (uint32_t)r->lines.number, r->lines.encoding == TEXT_UTF8 ? w.p : NULL);
 	if (o->more) {
 		ev->flags |= EVENT_LIMITED;
 		r->report.limited++;

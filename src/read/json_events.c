@@ -253,7 +253,15 @@ static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
 	return SIFT_WHOLE;
 }
 
-static const struct event_ops ops = {.decode = decode, .json = json, .sift = sift};
+static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
+{
+	const struct json_events *e = ev->impl;
+	if (!max || !e->header.length) return 0;
+	ret[0] = e->header;
+	return 1;
+}
+
+static const struct event_ops ops = {.decode = decode, .contexts = contexts, .json = json, .sift = sift};
 
 bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
 {

@@ -124,6 +124,7 @@ struct json_events {
 	struct map by_skeleton;             /* -> index in layout */
 	VEC(struct json_layout *) layout;
 	struct json_layout *cache[JSON_CACHE]; /* by a cheap sum over the skeleton; verified */
+	struct range header;                /* of the table that the object stands in; length 0: none */
 	bool assumed_zone;                  /* a time without zone was met */
 	struct json_clock clock;
 	struct json_evtxecmd *evtxecmd;     /* what its events are made with */

@@ -143,7 +143,15 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	*ret = s.p ? value_str(s) : (struct value){.kind = VALUE_ABSENT};
 }
 
-static const struct event_ops ops = {decode, NULL, NULL};
+static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
+{
+	const struct win_event *e = ev->impl;
+	if (!max || !e->header.length) return 0;
+	ret[0] = e->header;
+	return 1;
+}
+
+static const struct event_ops ops = {decode, contexts, NULL};
 
 bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, uint64_t offset, uint64_t length, uint64_t size,
 	uint32_t line, const void *bytes)

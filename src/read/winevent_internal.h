@@ -19,6 +19,7 @@ struct win_event {
 	struct str sys[WIN_SYS];   /* p == NULL: not there */
 	uint32_t n;
 	bool limited;
+	struct range header;       /* of a table, without which the record cannot be read; length 0: none */
 	bool utc;                  /* a time without zone is UTC, whatever the options say */
 	struct win_field fields[WIN_FIELDS_MAX];
 };
