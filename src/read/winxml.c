@@ -171,6 +171,15 @@ static bool make_event(struct reader *r, struct xml_span span)
 	return false;
 }
 
+/* How much of a window without an event is sure to be none: a tag at its end may be cut, and is looked at again with what follows. */
+static size_t surely_between(struct reader *r)
+{
+	struct str w = lines_window(&r->lines);
+	for (size_t i = w.n; !r->lines.final && i > 0 && w.n - i < 4096; i--)
+		if (w.p[i - 1] == '<') return i - 1;
+	return w.n;
+}
+
 static bool next(struct reader *r)
 {
 	struct own *o = own(r);
@@ -186,13 +195,15 @@ static bool next(struct reader *r)
 			if (make_event(r, span)) return true;
 			break;
 		case XML_MORE:
-			take_between(r, span.start);
+			take_between(r, span.start < x.text.n ? span.start : surely_between(r));
 			if (!lines_more(l) && !l->final) {
 				uint64_t from = l->offset;
 				report_damage(&r->report, from, lines_take(l, lines_window(l).n), "an event larger than 16 MiB");
 			}
 			break;
 		case XML_BAD: case XML_LIMIT:
+			/* Where the next one begins is not known yet. */
+			if (span.end == x.text.n && lines_more(l)) break;
 			take_between(r, span.start);
 			uint64_t from = l->offset;
 			report_damage(&r->report, from, lines_take(l, span.end - span.start), x.reason ? x.reason : "broken event");
