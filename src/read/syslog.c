@@ -10,7 +10,8 @@
  *
  * Years: RFC 3164 writes none. The last line is taken to be no later than a day after the file was last written, in the latest such
  * year; each step from a month to an earlier one of more than six months' distance is a new year. How many there are is counted
- * before reading, in full for files up to YEARS_FULL, else in pieces of the file. What was inferred stands in the report's parameters. */
+ * before reading, over all lines for files up to YEARS_FULL (at a twentieth of what reading them costs), else in pieces of the file, and in between
+ * where a piece is not of the month of the one before or the next. What was inferred stands in the report's parameters. */
 #include "read/read_internal.h"
 #include "read/syslog_internal.h"
 #include "read/text_internal.h"
@@ -24,7 +25,7 @@ enum column_id { S_HOST, S_PROGRAM, S_PID, S_MESSAGE, S_FACILITY, S_SEVERITY, S_
 	/* sudo alone: "anna : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh" */
 	S_TTY = S_COLUMNS, S_PWD, S_USER, S_COMMAND, S_ALL };
 static const char *const names[S_ALL] = {"host", "program", "pid", "message", "facility", "severity", "msgid", "structured_data", "device_facility", "module", "repeated", "TTY", "PWD", "USER", "COMMAND"};
-enum { MAX_PROGRAMS = 512, YEARS_FULL = 16 << 20, YEARS_PIECE = 64 << 10, YEARS_STEP = 1 << 20, NO_YEAR = 2000, PAIRS_MAX = 128, NEAR = 64 };
+enum { MAX_PROGRAMS = 512, YEARS_FULL = 1 << 30, YEARS_PIECE = 256 << 10, YEARS_LAST = 64 << 10, YEARS_STEP = 1 << 20, LINE_BEGIN = 1024, NO_YEAR = 2000, PAIRS_MAX = 128, NEAR = 64 };
 
 struct kind { struct str program; const struct shape *shape; };
 
@@ -113,46 +114,108 @@ static unsigned line_month(struct str line)
 	return month || !line.n || line.p[0] == '<' || !stamp_take(line, false, &t) || t.c.year ? month : t.c.month;
 }
 
-static void count_months(struct months *m, struct str text)
+static void count_month(struct months *m, struct str line)
 {
-	while (text.p) {
-		struct str line = str_cut(&text, '\n');
-		unsigned month = line_month(line);
-		if (!month) continue;
-		if (!m->first) m->first = month;
-		if (is_new_year(m->last, month)) m->years++;
-		if (is_old_year(m->last, month)) m->years--;
-		m->last = month;
-		if (month == 2 && !m->leap && str_find(str_sub(line, 0, 32), STR("Feb 29 "), 0) != SIZE_MAX) m->leap = true, m->leap_years = m->years;
+	unsigned month = line_month(line);
+	if (!month) return;
+	if (!m->first) m->first = month;
+	if (is_new_year(m->last, month)) m->years++;
+	if (is_old_year(m->last, month)) m->years--;
+	m->last = month;
+	if (month == 2 && !m->leap && str_find(str_sub(line, 0, 32), STR("Feb 29 "), 0) != SIZE_MAX) m->leap = true, m->leap_years = m->years;
+}
+
+/* Whole lines. One whose month stands in the same letters as in the line counted last changes nothing: the fast way over nearly all. */
+static void count_months(struct months *m, const char *p, size_t n)
+{
+	char last[3] = {0};
+	for (const char *end = p + n; p < end;) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p)), *at = p;
+		size_t rest = (size_t)((lf ? lf : end) - p);
+		if (rest > 8 && *p == '<') {
+			const char *close = memchr(p, '>', 5);
+			if (close) at = close + 1;
+		}
+		/* (Of February the days are looked at.) */
+		if ((size_t)(at - p) + 4 > rest || memcmp(at, last, 3) || at[3] != ' ' || !memcmp(last, "Feb", 3)) {
+			count_month(m, (struct str){p, rest});
+			if ((size_t)(at - p) + 4 <= rest && stamp_month((struct str){at, 3}) == m->last) memcpy(last, at, 3);
+			else last[0] = 0;
+		}
+		p += rest + 1;
 	}
 }
 
-/* The whole lines of a piece of the source. */
-static void look_at(struct input *in, uint64_t at, char *piece, struct months *m)
+/* Bytes of the source at `at` as text: of UTF-16 each character's low byte, which is enough to see times and ends of lines. `at` is even then. */
+static size_t look(struct reader *r, char *piece, size_t n, uint64_t at)
 {
-	int64_t n = input_pread(in, piece, YEARS_PIECE, at, NULL);
-	if (n <= 0) return;
-	struct str text = {piece, (size_t)n};
-	if (at) {
-		size_t lf = str_find_byte(text, '\n', 0);
-		if (lf == SIZE_MAX) return;
-		text = str_sub(text, lf + 1, text.n);
+	int64_t got = input_pread(r->in, piece, n, at, NULL);
+	if (got <= 0) return 0;
+	if (r->lines.encoding == TEXT_UTF8) return (size_t)got;
+	for (size_t i = 0, low = r->lines.encoding == TEXT_UTF16BE; 2 * i + 1 < (size_t)got; i++) piece[i] = piece[2 * i + low];
+	return (size_t)got / 2;
+}
+
+/* The months of all lines that begin in [from, to); a line is looked at where it begins, whatever its length. */
+static void look_at(struct reader *r, uint64_t from, uint64_t to, char *piece, struct months *m)
+{
+	size_t kept = 0;
+	uint64_t begin = r->lines.offset; /* behind a mark */
+	bool within = from > begin;       /* of a line that began before */
+	if (from < begin) from = begin;
+	while (from < to && from < r->in->size) {
+		uint64_t want = YEARS_PIECE - kept;
+		if (want > to - from) want = to - from;
+		want = want > 1 ? want & ~(uint64_t)1 : want;
+		size_t n = look(r, piece + kept, (size_t)want, from);
+		if (!n) break;
+		from += want;
+		char *p = piece, *end = piece + kept + n, *last = memrchr(piece, '\n', kept + n);
+		char *first = within && last ? memchr(piece, '\n', kept + n) : NULL;
+		if (first) p = first + 1;
+		if (last && p <= last) count_months(m, p, (size_t)(last + 1 - p));
+		within = within && !last;
+		if (last) p = last + 1;
+		kept = within ? 0 : (size_t)(end - p);
+		/* The beginning of a line says it all. */
+		if (kept > LINE_BEGIN) {
+			count_months(m, p, kept);
+			kept = 0;
+			within = true;
+		}
+		memmove(piece, p, kept);
 	}
-	count_months(m, text);
+	if (kept) count_months(m, piece, kept);
 }
 
 /* The month and day of the last line, as seconds into the year NO_YEAR; -1: none. */
-static int64_t last_moment(struct input *in, char *piece)
+static int64_t last_moment(struct reader *r, char *piece)
 {
-	uint64_t at = in->size > YEARS_PIECE ? in->size - YEARS_PIECE : 0;
-	int64_t n = input_pread(in, piece, YEARS_PIECE, at, NULL), found = -1;
-	struct str text = {piece, n > 0 ? (size_t)n : 0};
+	uint64_t at = r->in->size > YEARS_LAST ? (r->in->size - YEARS_LAST) & ~(uint64_t)1 : 0;
+	struct str text = {piece, look(r, piece, YEARS_LAST, at)};
+	int64_t found = -1;
 	struct syslog_line l;
 	while (text.p) {
 		struct str line = str_cut(&text, '\n');
 		if ((syslog_parse(line, NO_YEAR, &l) && l.yearless) || (service_line_parse(line, false, NO_YEAR, &l) && l.yearless)) found = l.time.sec;
 	}
 	return found;
+}
+
+/* All months up to YEARS_FULL. Beyond, pieces; and what is between two that a month or more lies between, for a year may. */
+static void look_at_all(struct reader *r, char *piece, struct months *m)
+{
+	uint64_t size = r->in->size;
+	if (size <= YEARS_FULL) {
+		look_at(r, 0, size, piece, m);
+		return;
+	}
+	for (uint64_t at = 0; at < size; at += YEARS_STEP) {
+		struct months next = {0};
+		look_at(r, at, at + YEARS_LAST, piece, &next);
+		if (at && next.first && m->last && (next.first + 12 - m->last) % 12 > 1) look_at(r, at - YEARS_STEP + YEARS_LAST, at, piece, m);
+		look_at(r, at, at + YEARS_LAST, piece, m);
+	}
 }
 
 static bool is_leap(int y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
@@ -166,12 +229,11 @@ static void infer_year(struct reader *r)
 	struct input *in = r->in;
 	struct months m = {0};
 	char *piece = xmalloc(YEARS_PIECE);
-	int64_t last = last_moment(in, piece);
+	int64_t last = last_moment(r, piece);
 	o->year_from = in->mtime_sec ? "file-time" : "unknown";
 	o->year = NO_YEAR;
 	if (last >= 0 && in->mtime_sec) {
-		uint64_t step = in->size <= YEARS_FULL ? YEARS_PIECE : YEARS_STEP;
-		for (uint64_t at = 0; at < in->size; at += step) look_at(in, at, piece, &m);
+		look_at_all(r, piece, &m);
 		int64_t written = in->mtime_sec + 86400 + r->options->zone_seconds, into = last - civil_to_days(NO_YEAR, 1, 1) * 86400;
 		o->year = year_of(written);
 		if (civil_to_days(o->year, 1, 1) * 86400 + into > written) o->year--;
@@ -573,9 +635,9 @@ static bool begin(struct reader *r, struct fault *f)
 static bool begin_service(struct reader *r, struct fault *f)
 {
 	char *piece = xmalloc(YEARS_PIECE);
-	int64_t n = input_pread(r->in, piece, YEARS_PIECE, 0, NULL);
+	size_t n = look(r, piece, YEARS_LAST, 0);
 	own(r)->service_file = true;
-	own(r)->day_first = n > 0 && stamp_day_first((struct str){piece, (size_t)n});
+	own(r)->day_first = n && stamp_day_first((struct str){piece, n});
 	free(piece);
 	return begin(r, f);
 }

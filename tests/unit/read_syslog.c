@@ -140,6 +140,65 @@ TEST(several_years_in_one_file)
 	read_run_done(&run);
 }
 
+static void many(struct buf *b, const char *head, size_t bytes)
+{
+	while (bytes > 200) {
+		size_t n = b->n;
+		buf_printf(b, "%s 12:00:00 host prog[1]: some message that makes it long, and then longer, until it is some hundred bytes\n", head);
+		bytes -= b->n - n;
+	}
+}
+
+TEST(a_year_within_little_of_a_large_file)
+{
+	static const char *const months[] = {"Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "Jan"};
+	struct buf b = {0};
+	struct read_run run = {0};
+	many(&b, "Mar 10", 9 << 20);
+	for (size_t i = 0; i < COUNT(months); i++) buf_printf(&b, "<13>%s 10 12:00:00 host prog[1]: a quiet month\n", months[i]);
+	many(&b, "Feb 10", 9 << 20);
+	/* A line over all windows is one line, whatever stands in it. */
+	buf_lit(&b, "Feb 11 12:00:00 host prog[1]: ");
+	for (int i = 0; i < 80000; i++) buf_lit(&b, "Aug 10 12:00:00 ");
+	buf_lit(&b, "\nFeb 12 12:00:00 host prog[1]: end\n");
+	buf_byte(&b, 0);
+	read_dated(&run, b.p, 1646136000); /* 2022-03-01 */
+	CHECK(civil_from_sec(run.report.first.sec).year == 2021 && civil_from_sec(run.report.first.sec).month == 3);
+	CHECK(civil_from_sec(run.report.last.sec).year == 2022 && civil_from_sec(run.report.last.sec).month == 2 && civil_from_sec(run.report.last.sec).day == 12);
+	CHECK(run.report.damaged == 0);
+	buf_done(&b);
+	read_run_done(&run);
+}
+
+/* The hour that comes twice in autumn and the one that is left out in spring are no steps of a year; the zone is one offset throughout. */
+TEST(summer_time_comes_and_goes)
+{
+	struct reader_options o = {.zone_seconds = 3600};
+	const char *text = "Mar 27 01:59:59 h a: 1\nMar 27 03:00:00 h a: 2\nOct 30 02:59:59 h a: 3\nOct 30 02:00:00 h a: 4\nOct 31 23:30:00 h a: 5\nDec 31 23:59:59 h a: 6\nJan  1 00:30:00 h a: 7\n";
+	struct input in;
+	struct read_run run = {0};
+	input_of_memory(&in, text, strlen(text), STR("messages"));
+	in.mtime_sec = 1672530000; /* 2022-12-31T23:40:00Z: in the zone it is the new year already */
+	NEED(read_run_input(&run, read_format("syslog"), &o, &in, text));
+	input_close(&in);
+	CHECK(run.report.first.sec == 1648342799 && run.report.last.sec == 1672529400); /* 2022-03-27T00:59:59Z, 2022-12-31T23:30:00Z */
+	CHECK_STR(run.report.parameters.p, "format=syslog zone=+3600 zone_from=option year=2022-2023 year_from=file-time");
+	read_run_done(&run);
+}
+
+TEST(years_of_utf16)
+{
+	static const char text[] = "\xff\xfe" "D\0e\0c\0 \0" "3\0" "1\0 \0" "1\0" "0\0:\0" "0\0" "0\0:\0" "0\0" "0\0 \0h\0 \0a\0:\0 \0x\0\n\0" "J\0a\0n\0 \0 \0" "1\0 \0" "1\0" "0\0:\0" "0\0" "0\0:\0" "0\0" "0\0 \0h\0 \0a\0:\0 \0y\0\n";
+	struct input in;
+	struct read_run run = {0};
+	input_of_memory(&in, text, sizeof text, STR("messages"));
+	in.mtime_sec = 1672660800; /* 2023-01-02 */
+	NEED(read_run_input(&run, read_format("syslog"), NULL, &in, text));
+	input_close(&in);
+	CHECK(run.n == 2 && civil_from_sec(run.report.first.sec).year == 2022 && civil_from_sec(run.report.last.sec).year == 2023);
+	read_run_done(&run);
+}
+
 TEST(a_program_is_a_shape)
 {
 	struct read_run run = {.all = true};
