@@ -140,6 +140,7 @@ static bool take_for_report(struct pass *p, struct finding *f)
 {
 	struct scan *s = p->scan;
 	if (f->kind == (enum finding_kind)PACKED_CLUE) return true;
+	verify(f->n_evidence); /* a finding that rests on nothing is none */
 	f->rule = scan_rule_info(s, f->rule_index);
 	if (f->rule_index < NATIVE_RULE && !rule_set_at(s->config.rules, f->rule_index)->report) return true;
 	s->results.findings++;
