@@ -40,6 +40,10 @@ static void show(void *arg, const struct verify_line *l)
 		buf_printf(&s->line, "%s: ", l->table);
 	}
 	term_str(&s->line, l->text);
+	if (l->about.n) {
+		buf_lit(&s->line, "; ");
+		term_str(&s->line, l->about);
+	}
 	buf_byte(&s->line, '\n');
 	fwrite(s->line.p, 1, s->line.n, stdout);
 }

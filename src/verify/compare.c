@@ -396,8 +396,8 @@ static void tell_put_off(struct verify_walk *w, const struct comparison *c)
 	for (size_t i = 0; i < w->put_off.n; i++) {
 		const struct put_off *p = &w->put_off.v[i];
 		bool confirmed = c->confirmed.n && bsearch(&p->id, c->confirmed.v, c->confirmed.n, sizeof p->id, by_number);
-		if (confirmed) tell_answer(w, p->id, VERIFY_DERIVED, STR("by a rescan of the originals"));
-		else tell_answer(w, p->id, p->answer, p->why);
+		if (confirmed) tell_answer(w, p->id, VERIFY_DERIVED, STR("by a rescan of the originals"), p->about);
+		else tell_answer(w, p->id, p->answer, p->why, p->about);
 	}
 	w->put_off.n = 0;
 }

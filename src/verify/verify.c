@@ -97,7 +97,7 @@ static void walk_text(struct verify_walk *w, const struct case_row *row)
 
 static void walk_rule(struct verify_walk *w, const struct case_row *row)
 {
-	struct rule_seen r = {row->id, row_int_at(row, 2), row_int_at(row, 3), row_int_at(row, 4), keep(w, row_str_at(row, 5)), row_int_at(row, 9) != 0};
+	struct rule_seen r = {row->id, row_int_at(row, 2), row_int_at(row, 3), row_int_at(row, 4), keep(w, row_str_at(row, 5)), row_int_at(row, 9) != 0, keep(w, row_str_at(row, 6))};
 	vec_push(&w->rules, r);
 	struct run_seen *run = seen_by_id(&w->runs, r.run);
 	struct text_seen *seen = seen_by_id(&w->texts, r.text);
@@ -250,7 +250,7 @@ static void check_originals(struct verify_walk *w)
 	check_sources(w, &v, &n);
 	if (w->o->rescan && before) verify_say(w->o, w->r, VERIFY_LINE_NOTE, NULL, 0, "nothing is scanned again: the case itself does not check out");
 	if (w->o->rescan && !before) check_again(w, v, n);
-	for (size_t i = 0; i < w->put_off.n && before; i++) tell_answer(w, w->put_off.v[i].id, w->put_off.v[i].answer, w->put_off.v[i].why);
+	for (size_t i = 0; i < w->put_off.n && before; i++) tell_answer(w, w->put_off.v[i].id, w->put_off.v[i].answer, w->put_off.v[i].why, w->put_off.v[i].about);
 	free(v);
 }
 

@@ -90,6 +90,7 @@ struct verify_line {
 	int64_t id;
 	enum verify_answer answer; /* VERIFY_LINE_FINDING */
 	struct str text;           /* a sentence without full stop; may be empty for findings */
+	struct str about;          /* VERIFY_LINE_FINDING: its title and time, for people */
 };
 struct verify_options {
 	const struct policy *policy;          /* NULL: none demanded */

@@ -24,12 +24,12 @@ struct source_seen {
 	int64_t member;                               /* -1: in no container, whose SHA-256 else is */
 	uint8_t container_sha256[32];
 };
-struct rule_seen { int64_t id, run, n, text; struct str rule_id; bool correlation; };
+struct rule_seen { int64_t id, run, n, text; struct str rule_id; bool correlation; struct str title; };
 struct run_seen { int64_t id; struct hash root; int64_t rules; struct str settings; bool begun, can_derive; struct merkle texts; VEC(struct verify_rule) rule_list; };
 struct text_seen { int64_t id; struct str bytes; };
 
 /* A finding's answer that is told after the rescan. */
-struct put_off { int64_t id; enum verify_answer answer; struct str why; };
+struct put_off { int64_t id; enum verify_answer answer; struct str why, about; };
 
 /* The element of an array with ascending ids; NULL when it is not there. */
 #define seen_by_id(array, wanted) ((__typeof__((array)->v))seen_find((array)->v, (array)->n, sizeof *(array)->v, offsetof(__typeof__(*(array)->v), id), (wanted)))
@@ -105,7 +105,7 @@ void check_sources(struct verify_walk *w, struct verify_original **ret_v, size_t
 /* compare.c: scans again and compares; then tells the answers that were put off. */
 void check_again(struct verify_walk *w, const struct verify_original *v, size_t n);
 /* walk_findings.c */
-void tell_answer(struct verify_walk *w, int64_t finding, enum verify_answer a, struct str why);
+void tell_answer(struct verify_walk *w, int64_t finding, enum verify_answer a, struct str why, struct str about);
 
 /* The bytes of [offset, offset + length) from a run of leaves; false when they do not hold them. gap: one LF between. */
 bool slice_of(const struct buf *joined, uint64_t first_offset, uint64_t offset, uint64_t length, struct str *ret);

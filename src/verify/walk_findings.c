@@ -95,21 +95,26 @@ static enum verify_answer derive(struct verify_walk *w, const struct case_row *r
 	return w->o->rederiver->finding(w->o->rederiver->arg, &x, why);
 }
 
-void tell_answer(struct verify_walk *w, int64_t finding, enum verify_answer a, struct str why)
+void tell_answer(struct verify_walk *w, int64_t finding, enum verify_answer a, struct str why, struct str about)
 {
 	const uint32_t *step = map_get(&w->superseded, (struct str){(const char *)&finding, sizeof finding});
 	char text[300];
 	w->r->answers[a]++;
 	if (step) why = (struct str){text, (size_t)snprintf(text, sizeof text, "%.*s%ssuperseded in step %u", STR_FMT(str_sub(why, 0, 200)), why.n ? "; " : "", *step)};
-	if (w->o->line) w->o->line(w->o->arg, &(struct verify_line){VERIFY_LINE_FINDING, "finding", finding, a, why});
+	if (w->o->line) w->o->line(w->o->arg, &(struct verify_line){VERIFY_LINE_FINDING, "finding", finding, a, why, about});
 }
 
 /* What only the originals can better is told when they have been scanned again. */
 static void answer(struct verify_walk *w, const struct case_row *row, enum verify_answer a, const char *why)
 {
 	bool later = w->o->rescan && w->o->sources && !w->partial && (a == VERIFY_PART || a == VERIFY_NEEDS_SOURCES);
-	if (later) vec_push(&w->put_off, (struct put_off){row->id, a, arena_str(&w->arena, str_of(why))});
-	else tell_answer(w, row->id, a, str_of(why));
+	const struct rule_seen *rule = seen_by_id(&w->rules, row_int_at(row, 6));
+	struct str title = rule ? rule->title : row_str_at(row, 7), time = row_str_at(row, 5);
+	char about[300];
+	int n = snprintf(about, sizeof about, "%.*s%s%.*s", STR_FMT(str_sub(title, 0, 200)), time.n ? ", " : "", STR_FMT(str_sub(time, 0, 40)));
+	struct str text = {about, (size_t)n};
+	if (later) vec_push(&w->put_off, (struct put_off){row->id, a, arena_str(&w->arena, str_of(why)), arena_str(&w->arena, text)});
+	else tell_answer(w, row->id, a, str_of(why), text);
 }
 
 void walk_finding(struct verify_walk *w, const struct case_row *row)
