@@ -22,6 +22,8 @@ struct slot {
 	uint32_t n, room;
 	bool present, has_null, has_empty;
 	bool rest_done;
+	bool serial_known;
+	uint64_t serial;      /* of the memo's entry of its one text; 0 = none */
 	struct member first;
 	struct member *more;  /* [room]: the second and later ones */
 };
@@ -217,7 +219,7 @@ static struct slot *load(struct matcher *m, uint32_t input)
 	const struct feed *in = &m->g->inputs.v[input];
 	s->epoch = m->epoch;
 	s->n = s->room = 0;
-	s->present = s->has_null = s->has_empty = s->rest_done = false;
+	s->present = s->has_null = s->has_empty = s->rest_done = s->serial_known = false;
 	if (in->keywords) add_keywords(m, s);
 	else if (m->g->generic) add_generic(m, s, in);
 	else
@@ -301,8 +303,9 @@ static inline bool is_bare_number(const struct member *x)
 	return !x->has_text && (x->value->kind == VALUE_INT || x->value->kind == VALUE_UINT) && !x->value->has_text;
 }
 
-/* The gates of one text, remembered where nothing of this scanner was found in the event before, so that what is found is all. */
-static void scan_text(struct matcher *m, struct member *x, const struct scanner *scanner, struct scan_marks *marks, bool *found_before)
+/* One text, remembered where nothing of this scanner was found in the event before, so that what is found is all. Returns the serial of the
+ * memo's entry, 0 for none. */
+static uint64_t scan_text(struct matcher *m, struct member *x, const struct scanner *scanner, struct scan_marks *marks, bool *found_before)
 {
 	struct str text = text_of(m, x);
 	uint64_t hash;
@@ -316,12 +319,13 @@ static void scan_text(struct matcher *m, struct member *x, const struct scanner 
 			marks->found[marks->n_found++] = e->found[i];
 		}
 		*found_before |= e->n_found > 0;
-		return;
+		return e->serial;
 	}
 	struct str folded = folded_of(m, x);
 	scanner_run(scanner, folded, marks);
-	if (hash && !*found_before && !m->failed) memo_keep(m->memo, scanner, text, hash, folded, marks->found + base, marks->n_found - base);
+	if (hash && !*found_before && !m->failed) e = memo_keep(m->memo, scanner, text, hash, folded, marks->found + base, marks->n_found - base);
 	*found_before |= marks->n_found > base;
+	return e ? e->serial : 0;
 }
 
 static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers, bool gates)
@@ -332,8 +336,8 @@ static void scan(struct matcher *m, struct slot *s, const struct scanner *scanne
 		struct member *x = member_at(s, i);
 		if (numbers) scan_number(m, numbers, x->value, &marks);
 		if (!scanner || (!numbers_matter && is_bare_number(x))) continue;
-		if (gates) scan_text(m, x, scanner, &marks, &found_before);
-		else scanner_run(scanner, folded_of(m, x), &marks);
+		uint64_t serial = scan_text(m, x, scanner, &marks, &found_before);
+		if (gates && s->n == 1 && x->value->kind == VALUE_STR) s->serial = serial, s->serial_known = true;
 	}
 	open_posts(m, marks.found, marks.n_found);
 }
@@ -482,7 +486,6 @@ static bool refer_holds(struct matcher *m, const struct test *t)
 
 static bool group_holds(struct matcher *m, uint32_t id, const struct test *t)
 {
-	if (t->gate) return false;
 	struct slot *s = load(m, t->input);
 	if (!s->rest_done) {
 		s->rest_done = true;
@@ -491,18 +494,48 @@ static bool group_holds(struct matcher *m, uint32_t id, const struct test *t)
 	return m->tests[id] == yes_of(m);
 }
 
+/* The serial of the memo's entry for the input's text, when it is one string and comes again; 0 = none. */
+static uint64_t serial_of(struct matcher *m, uint32_t input, struct slot *s)
+{
+	uint64_t hash;
+	if (s->n != 1 || s->first.value->kind != VALUE_STR) return 0;
+	if (s->serial_known) return s->serial;
+	const struct feed *in = &m->g->inputs.v[input];
+	const struct memo_entry *e = memo_find(m->memo, in, s->first.text, &hash);
+	if (e && !s->first.has_folded) s->first.folded = e->folded, s->first.has_folded = true;
+	if (!e && hash) {
+		struct str folded = folded_of(m, &s->first);
+		if (!m->failed) e = memo_keep(m->memo, in, s->first.text, hash, folded, NULL, 0);
+	}
+	s->serial_known = true;
+	return s->serial = e ? e->serial : 0;
+}
+
+/* Tests that depend on nothing but the input's text. */
+static enum verdict text_verdict(struct matcher *m, uint32_t id, const struct test *t)
+{
+	enum verdict v;
+	uint64_t serial = serial_of(m, t->input, load(m, t->input));
+	if (serial && memo_verdict(m->memo, serial, id, &v)) return v;
+	if (t->kind == TEST_ATOM) v = verdict_of(atom_holds(m, t));
+	else if (t->kind == TEST_GROUP) v = verdict_of(group_holds(m, id, t));
+	else v = leaf_test_holds(m, t);
+	if (serial && !m->failed) memo_keep_verdict(m->memo, serial, id, v);
+	return v;
+}
+
 static enum verdict test_verdict(struct matcher *m, uint32_t id)
 {
 	const struct test *t = &m->g->tests.v[id];
 	enum verdict v = VERDICT_NO;
 	if (m->tests[id] >> 2 == m->epoch) return (enum verdict)(m->tests[id] & 3);
 	switch ((enum test_kind)t->kind) {
-	case TEST_ATOM: v = verdict_of(!t->gate && atom_holds(m, t)); break;
+	case TEST_ATOM: v = t->gate ? VERDICT_NO : text_verdict(m, id, t); break;
 	case TEST_NUMBER: v = verdict_of(!t->gate && number_test_holds(m, t)); break;
-	case TEST_GROUP: v = verdict_of(group_holds(m, id, t)); break;
+	case TEST_GROUP: v = t->gate ? VERDICT_NO : text_verdict(m, id, t); break;
 	case TEST_PRESENT: v = verdict_of(load(m, t->input)->n > 0); break;
 	case TEST_CELL: v = verdict_of(cell_test_holds(m, t)); break;
-	case TEST_LEAF: v = leaf_test_holds(m, t); break;
+	case TEST_LEAF: v = text_verdict(m, id, t); break;
 	case TEST_REFER: v = verdict_of(refer_holds(m, t)); break;
 	}
 	m->tests[id] = m->epoch << 2 | (uint32_t)v;

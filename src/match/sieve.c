@@ -5,7 +5,6 @@
 #include "base/alloc.h"
 #include "base/cpu.h"
 #include "event/sift.h"
-#include "text/utf.h"
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -217,10 +216,11 @@ __attribute__((target("avx2,bmi"))) INLINE uint32_t places2(const struct tables2
 	return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, _mm256_setzero_si256()));
 }
 
-/* All places of a text of at least LANE2 + width - 1 bytes; the last vector goes over some of them again. */
-__attribute__((target("avx2,bmi"))) INLINE bool pass2(const struct sieve *s, const struct sieve_set *set, uint32_t width, struct str text)
+/* All places of a text of at least LANE2 + width - 1 bytes; the last vector goes over some of them again. *ret_high: bytes from 0x80 on. */
+__attribute__((target("avx2,bmi"))) INLINE bool pass2(const struct sieve *s, const struct sieve_set *set, uint32_t width, struct str text, bool *ret_high)
 {
 	struct tables2 t;
+	__m256i all = _mm256_loadu_si256((const __m256i *)(text.p + text.n - LANE2));
 	size_t last = text.n - width - (LANE2 - 1);
 #pragma GCC unroll 4
 	for (uint32_t j = 0; j < width; j++) {
@@ -230,15 +230,18 @@ __attribute__((target("avx2,bmi"))) INLINE bool pass2(const struct sieve *s, con
 	for (size_t i = 0;; i += LANE2) {
 		if (i > last) i = last;
 		uint32_t at = places2(&t, width, text.p + i);
+		all = _mm256_or_si256(all, _mm256_loadu_si256((const __m256i *)(text.p + i)));
 		if (__builtin_expect(at != 0, 0) && any_stands(s, width, text, i, at)) return true;
-		if (i == last) return false;
+		if (i == last) break;
 	}
+	*ret_high = _mm256_movemask_epi8(all) != 0;
+	return false;
 }
 
-__attribute__((target("avx2,bmi"))) static bool pass_sets2(const struct sieve *s, struct str text)
+__attribute__((target("avx2,bmi"))) static bool pass_sets2(const struct sieve *s, struct str text, bool *ret_high)
 {
 	for (uint32_t i = 0; i < s->n_sets; i++)
-		if (s->sets[i].width == LONGEST ? pass2(s, &s->sets[i], LONGEST, text) : pass2(s, &s->sets[i], SHORTEST, text)) return true;
+		if (s->sets[i].width == LONGEST ? pass2(s, &s->sets[i], LONGEST, text, ret_high) : pass2(s, &s->sets[i], SHORTEST, text, ret_high)) return true;
 	return false;
 }
 
@@ -258,9 +261,10 @@ __attribute__((target("avx512f,avx512bw,bmi"))) INLINE uint64_t places5(const st
 	return _mm512_test_epi8_mask(buckets, buckets);
 }
 
-__attribute__((target("avx512f,avx512bw,bmi"))) INLINE bool pass5(const struct sieve *s, const struct sieve_set *set, uint32_t width, struct str text)
+__attribute__((target("avx512f,avx512bw,bmi"))) INLINE bool pass5(const struct sieve *s, const struct sieve_set *set, uint32_t width, struct str text, bool *ret_high)
 {
 	struct tables5 t;
+	__m512i all = _mm512_loadu_si512(text.p + text.n - LANE5);
 	size_t last = text.n - width - (LANE5 - 1);
 #pragma GCC unroll 4
 	for (uint32_t j = 0; j < width; j++) {
@@ -270,15 +274,18 @@ __attribute__((target("avx512f,avx512bw,bmi"))) INLINE bool pass5(const struct s
 	for (size_t i = 0;; i += LANE5) {
 		if (i > last) i = last;
 		uint64_t at = places5(&t, width, text.p + i);
+		all = _mm512_or_si512(all, _mm512_loadu_si512(text.p + i));
 		if (__builtin_expect(at != 0, 0) && any_stands(s, width, text, i, at)) return true;
-		if (i == last) return false;
+		if (i == last) break;
 	}
+	*ret_high = _mm512_movepi8_mask(all) != 0;
+	return false;
 }
 
-__attribute__((target("avx512f,avx512bw,bmi"))) static bool pass_sets5(const struct sieve *s, struct str text)
+__attribute__((target("avx512f,avx512bw,bmi"))) static bool pass_sets5(const struct sieve *s, struct str text, bool *ret_high)
 {
 	for (uint32_t i = 0; i < s->n_sets; i++)
-		if (s->sets[i].width == LONGEST ? pass5(s, &s->sets[i], LONGEST, text) : pass5(s, &s->sets[i], SHORTEST, text)) return true;
+		if (s->sets[i].width == LONGEST ? pass5(s, &s->sets[i], LONGEST, text, ret_high) : pass5(s, &s->sets[i], SHORTEST, text, ret_high)) return true;
 	return false;
 }
 
@@ -293,8 +300,9 @@ static bool may_have_vectors(const struct sieve *s, struct str text)
 		memset(copy + text.n, 0, sizeof copy - text.n);
 		shown = (struct str){copy, least};
 	}
-	if (s->lane == LANE5 ? pass_sets5(s, shown) : pass_sets2(s, shown)) return true;
-	return utf8_ascii_prefix(text) < text.n && has_disguised(text);
+	bool high;
+	if (s->lane == LANE5 ? pass_sets5(s, shown, &high) : pass_sets2(s, shown, &high)) return true;
+	return high && has_disguised(text);
 }
 #else
 enum { LANE2 = 0, LANE5 = 0 };

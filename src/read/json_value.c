@@ -4,11 +4,22 @@
 #include "text/json_write.h"
 #include "text/utf.h"
 
+/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
+static void text_value(struct value *ret, struct str text)
+{
+	ret->kind = text.p ? VALUE_STR : VALUE_ABSENT; /* the batch is full */
+	ret->has_text = text.p != NULL;
+	ret->n = 0;
+	ret->u = 0;
+	ret->text.p = text.p;
+	ret->text.n = text.n;
+}
+
 static void number_value(struct str text, const struct json_token *token, struct value *ret)
 {
 	/* The text as the source writes it: a view will do, the window moves on only with the next event. */
 	struct str raw = json_raw(text, token);
-	*ret = (struct value){.kind = VALUE_STR, .has_text = true, .text = raw};
+	text_value(ret, raw);
 	if (token->flags & JSON_REAL) {
 		if (json_to_double(text, token, &ret->r)) ret->kind = VALUE_REAL;
 	} else if (json_to_i64(text, token, &ret->i)) {
@@ -22,17 +33,20 @@ static void number_value(struct str text, const struct json_token *token, struct
 
 static void scalar_value(struct str text, const struct json_token *token, struct arena *a, struct value *ret)
 {
-	*ret = (struct value){.kind = VALUE_ABSENT};
 	switch (token->type) {
-	case JSON_STRING: *ret = value_str(json_decode(a, text, token)); break;
+	case JSON_STRING: text_value(ret, json_decode(a, text, token)); return;
 	case JSON_NUMBER: number_value(text, token, ret); return;
 	case JSON_TRUE: case JSON_FALSE:
-		*ret = (struct value){.kind = VALUE_BOOL, .b = token->type == JSON_TRUE, .has_text = true, .text = token->type == JSON_TRUE ? STR("true") : STR("false")};
+		text_value(ret, token->type == JSON_TRUE ? STR("true") : STR("false"));
+		ret->kind = VALUE_BOOL;
+		ret->b = token->type == JSON_TRUE;
 		return;
-	case JSON_NULL: ret->kind = VALUE_NULL; return;
-	default: *ret = value_str(utf8_clean(a, json_raw(text, token))); break; /* an object as its own text */
+	case JSON_NULL:
+		text_value(ret, (struct str){NULL, 0});
+		ret->kind = VALUE_NULL;
+		return;
+	default: text_value(ret, utf8_clean(a, json_raw(text, token))); return; /* an object as its own text */
 	}
-	if (!ret->text.p) *ret = (struct value){.kind = VALUE_ABSENT}; /* the batch is full */
 }
 
 /* Collects the values at the end of a path, through arrays, or counts them when items is NULL. */

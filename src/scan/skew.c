@@ -17,8 +17,9 @@ struct sample { uint64_t hash; int64_t ms; };
 struct log {
 	struct str host, name;       /* in the map's key */
 	struct str own;              /* name of the column with its own time */
-	struct sample v[SAMPLE];     /* a heap is not worth it: the largest is looked for when one goes in */
-	uint32_t n, largest;
+	struct sample v[SAMPLE];     /* a heap: none is larger than the one at (i - 1) / 2 */
+	uint32_t n;
+	uint64_t limit;              /* hashes from here on are not wanted */
 };
 /* One side of a pair: an event in a log. */
 struct side { uint64_t key; uint32_t log; uint32_t n; int64_t ms; };
@@ -116,6 +117,7 @@ static struct log *log_of(struct skew_table *t, struct str host, struct str name
 	if (!known) {
 		struct log *l = xcalloc(1, sizeof *l);
 		struct str kept = t->names.entries[t->names.n - 1].key;
+		l->limit = UINT64_MAX;
 		l->host = str_sub(kept, 0, host.n);
 		l->name = str_sub(kept, host.n + 1, name.n);
 		vec_push(&t->logs, l);
@@ -123,16 +125,24 @@ static struct log *log_of(struct skew_table *t, struct str host, struct str name
 	return t->logs.v[*ret_index];
 }
 
-static bool wanted(const struct log *l, uint64_t hash) { return l->n < SAMPLE || hash < l->v[l->largest].hash; }
+static bool wanted(const struct log *l, uint64_t hash) { return hash < l->limit; }
 
 static void add_sample(struct log *l, uint64_t hash, int64_t ms)
 {
+	uint32_t at = 0;
 	if (!wanted(l, hash)) return;
-	uint32_t at = l->n < SAMPLE ? l->n++ : l->largest;
+	if (l->n < SAMPLE) {
+		for (at = l->n++; at && l->v[(at - 1) / 2].hash < hash; at = (at - 1) / 2) l->v[at] = l->v[(at - 1) / 2];
+	} else {
+		/* In the place of the largest. */
+		for (uint32_t child; (child = 2 * at + 1) < SAMPLE; at = child) {
+			if (child + 1 < SAMPLE && l->v[child + 1].hash > l->v[child].hash) child++;
+			if (l->v[child].hash <= hash) break;
+			l->v[at] = l->v[child];
+		}
+	}
 	l->v[at] = (struct sample){hash, ms};
-	l->largest = 0;
-	for (uint32_t i = 1; i < l->n; i++)
-		if (l->v[i].hash > l->v[l->largest].hash) l->largest = i;
+	if (l->n == SAMPLE) l->limit = l->v[0].hash;
 }
 
 static int64_t milliseconds(struct etime t) { return t.sec * 1000 + t.nsec / 1000000; }
