@@ -8,7 +8,7 @@
 
 enum { CLASSES = 64 };
 static const float OPENED = 150;                                         /* instructions that an opened gate costs */
-static const float SCAN_CONTAINS = 500, SCAN_ENDS = 150, SCAN_KEYWORDS = 3000; /* and a scan, by what is looked for */
+static const float SCAN_CONTAINS = 500, SCAN_ENDS = 150, SCAN_KEYWORDS = 1000; /* and a scan, by what is looked for */
 
 struct gate {
 	bool possible;

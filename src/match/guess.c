@@ -131,9 +131,18 @@ static uint32_t occurrences(const struct guess *g, enum literal_kind kind, struc
 	return count;
 }
 
+/* Lines that are the short text and nothing else: GET, POST. */
+static uint32_t whole_lines(const struct guess *g, struct str s)
+{
+	uint32_t count = 0;
+	for (size_t at = 0; (at = str_find((struct str){g->text, g->n}, s, at)) != SIZE_MAX; at++) count += at && stands_so(g, LITERAL_EXACT, at, s.n);
+	return count;
+}
+
 static float short_literal(const struct guess *g, enum literal_kind kind, struct str s)
 {
 	float p;
+	if (s.n > 1 && kind == LITERAL_EXACT) return 4 * (float)whole_lines(g, s) / (float)g->n_lines;
 	if (s.n == 0) return 0.9f;
 	if (s.n == 1) {
 		p = g->byte_share[(uint8_t)s.p[0]] * 30;
