@@ -15,13 +15,14 @@ struct memo {
 	uint64_t verdicts[MEMO_VERDICTS]; /* serial, test and verdict; 0: free */
 	struct arena arena;
 	uint64_t serial;
-	bool full;
+	bool full, forgetful;
 };
 
-struct memo *memo_new(void)
+struct memo *memo_new(bool forgetful)
 {
 	struct memo *m = xcalloc(1, sizeof *m);
 	arena_init(&m->arena, MEMO_BYTES);
+	m->forgetful = forgetful;
 	return m;
 }
 
@@ -88,7 +89,7 @@ const struct memo_entry *memo_find(struct memo *m, const void *scanner, struct s
 {
 	*ret_hash = 0;
 	struct gauge *gauge;
-	if (!text.n || text.n > MEMO_LONGEST || !is_worth_it(m, scanner, &gauge)) return NULL;
+	if (!text.n || text.n > MEMO_LONGEST || m->forgetful || !is_worth_it(m, scanner, &gauge)) return NULL;
 	uint64_t hash = hash_of(scanner, text);
 	const struct memo_entry *e = &m->slots[hash & (MEMO_SLOTS - 1)];
 	if (e->hash == hash && e->scanner == scanner && e->n == text.n && memcmp(e->text, text.p, text.n) == 0) {

@@ -21,7 +21,8 @@ struct memo_entry {
 };
 
 struct memo;
-struct memo *memo_new(void);
+/* `forgetful`: nothing is ever found. */
+struct memo *memo_new(bool forgetful);
 void memo_free(struct memo *m);
 /* To be called between events. */
 void memo_event(struct memo *m);

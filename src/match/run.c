@@ -61,7 +61,7 @@ struct matcher *matcher_new(struct plan *p)
 	m->plan = p;
 	arena_init(&m->scratch, SCRATCH_BUDGET);
 	arena_init(&m->walked, SCRATCH_BUDGET);
-	m->memo = memo_new();
+	m->memo = memo_new(p->options.forgetful);
 	m->hits = xcalloc(p->n_rules + 1, sizeof *m->hits);
 	m->coverage = xcalloc(p->n_rules + 1, sizeof *m->coverage);
 	return m;

@@ -115,6 +115,50 @@ TEST(the_engine_is_the_oracle)
 	CHECK(hits > done / 100 && hits < done / 2);
 }
 
+/* Few events again and again, and many that come once, so that the memory fills, forgets, keeps verdicts and stops looking: nothing of it shows. */
+static void run_long(uint64_t world_seed, bool repeated)
+{
+	enum { POOL = 40, ROUNDS = 6000 };
+	struct random_world w;
+	struct arena pool_arena, batch;
+	struct event *pool[POOL];
+	random_world_make(&w, world_seed, RULES, 1, false);
+	arena_init(&pool_arena, 1u << 28);
+	arena_init(&batch, 1u << 28);
+	for (int i = 0; i < POOL; i++) pool[i] = random_event(&w, 0, &pool_arena);
+	struct plan *plans[2];
+	struct matcher *m[2];
+	for (int i = 0; i < 2; i++) {
+		plans[i] = plan_of_rules(w.rules, w.n_rules, &(struct plan_options){.any_logsource = true, .forgetful = i == 1}, NULL);
+		m[i] = matcher_new(plans[i]);
+	}
+	for (int i = 0; i < ROUNDS && check_failures < 3; i++) {
+		const struct hit *hits[2];
+		uint32_t n[2];
+		struct event *ev = repeated || i % 4 == 0 ? pool[random_below(&w, POOL)] : random_event(&w, 0, &batch);
+		for (int k = 0; k < 2; k++) n[k] = matcher_run(m[k], ev, &hits[k]);
+		bool equal = n[0] == n[1];
+		for (uint32_t k = 0; k < n[0] && equal; k++) equal = hits[0][k].rule == hits[1][k].rule;
+		CHECK(equal);
+		arena_reset(&batch);
+	}
+	struct rule_coverage got[2][RULES] = {0};
+	for (int i = 0; i < 2; i++) {
+		matcher_coverage(m[i], got[i]);
+		matcher_free(m[i]);
+		plan_free(plans[i]);
+	}
+	CHECK(memcmp(got[0], got[1], sizeof got[0]) == 0);
+	arena_done(&pool_arena);
+	arena_done(&batch);
+	random_world_done(&w);
+}
+
+TEST(remembering_changes_nothing)
+{
+	for (uint64_t i = 0; i < 3 && check_failures < 3; i++) run_long(seed + i, i % 2 == 0);
+}
+
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
