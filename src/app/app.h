@@ -56,6 +56,10 @@ void app_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A usage error, with the hint to --help. Returns EXIT_USAGE. */
 int app_usage(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The argument of --timezone, in seconds east of UTC. False after the error was printed. */
+bool app_zone(const struct command *command, const char *word, int32_t *ret);
+#define APP_ZONE_ROW {0, "timezone", "+HH:MM", "zone of logs that carry none (default: UTC)"}
+
 /* Whether colours and progress may be used on that stream: a terminal, and NO_COLOR / TERM=dumb do not forbid it. */
 bool app_colour(FILE *stream);
 bool app_terminal(FILE *stream);

@@ -9,9 +9,10 @@
 #include <langinfo.h>
 #include <unistd.h>
 
-enum { OPT_RULES, OPT_JSON };
+enum { OPT_RULES, OPT_TIMEZONE, OPT_JSON };
 static const struct option_row rows[] = {
 	[OPT_RULES] = {'r', "rules", "PATH", "Sigma rules: a file or folder; again for more (default: Exhibit's own)"},
+	[OPT_TIMEZONE] = APP_ZONE_ROW,
 	[OPT_JSON] = {0, "json", NULL, "one JSON object"},
 	{0},
 };
@@ -120,7 +121,7 @@ static void print_json(const struct run_view *v, const struct map *blind, struct
 	buf_byte(out, '\n');
 }
 
-static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, bool json)
+static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, int32_t zone, bool json)
 {
 	struct fault f = FAULT_INIT;
 	const char *temp = getenv("TMPDIR");
@@ -130,6 +131,7 @@ static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, b
 	struct plan *plan = auth ? plan_new(rules, &(struct plan_options){0}, &f) : NULL;
 	struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .auth = auth, .temp_dir = temp && *temp ? temp : "/tmp"};
 	config.formats = formats_all(&config.n_formats);
+	config.reader.zone_seconds = zone;
 	struct scan *scan = plan ? scan_new(&config, &f) : NULL;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	bool ok = scan != NULL;
@@ -170,6 +172,7 @@ static int run(const struct command *self, int argc, char **argv)
 	struct rules_wanted rules = {0};
 	const char *argument;
 	bool json = false;
+	int32_t zone = 0;
 	VEC(char *) paths = {0};
 	int status = -1;
 	options_begin(&o, self, argc, argv);
@@ -177,18 +180,19 @@ static int run(const struct command *self, int argc, char **argv)
 		if (which == OPTION_HELP) status = EXIT_DONE;
 		else if (which == OPTION_BAD) status = EXIT_USAGE;
 		else if (which == OPT_RULES) vec_push(&rules.paths, argument);
+		else if (which == OPT_TIMEZONE) status = app_zone(self, argument, &zone) ? -1 : EXIT_USAGE;
 		else if (which == OPT_JSON) json = true;
 		else vec_push(&paths, (char *)argument);
 	}
 	if (status < 0 && !paths.n) status = app_usage(self, "which logs? Name files or folders");
-	if (status < 0) status = coverage(paths.v, paths.n, &rules, json);
+	if (status < 0) status = coverage(paths.v, paths.n, &rules, zone, json);
 	vec_free(&paths);
 	vec_free(&rules.paths);
 	return status;
 }
 
 const struct command command_coverage = {
-	.name = "coverage", .synopsis = "[-r RULES]... [--json] PATH...", .summary = "show which host wrote which log on which days, and what rules were blind",
+	.name = "coverage", .synopsis = "[OPTION]... PATH...", .summary = "show which host wrote which log on which days, and what rules were blind",
 	.group = "Look", .options = rows, .run = run,
 	.help = "\"Not found\" means little where nothing was logged: this is the table to read beside the findings.\n"
 		"The chart shows each log over the whole period; a dot is a time without events.\n\n"

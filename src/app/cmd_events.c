@@ -12,13 +12,14 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_XML, OPT_AUTH, OPT_CARVE, OPT_DIGITS, OPT_ABSENT, OPT_WHOLE, OPT_HALVES, OPT_EXACT };
+enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_TIMEZONE, OPT_XML, OPT_AUTH, OPT_CARVE, OPT_DIGITS, OPT_ABSENT, OPT_WHOLE, OPT_HALVES, OPT_EXACT };
 static const struct option_row rows[] = {
 	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
 	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (RFC 3339, UTC)"},
 	[OPT_UNTIL] = {0, "until", "TIME", "only events up to this time"},
 	[OPT_IDS] = {0, "record-ids", "A-B", "only events with a record id from A to B; one number for one id"},
 	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
+	[OPT_TIMEZONE] = APP_ZONE_ROW,
 	[OPT_XML] = {0, "xml", NULL, "Windows events as XML, as Windows shows them, one a line"},
 	[OPT_AUTH] = {0, "auth", NULL, "attempts to log in instead of events, each in the same words whatever log it\nstands in, with the lines it rests on"},
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs, and those in any other file or disk image"},
@@ -367,6 +368,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		s->reader.format = str_of(argument);
 		if (formats_known(s->reader.format)) return true;
 		return app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words()), false;
+	case OPT_TIMEZONE: return app_zone(s->self, argument, &s->reader.zone_seconds);
 	case OPT_DIGITS:
 		if (strcmp(argument, "6") && strcmp(argument, "7")) return app_usage(s->self, "--time-digits takes 6 or 7"), false;
 		s->reader.exact_times = argument[0] == '7';

@@ -6,8 +6,9 @@
 #include "text/json_write.h"
 #include <unistd.h>
 
-enum { OPT_JSON };
+enum { OPT_TIMEZONE, OPT_JSON };
 static const struct option_row rows[] = {
+	[OPT_TIMEZONE] = APP_ZONE_ROW,
 	[OPT_JSON] = {0, "json", NULL, "one JSON object a line"},
 	{0},
 };
@@ -123,13 +124,14 @@ static void print_unread(const struct scan_unread *u, bool json, struct buf *b)
 	buf_byte(b, '\n');
 }
 
-static int identify(char **paths, size_t n, bool json)
+static int identify(char **paths, size_t n, int32_t zone, bool json)
 {
 	struct fault f = FAULT_INIT;
 	struct taxonomy *taxonomy = taxonomy_new(&f);
 	const char *temp = getenv("TMPDIR");
 	struct scan_config config = {.taxonomy = taxonomy, .temp_dir = temp && *temp ? temp : "/tmp", .log_sources = true};
 	config.formats = formats_all(&config.n_formats);
+	config.reader.zone_seconds = zone;
 	struct scan *scan = taxonomy ? scan_new(&config, &f) : NULL;
 	if (!scan) {
 		app_fault(&f);
@@ -155,23 +157,25 @@ static int run(const struct command *self, int argc, char **argv)
 	struct options o;
 	const char *argument;
 	bool json = false;
+	int32_t zone = 0;
 	VEC(char *) paths = {0};
 	options_begin(&o, self, argc, argv);
 	int status = -1;
 	for (int which; status < 0 && (which = options_next(&o, &argument)) != OPTION_END;) {
 		if (which == OPTION_HELP) status = EXIT_DONE;
 		else if (which == OPTION_BAD) status = EXIT_USAGE;
+		else if (which == OPT_TIMEZONE) status = app_zone(self, argument, &zone) ? -1 : EXIT_USAGE;
 		else if (which == OPT_JSON) json = true;
 		else vec_push(&paths, (char *)argument);
 	}
 	if (status < 0 && !paths.n) status = app_usage(self, "which files? Name files or folders");
-	if (status < 0) status = identify(paths.v, paths.n, json);
+	if (status < 0) status = identify(paths.v, paths.n, zone, json);
 	vec_free(&paths);
 	return status;
 }
 
 const struct command command_identify = {
-	.name = "identify", .synopsis = "[--json] PATH...", .summary = "say what each file is, by its content, and which period it covers",
+	.name = "identify", .synopsis = "[OPTION]... PATH...", .summary = "say what each file is, by its content, and which period it covers",
 	.group = "Look", .options = rows, .run = run,
 	.help = "What a file is, is decided by its bytes; exhibit scan --as overrides. Archives are looked into. Files that are no logs are named with the reason.\n\n"
 		"examples:\n"

@@ -33,7 +33,7 @@ static const struct option_row rows[] = {
 	[OPT_AS] = {0, "as", "FORMAT", "read every file as this format instead of looking at its bytes"},
 	[OPT_LOGSOURCE] = {0, "logsource", "SPEC", "log source of all events: product=windows,category=process_creation"},
 	[OPT_ANY] = {0, "any-logsource", NULL, "try every rule on every event"},
-	[OPT_TIMEZONE] = {0, "timezone", "+HH:MM", "zone of logs that carry none (default: UTC)"},
+	[OPT_TIMEZONE] = APP_ZONE_ROW,
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs, and those in any other file or disk image"},
 	[OPT_STATE_MEMORY] = {0, "state-memory", "SIZE", "memory for correlations, e.g. 256M (the default) or 1G"},
 	[OPT_EVERY] = {0, "every", NULL, "correlations: a finding at each event that meets the condition"},
@@ -80,20 +80,6 @@ static bool parse_time(const struct settings *s, const char *word, bool end, str
 	}
 	if (etime_parse(str_of(word), ret, NULL)) return true;
 	app_usage(s->self, "'%s' is no time; write 2021-03-01 or 2021-03-01T06:00:00Z", word);
-	return false;
-}
-
-static bool parse_zone(const struct settings *s, const char *word, int32_t *ret)
-{
-	struct etime t;
-	char full[64];
-	bool zoned;
-	snprintf(full, sizeof full, "2000-01-02T00:00:00%.20s", word);
-	if (etime_parse(str_of(full), &t, &zoned) && zoned) {
-		*ret = (int32_t)(946771200 - t.sec);
-		return true;
-	}
-	app_usage(s->self, "'%s' is no zone; write +01:00, -0500 or Z", word);
 	return false;
 }
 
@@ -147,7 +133,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		return true;
 	case OPT_SINCE: return parse_time(s, argument, false, &s->reader.since);
 	case OPT_UNTIL: return parse_time(s, argument, true, &s->reader.until);
-	case OPT_TIMEZONE: return parse_zone(s, argument, &s->reader.zone_seconds);
+	case OPT_TIMEZONE: return app_zone(s->self, argument, &s->reader.zone_seconds);
 	case OPT_LOGSOURCE: s->reader.logsource = str_of(argument); return true;
 	case OPT_AS:
 		s->reader.format = str_of(argument);

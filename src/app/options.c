@@ -138,6 +138,20 @@ int options_next(struct options *o, const char **ret_argument)
 	return short_option(o, ret_argument);
 }
 
+bool app_zone(const struct command *command, const char *word, int32_t *ret)
+{
+	struct etime t;
+	char full[64];
+	bool zoned;
+	snprintf(full, sizeof full, "2000-01-02T00:00:00%.20s", word);
+	if (etime_parse(str_of(full), &t, &zoned) && zoned) {
+		*ret = (int32_t)(946771200 - t.sec);
+		return true;
+	}
+	app_usage(command, "'%s' is no zone; write +01:00, -0500 or Z", word);
+	return false;
+}
+
 void options_help(const struct command *command, FILE *out)
 {
 	fprintf(out, "usage: exhibit %s %s\n\n%s\n", command->name, command->synopsis, command->summary);

@@ -69,7 +69,7 @@ struct report_clock {
 	int64_t seconds;              /* the log's times minus the other's */
 	uint32_t n, agree;
 };
-/* "mx01 Sysmon: times are 5 h 00 min earlier than its own UtcTime (256 compared, 250 agree); not applied" */
+/* "mx01 Sysmon/Operational: 5 h 00 min earlier than its own UtcTime (250 of 256 events); shown, not applied", and what such a difference hints at. */
 void report_clock_text(const struct report_clock *c, struct buf *out);
 
 struct report_refused { struct str file, reason, category; uint32_t line, column; };

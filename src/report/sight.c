@@ -114,17 +114,34 @@ void report_rules_json(const struct report_run *r, struct json_out *o)
 	json_end(o);
 }
 
+/* Windows' channels by what tells them apart, as the coverage table has them. */
+static struct str short_log(struct str log)
+{
+	return str_starts(log, STR("Microsoft-Windows-")) ? str_sub(log, 18, log.n) : log;
+}
+
+/* Whole quarters of an hour, and no more than zones have: hardly a clock that went wrong. The zone in minutes, 0: it is not so. */
+static int zone_like(int64_t seconds)
+{
+	enum { NEAR = 60, QUARTER = 900 };
+	int64_t quarters = (seconds + (seconds < 0 ? -QUARTER / 2 : QUARTER / 2)) / QUARTER, rest = seconds - quarters * QUARTER;
+	return rest >= -NEAR && rest <= NEAR && quarters >= -48 && quarters <= 56 ? (int)quarters * 15 : 0;
+}
+
 void report_clock_text(const struct report_clock *c, struct buf *out)
 {
 	uint64_t s = (uint64_t)(c->seconds < 0 ? -c->seconds : c->seconds);
-	buf_printf(out, "%.*s%s%.*s: times are ", STR_FMT(c->host), c->host.n ? " " : "", STR_FMT(c->log));
+	buf_printf(out, "%.*s%s%.*s: ", STR_FMT(c->host), c->host.n ? " " : "", STR_FMT(short_log(c->log)));
 	if (s >= 172800) buf_printf(out, "%llu d ", (unsigned long long)(s / 86400)), s %= 86400;
 	if (s >= 3600) buf_printf(out, "%llu h ", (unsigned long long)(s / 3600));
 	buf_printf(out, "%llu min", (unsigned long long)(s % 3600 / 60));
 	if (s < 3600) buf_printf(out, " %llu s", (unsigned long long)(s % 60));
 	bool own = !strcmp(c->basis, "own time");
-	buf_printf(out, " %s than %s%.*s%s%.*s (%u %s, %u agree); shown, not applied", c->seconds < 0 ? "earlier" : "later", own ? "its own " : "those of ",
-		STR_FMT(c->against_host), c->against_host.n ? " " : "", STR_FMT(c->against), c->n, own ? "compared" : c->basis, c->agree);
+	buf_printf(out, " %s than %s%.*s%s%.*s (%u of %u %s); shown, not applied", c->seconds < 0 ? "earlier" : "later", own ? "its own " : "",
+		STR_FMT(c->against_host), c->against_host.n ? " " : "", STR_FMT(short_log(c->against)), c->agree, c->n, own ? "events" : c->basis);
+	int zone = zone_like(c->seconds), minutes = zone < 0 ? -zone : zone;
+	if (zone && own) buf_printf(out, ". Local time taken for UTC? If it has no zone: --timezone %c%02d:%02d", zone < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	else if (zone) buf_lit(out, ". Local time taken for UTC in one of them?");
 }
 
 void report_clocks_json(const struct report_run *r, struct json_out *o)
