@@ -25,7 +25,7 @@ static void cut(struct buf *out, struct str s, size_t width)
 static int32_t day_of(struct etime t) { return (int32_t)((t.sec >= 0 ? t.sec : t.sec - 86399) / 86400); }
 
 /* One cell stands for `per` days: shade by how many of them have events. */
-static void chart(struct buf *out, const struct report_coverage *r, int32_t from, int32_t per, bool unicode)
+static void chart(struct buf *out, const struct report_coverage *r, int32_t from, int32_t per, int cells, bool unicode)
 {
 	static const char *const shades[] = {"·", "░", "▒", "▓", "█"};
 	static const char ascii[] = ".-+*#";
@@ -34,7 +34,7 @@ static void chart(struct buf *out, const struct report_coverage *r, int32_t from
 		int32_t cell = (r->days[i].day - from) / per;
 		if (cell >= 0 && cell < CELLS && r->days[i].n) days[cell]++;
 	}
-	for (int i = 0; i < CELLS; i++) {
+	for (int i = 0; i < cells; i++) {
 		uint32_t step = days[i] ? 1 + (days[i] - 1) * 4 / (uint32_t)per : 0;
 		if (days[i] >= (uint32_t)per) step = 4;
 		if (step > 4) step = 4;
@@ -61,7 +61,10 @@ void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool 
 	int32_t from = first.present ? day_of(first) : 0;
 	int64_t span = first.present ? (int64_t)day_of(last) - from + 1 : 1;
 	int32_t per = (int32_t)((span + CELLS - 1) / CELLS);
-	buf_printf(out, "%-22s %-30s %-10s %-10s %9s %5s %7s  one cell is %d day%s\n", "host", "log", "first", "last", "events", "days", "missing", per, per == 1 ? "" : "s");
+	int cells = (int)((span + per - 1) / per); /* none beyond the last day of all: a dot there would be no gap */
+	buf_printf(out, "%-22s %-30s %-10s %-10s %9s %5s %7s  one cell is %d day%s", "host", "log", "first", "last", "events", "days", "missing", per, per == 1 ? "" : "s");
+	if (first.present) buf_lit(out, ", from "), date(out, first);
+	buf_byte(out, '\n');
 	for (uint32_t i = 0; i < n; i++) {
 		cut(out, rows[i].host, 22);
 		buf_byte(out, ' ');
@@ -73,7 +76,7 @@ void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool 
 		buf_byte(out, ' ');
 		date(out, rows[i].last);
 		buf_printf(out, " %9llu %5u %7u  ", (unsigned long long)rows[i].events, rows[i].n_days, missing(&rows[i]));
-		chart(out, &rows[i], from, per, unicode);
+		chart(out, &rows[i], from, per, cells, unicode);
 		buf_byte(out, '\n');
 	}
 }
