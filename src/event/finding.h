@@ -47,7 +47,7 @@ struct source_info {
 	struct str format;              /* the reader's word */
 	uint64_t size;
 	uint8_t sha256[SHA256_SIZE];
-	bool in_container;              /* a member: of the outermost container with this hash, as its `member`th entry (from 0) */
+	bool in_container;              /* a member: of the outermost container with this hash, as its `member`th entry (from 0; read/archive.h) */
 	uint8_t container_sha256[SHA256_SIZE];
 	uint32_t member;
 };

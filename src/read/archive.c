@@ -165,6 +165,8 @@ static void set_unread(struct archive_walk *w, struct str path, const char *form
 	w->unread_path.n = w->unread_reason.n = 0;
 	buf_str(&w->unread_path, path);
 	buf_str(&w->unread_reason, str_of(text));
+	buf_byte(&w->unread_reason, 0); /* also given as a C string */
+	w->unread_reason.n--;
 }
 
 static enum archive_got give_unread(struct archive_walk *w, struct archive_unread *ret, bool is_log)
@@ -406,7 +408,7 @@ static enum archive_got take_entry(struct archive_walk *w, struct level *l, stru
 	struct archive_unread *unread)
 {
 	struct sink s = {.w = w, .fd = -1};
-	uint32_t index = w->depth == 1 ? (uint32_t)(l->entry - 1) : (uint32_t)(w->levels[0].entry - 1);
+	uint32_t index = (uint32_t)(w->entries - 1);
 	const char *reason;
 	take_data(l, &s);
 	if (s.reason) set_unread(w, path, "%s", s.reason);

@@ -2,7 +2,7 @@
  *
  * A walk goes through one container and hands out its members one by one, those of archives within it included, as `struct input`
  * like any file. A member is named container!/path ("evidence.zip!/dir/u_ex210302.log", "a.tar.gz!/b.zip!/c.log"; a compressed
- * file's one member by its name without the ending), numbered by its place in the outermost container, for names may repeat, and
+ * file's one member by its name without the ending), numbered by its place among all entries, for names may repeat, and
  * cited with the outermost container's SHA-256. Small members are in memory, others in unlinked files.
  *
  * Nothing is written but these, no program is run, links and devices are only named. What cannot be taken out is named with its
@@ -28,7 +28,7 @@ const char *archive_kind(struct str head);
 struct archive_walk;
 struct archive_member {
 	struct input input;   /* open; size and path are set, mtime_sec is what the archive says */
-	uint32_t index;       /* place of it, or of the archive it lies in, in the outermost container, from 0 */
+	uint32_t index;       /* its number among all entries of the container in their order, those of archives within it counted where they stand, from 0 */
 	void *memory;         /* own */
 	char *name;
 	uint64_t spilled;
@@ -36,7 +36,7 @@ struct archive_member {
 };
 /* What could not be taken out. Views, until the next call. */
 struct archive_unread {
-	struct str path, reason;
+	struct str path, reason; /* reason: a NUL follows */
 	bool is_log;          /* it may have been one: false for links, devices */
 };
 enum archive_got { ARCHIVE_GOT_MEMBER, ARCHIVE_GOT_UNREAD, ARCHIVE_GOT_END };

@@ -124,9 +124,9 @@ TEST(archives_within_archives_to_a_depth)
 	struct buf inner = made("raw", "gzip", NULL, &(struct file){"c", "deep", 4}, 1);
 	struct buf zip = made("zip", NULL, NULL, (struct file[]){{"c.log.gz", inner.p, inner.n}, {"d.log", "flat", 4}}, 2);
 	struct buf tar = made("pax", "gzip", NULL, (struct file[]){{"a.log", "first", 5}, {"b.zip", zip.p, zip.n}, {"e.log", "last", 4}}, 3);
-	expect(&tar, "x.tar.gz", NULL, "x.tar.gz!/a.log [0] first\nx.tar.gz!/b.zip!/c.log.gz!/c.log [1] deep\nx.tar.gz!/b.zip!/d.log [1] flat\nx.tar.gz!/e.log [2] last\n");
+	expect(&tar, "x.tar.gz", NULL, "x.tar.gz!/a.log [0] first\nx.tar.gz!/b.zip!/c.log.gz!/c.log [3] deep\nx.tar.gz!/b.zip!/d.log [4] flat\nx.tar.gz!/e.log [5] last\n");
 	expect(&tar, "x.tar.gz", &(struct archive_limits){.depth = 2}, "x.tar.gz!/a.log [0] first\nx.tar.gz!/b.zip!/c.log.gz: archives within archives deeper than 2\n"
-		"x.tar.gz!/b.zip!/d.log [1] flat\nx.tar.gz!/e.log [2] last\n");
+		"x.tar.gz!/b.zip!/d.log [3] flat\nx.tar.gz!/e.log [4] last\n");
 	buf_done(&inner);
 	buf_done(&zip);
 	buf_done(&tar);
@@ -136,6 +136,15 @@ TEST(members_of_one_name_have_their_own_index)
 {
 	struct buf b = made("zip", NULL, NULL, (struct file[]){{"a", "1", 1}, {"a", "2", 1}}, 2);
 	expect(&b, "x.zip", NULL, "x.zip!/a [0] 1\nx.zip!/a [1] 2\n");
+	buf_done(&b);
+}
+
+TEST(members_of_one_name_deep_in_an_archive_have_their_own_index)
+{
+	struct buf zip = made("zip", NULL, NULL, (struct file[]){{"a", "1", 1}, {"a", "2", 1}}, 2);
+	struct buf b = made("pax", NULL, NULL, (struct file[]){{"z.zip", zip.p, zip.n}, {"z.zip", zip.p, zip.n}}, 2);
+	expect(&b, "x.tar", NULL, "x.tar!/z.zip!/a [1] 1\nx.tar!/z.zip!/a [2] 2\nx.tar!/z.zip!/a [4] 1\nx.tar!/z.zip!/a [5] 2\n");
+	buf_done(&zip);
 	buf_done(&b);
 }
 
