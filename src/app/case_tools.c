@@ -150,31 +150,29 @@ bool case_original_open(const char *folder, struct str path, int64_t member, str
 	return open_member(container, name, member, ret, f);
 }
 
-/* Behind the last slash before where a member's name begins. */
-static struct str name_of(struct str path)
+/* The path without its first folder; empty when it has none (a member's name is not looked into). What was cited with an absolute path, or from
+ * elsewhere, is looked for by what its path ends in, the longest first. */
+static struct str shorter(struct str path)
 {
-	struct str name = path;
-	for (size_t i = 0; i < path.n && !str_starts(str_sub(path, i, 2), STR("!/")); i++)
-		if (path.p[i] == '/') name = str_sub(path, i + 1, SIZE_MAX);
-	return name;
+	for (size_t i = 0; i + 1 < path.n && !str_starts(str_sub(path, i, 2), STR("!/")); i++)
+		if (path.p[i] == '/') return str_sub(path, i + 1, SIZE_MAX);
+	return (struct str){0};
 }
 
 static bool open_original(void *arg, struct str path, int64_t member, struct input *ret, struct fault *f)
 {
 	struct case_originals *o = arg;
-	/* What was cited with an absolute path, or from elsewhere, is also looked for by its name alone. */
-	if (case_original_open(o->folder, path, member, ret, f)) return true;
-	if (f && f->kind != FAULT_NOT_FOUND) return false;
 	struct fault inner = FAULT_INIT;
-	return case_original_open(o->folder, name_of(path), member, ret, &inner);
+	if (case_original_open(o->folder, path, member, ret, f)) return true;
+	while ((!f || f->kind == FAULT_NOT_FOUND) && (path = shorter(path)).n)
+		if (case_original_open(o->folder, path, member, ret, &inner)) return true;
+	return false;
 }
 
 bool case_original_path(const struct case_originals *o, struct str path, int64_t member, char out[4096])
 {
-	size_t inside = member >= 0 ? str_find(path, STR("!/"), 0) : SIZE_MAX;
-	const struct str tries[] = {str_sub(path, 0, inside), name_of(str_sub(path, 0, inside))};
-	for (size_t i = 0; i < COUNT(tries); i++) {
-		int n = snprintf(out, 4096, "%s/%.*s", o->folder, STR_FMT(tries[i]));
+	for (struct str s = str_sub(path, 0, member >= 0 ? str_find(path, STR("!/"), 0) : SIZE_MAX); s.n; s = shorter(s)) {
+		int n = snprintf(out, 4096, "%s/%.*s", o->folder, STR_FMT(s));
 		if (n > 0 && n < 4096 && access(out, F_OK) == 0) return true;
 	}
 	return false;

@@ -143,6 +143,8 @@ with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(name, os.path.join("elsewhere", name), copy_function=shutil.copyfile)  # with other file times
     status, out = run("verify", "runs.case", "--sources", "elsewhere", "-q", "-j", "1")
     is_("a copy with other file times does as well, with one thread", status == 0 and DONE in out, out)
+    status, out = run("verify", "x.case", "--sources", "elsewhere/logs", "-q")
+    is_("sources are found by what their paths end in", status == 3 and "LogBackup" not in out and "PROBLEM" not in out, out)
     os.rename("runs.case.key", "kept")
     status, out = run("verify", "runs.case", "--sources", "elsewhere")
     is_("without the salt key roots are not compared, and it is said", status == 0 and DONE in out and "without the salt key" in out, out)
