@@ -4,7 +4,7 @@
 A second implementation of doc/format-case.md and doc/format-bundle.md, in another language, with nothing but Python's standard library
 (RFC 3161 timestamps: the openssl program, where there is one). It shares no code with the C program; where the two disagree,
 one of them is wrong.
-It does not derive findings again from their records (for that one needs the readers), nor build the record trees of originals.
+It does not derive findings again from their records or scan originals again (for that one needs the readers), nor build their record trees.
 
     verify.py FILE [--policy FILE] [--authorities PEM] [--sources DIR]
 
@@ -490,13 +490,17 @@ def verify_case(path, r, policy, authorities, sources):
 def check_sources(r, walk, db, folder):
     for ident, s in walk.sources.items():
         path = os.path.join(folder, text(s["path"]))
+        whole = path.split("!/")[0] if s["member"] is not None else path  # a member: its archive as a whole, which holds it
         if s["sha256"] is None: continue
-        if not os.path.isfile(path):
+        if not os.path.isfile(whole):
             r.missing += 1
             r.note(f"source {ident}: {path} is not there")
             continue
-        with open(path, "rb") as f:
+        with open(whole, "rb") as f:
             data = f.read()
+        if whole != path:
+            if sha256(data) != s["container_sha256"]: r.problem("source", ident, "not the archive that was scanned")
+            continue
         if sha256(data) != s["sha256"] or len(data) != s["size"]: r.problem("source", ident, "not the file that was scanned")
         for rec, offset, length, digest in db.execute("SELECT id, offset, length, sha256 FROM record WHERE source = ?", (ident,)):
             if sha256(data[offset:offset + length]) != digest: r.problem("record", rec, "the original has other bytes there")

@@ -6,7 +6,7 @@ incomplete), and the command, given again, must leave the same rows as if nothin
 """
 import os, random, shutil, signal, subprocess, sys, tempfile, time
 
-exhibit, root, rounds = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+exhibit, root, rounds = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), int(sys.argv[3])
 samples = os.path.join(root, "samples", "first-look")
 count = 0
 

@@ -168,6 +168,17 @@ with tempfile.TemporaryDirectory() as folder:
     status, out = run("verify", "x.case", "--sources", "elsewhere", "-q")
     wrong = [l for l in out.splitlines() if l.startswith("PROBLEM")]
     is_("a changed source is named, and nothing else", status == 1 and "Security.evtx is not the file that was scanned" in out and all("Security" in l or "original" in l for l in wrong), out)
+    shutil.copy("logs/Security.evtx", "elsewhere/logs/Security.evtx")
+    shutil.copytree("later", "elsewhere/later")
+    second = (sys.executable, os.path.join(root, "tools", "verify.py"), "x.case", "--sources", "elsewhere")
+    p = subprocess.run(second, capture_output=True, text=True)
+    is_("the second verifier agrees: all there", p.returncode == 0 and "is not there" not in p.stdout, p.stdout)
+    with open("elsewhere/logs/both.zip", "ab") as f:
+        f.write(b"x")
+    status, out = run("verify", "x.case", "--sources", "elsewhere", "-q")
+    p = subprocess.run(second, capture_output=True, text=True)
+    is_("an archive with a byte more, its members the same, is named by both", status == 1 and "both.zip is not the archive that was scanned" in out and
+        p.returncode == 1 and "not the archive that was scanned" in p.stdout, out + p.stdout)
 
     # What a case says, changed with all its hashes.
     run("scan", "logs", "-q", "-o", "open.case")
