@@ -3,6 +3,7 @@
 #include "app/case_tools.h"
 #include "base/file.h"
 #include "evtx/evtx.h"
+#include "verify/pinned.h"
 #include <errno.h>
 #include <unistd.h>
 

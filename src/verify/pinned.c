@@ -7,6 +7,12 @@
 
 bool pinned_is_native(struct str text) { return str_starts(text, STR("native rule ")); }
 
+void pinned_native_text(const struct rule_info *info, struct buf *out)
+{
+	out->n = 0;
+	buf_printf(out, "native rule of exhibit " EXHIBIT_VERSION ": %.*s: %.*s\n", STR_FMT(info->id), STR_FMT(info->title));
+}
+
 static bool truth(const struct json_tape *t, struct str text, const char *name)
 {
 	const struct json_token *v = json_get(t, text, 0, str_of(name));

@@ -20,5 +20,7 @@ bool pinned_run_load(sqlite3 *db, int64_t run, struct str settings, const struct
 void pinned_run_done(struct pinned_run *p);
 /* A rule that is code, not text. */
 bool pinned_is_native(struct str text);
+/* What stands for its text: which code it is, of which version. *out is emptied first. */
+void pinned_native_text(const struct rule_info *info, struct buf *out);
 /* A file that shaped the run (input.kind), as an open descriptor without a name; -1: the run had none, or no memory. */
 int pinned_input(sqlite3 *db, int64_t run, const char *kind);

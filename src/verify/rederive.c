@@ -9,18 +9,20 @@
 #include "auth/auth.h"
 #include "base/map.h"
 #include "correlate/correlate.h"
+#include "incident/incident.h"
 #include "match/match.h"
 #include "scan/scan.h"
 #include <fcntl.h>
 #include <unistd.h>
 
-enum { HEADER = 4096, CHUNK = 65536, CHUNKS_A_FILE = 256, LINES_A_FILE = 32 << 20, BLOCKS_A_FILE = 256 << 20, SHAPES = 64 << 20, STATE = 64 << 20 };
+enum { HEADER = 4096, CHUNK = 65536, CHUNKS_A_FILE = 256, LINES_A_FILE = 32 << 20, BLOCKS_A_FILE = 256 << 20, SHAPES = 64 << 20, STATE = 64 << 20, ANALYSER = 16 << 20 };
 #define NO_RULE UINT32_MAX
+#define NATIVE 0x80000000u /* and above: rules of the incident room's analysers */
 
 /* An event that was read (rule == NO_RULE), or a hit on it. */
 struct rehit {
 	uint64_t offset;
-	uint32_t rule;            /* in the rule set */
+	uint32_t rule;            /* in the rule set, or NATIVE and up */
 	struct etime time;
 	bool cleared;             /* it says that a log was cleared */
 	uint64_t number;          /* that the event log gave the record; 0 = none */
@@ -48,6 +50,12 @@ struct rederive {
 	struct matcher *matcher;
 	struct shape_table *shapes;
 	struct auth_source *logins;
+	struct incident_plan *incidents;
+	struct analyser *analyser;
+	const struct rule_info *native;
+	uint32_t n_native;
+	struct str path;               /* of the source that is read again */
+	VEC(const struct rule_info *) infos;
 	struct correlate *correlate;   /* tells what correlations want; never fed */
 	struct map by_text;            /* SHA-256 of a rule's text -> index in the set; empty when pinned.exact */
 	struct map by_row;             /* id of a rule row -> index + 1, 0 = not derivable */
@@ -73,13 +81,15 @@ static void forget_run(struct rederive *d)
 	correlate_free(d->correlate);
 	if (d->matcher) matcher_free(d->matcher);
 	auth_source_free(d->logins);
+	analyser_free(d->analyser);
+	incident_plan_free(d->incidents);
 	if (d->shapes) shape_table_free(d->shapes);
 	if (d->plan) plan_free(d->plan);
 	pinned_run_done(&d->pinned);
 	map_done(&d->by_text);
 	map_done(&d->by_row);
 	map_done(&d->by_source);
-	d->correlate = NULL, d->matcher = NULL, d->shapes = NULL, d->logins = NULL, d->plan = NULL, d->rules = NULL;
+	d->correlate = NULL, d->matcher = NULL, d->shapes = NULL, d->logins = NULL, d->analyser = NULL, d->incidents = NULL, d->plan = NULL, d->rules = NULL;
 	arena_reset(&d->strings);
 	d->usable = false;
 }
@@ -96,6 +106,34 @@ static uint32_t detector_of(struct str id)
 	return 0;
 }
 
+/* The native rules, by their number + 1, where the text that the run kept is what this program would write: then it is this program's code. */
+static uint32_t native_place(struct rederive *d, const struct verify_rule *r)
+{
+	struct buf text = {0};
+	uint32_t found = 0;
+	for (uint32_t i = 0; i < d->n_native && !found; i++) {
+		if (!str_eq(d->native[i].id, r->rule_id)) continue;
+		pinned_native_text(&d->native[i], &text);
+		if (str_eq(buf_view(&text), r->text)) found = NATIVE + i + 1;
+	}
+	buf_done(&text);
+	return found;
+}
+
+static void load_natives(struct rederive *d, struct fault *f)
+{
+	char path[48];
+	int fd = pinned_input(d->db, d->run, "baseline");
+	bool ok = (d->incidents = incident_plan_new(f)) != NULL;
+	if (ok) incident_plan_native(d->incidents, d->pinned.native);
+	if (fd >= 0) snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (ok && fd >= 0) ok = incident_plan_baseline(d->incidents, path, f);
+	if (fd >= 0) close(fd);
+	d->n_native = 0;
+	d->native = ok ? incident_plan_rules(d->incidents, &d->n_native) : NULL;
+	d->analyser = ok ? analyser_new(d->incidents, ANALYSER) : NULL;
+}
+
 /* Which rule of the set each row of the run is: by its place, else by its text. */
 static void place_rules(struct rederive *d, const struct verify_rule *rules, uint32_t n)
 {
@@ -108,6 +146,7 @@ static void place_rules(struct rederive *d, const struct verify_rule *rules, uin
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t place = d->pinned.exact && i < d->pinned.n_rules ? i + 1 : 0;
 		sha256_of(rules[i].text.p, rules[i].text.n, digest);
+		if (pinned_is_native(rules[i].text)) place = native_place(d, &rules[i]);
 		uint32_t *index = d->pinned.exact ? NULL : map_get(&d->by_text, (struct str){(char *)digest, sizeof digest});
 		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : place ? place : detector_of(rules[i].rule_id), NULL);
 	}
@@ -127,6 +166,7 @@ static bool begin_run(void *arg, sqlite3 *db, int64_t run, struct str settings, 
 	d->options = d->pinned.reader;
 	/* The record was within them, or it would not be cited. */
 	d->options.since = d->options.until = (struct etime){0};
+	load_natives(d, &f);
 	place_rules(d, rules, n_rules);
 	d->plan = plan_new(d->rules, &d->pinned.plan, &f);
 	d->matcher = d->plan ? matcher_new(d->plan) : NULL;
@@ -214,21 +254,41 @@ static void digest_of(struct rederive *d, const struct says *x, uint8_t ret[16])
 }
 
 /* As a scan would say it, and a case keep it. */
-static void says_of_hit(struct rederive *d, struct event *ev, const struct hit *h, uint8_t ret[16])
+static void says_of_event(struct rederive *d, struct event *ev, enum level level, const struct match_detail *details, uint32_t n, const struct hit *h, uint8_t ret[16])
 {
-	enum { MAX_DETAILS = 64 }; /* as in scan/hit.c */
-	struct match_detail details[MAX_DETAILS];
-	uint32_t n = matcher_details(d->matcher, h, ev, details, MAX_DETAILS);
 	const struct str raw[] = {event_host(ev), ev->shape->channel};
 	struct buf *out[] = {&d->host, &d->channel, &d->matched, &d->fields};
 	for (size_t i = 0; i < COUNT(out); i++) out[i]->n = 0;
 	for (size_t i = 0; i < COUNT(raw); i++) canon_repair(out[i], raw[i]);
 	case_matched_json(details, n, &d->matched);
 	d->raw.n = 0;
-	scan_hit_fields(ev, h, &d->raw);
+	if (h) scan_hit_fields(ev, h, &d->raw);
+	else event_fields_json(ev, &d->raw);
 	canon_repair(&d->fields, buf_view(&d->raw));
-	digest_of(d, &(struct says){h->rule->info.level, buf_view(&d->host), buf_view(&d->channel), buf_view(&d->matched), buf_view(&d->fields),
+	digest_of(d, &(struct says){level, buf_view(&d->host), buf_view(&d->channel), buf_view(&d->matched), buf_view(&d->fields),
 		ev->shape->event_id, ev->has_record_id ? (int64_t)ev->record_id : -1}, ret);
+}
+
+static void says_of_hit(struct rederive *d, struct event *ev, const struct hit *h, uint8_t ret[16])
+{
+	enum { MAX_DETAILS = 64 }; /* as in scan/hit.c */
+	struct match_detail details[MAX_DETAILS];
+	says_of_event(d, ev, h->rule->info.level, details, matcher_details(d->matcher, h, ev, details, MAX_DETAILS), h, ret);
+}
+
+/* A native analyser's hit on the event. */
+static void take_native(struct rederive *d, struct reread *r, struct event *ev, struct rehit h, const struct hit *hits, uint32_t n)
+{
+	d->infos.n = 0;
+	for (uint32_t i = 0; i < n; i++) vec_push(&d->infos, &hits[i].rule->info);
+	const struct clue *c = d->analyser ? analyser_event(d->analyser, ev, 0, d->path, d->infos.v, n) : NULL;
+	if (!c || !c->rule) return;
+	h.time = ev->time;
+	h.rule = NATIVE + (uint32_t)(c->rule - d->native);
+	h.host = arena_str(&d->strings, event_host(ev));
+	h.values = NULL, h.n_values = 0;
+	says_of_event(d, ev, c->rule->level, c->matched, c->n_matched, NULL, h.says);
+	push(r, h);
 }
 
 /* The hits of an event, filed under its first record. */
@@ -245,6 +305,7 @@ static void take_hits(struct rederive *d, const struct made *m, struct reread *r
 		if (hits[i].rule->report) says_of_hit(d, ev, &hits[i], h.says);
 		push(r, h);
 	}
+	take_native(d, r, ev, h, hits, n);
 }
 
 static void take_logins_due(struct rederive *d, const struct made *m, struct reread *r, bool end)
@@ -281,6 +342,7 @@ static void read_made(struct rederive *d, const struct reader_ops *ops, const st
 	struct source_report report = {.arena = &arena};
 	input_of_memory(&in, m->bytes.p, m->bytes.n, path);
 	in.mtime_sec = mtime;
+	d->path = path;
 	arena_init(&arena, 16 << 20);
 	struct reader *reader = ops->open(&in, &d->options, &f);
 	for (int pass = 0; reader && pass < (ops->max_cursors > 1 ? 2 : 1); pass++) {
@@ -476,7 +538,8 @@ static enum verify_answer derive_hit(struct rederive *d, const struct verify_fin
 	struct says stated = {LEVEL_INFORMATIONAL, x->host, x->channel, x->matched, x->fields, x->event_id, x->record_id};
 	bool any = false, time = false, same = false, alone = true;
 	uint8_t says[16];
-	if (!level_parse(x->level, &stated.level) || stated.level != rule_set_at(d->rules, rule)->info.level) return snprintf(why, 200, "its level is not the rule's"), VERIFY_FAILED;
+	enum level level = rule >= NATIVE ? d->native[rule - NATIVE].level : rule_set_at(d->rules, rule)->info.level;
+	if (!level_parse(x->level, &stated.level) || stated.level != level) return snprintf(why, 200, "its level is not the rule's"), VERIFY_FAILED;
 	digest_of(d, &stated, says);
 	for (uint32_t i = 0; i < x->n_evidence; i++) {
 		size_t n;
@@ -565,7 +628,7 @@ static bool feed(struct rederive *d, const struct verify_finding *x, bool *ret_u
 		const struct rehit *h = hits_at(d, &x->evidence[i], &n);
 		if (!h) *ret_unread = true;
 		for (size_t k = 0; h && k < n; k++)
-			if (h[k].rule != NO_RULE && correlate_wants(c, h[k].rule)) vec_push(&v, (struct fed){&h[k], i});
+			if (h[k].rule < NATIVE && correlate_wants(c, h[k].rule)) vec_push(&v, (struct fed){&h[k], i});
 	}
 	if (v.n) qsort(v.v, v.n, sizeof *v.v, by_time);
 	for (size_t i = 0; i < v.n; i++) {
@@ -661,7 +724,7 @@ static enum verify_answer derive_finding(void *arg, const struct verify_finding 
 	uint32_t *index = x->rule ? map_get(&d->by_row, (struct str){(const char *)&x->rule, sizeof x->rule}) : NULL;
 	arena_reset(&d->scratch);
 	if (x->rule && (!index || !*index)) {
-		snprintf(why, 200, "a native analyser's finding");
+		snprintf(why, 200, "a native analyser's finding, by another version of the program");
 		return VERIFY_NEEDS_SOURCES;
 	}
 	if (index && *index > DETECTOR_RULE) return derive_correlation(d, x, *index - 1, why);
@@ -692,6 +755,7 @@ void rederive_free(struct rederive *d)
 {
 	if (!d) return;
 	forget_run(d);
+	vec_free(&d->infos);
 	struct buf *const bufs[] = {&d->said, &d->raw, &d->host, &d->channel, &d->matched, &d->fields};
 	for (size_t i = 0; i < COUNT(bufs); i++) buf_done(bufs[i]);
 	auth_free(d->auth);
