@@ -26,6 +26,7 @@ static int32_t next_shown(struct event *ev, int32_t column)
 /* Whether an earlier column of this name is shown: then that one wrote the value already. */
 static bool written(struct event *ev, uint32_t column)
 {
+	if (!ev->shape->columns[column].again) return false;
 	for (int32_t i = shape_column(ev->shape, ev->shape->columns[column].name); i >= 0 && (uint32_t)i < column; i = ev->shape->columns[i].next)
 		if (shown(ev, (uint32_t)i)) return true;
 	return false;

@@ -51,6 +51,7 @@ void shape_link(struct column *columns, uint32_t n)
 		bool fresh;
 		uint32_t *at = map_put(&last, columns[i].name, i, &fresh);
 		columns[i].next = -1;
+		columns[i].again = !fresh;
 		if (!fresh) columns[*at].next = (int32_t)i;
 		*at = i;
 	}

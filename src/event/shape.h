@@ -13,6 +13,7 @@ struct column {
 	int32_t next;        /* next column with the same name, -1 = none (duplicate Data names are all kept) */
 	bool constant;       /* every event of the shape has `value` here */
 	bool hidden;         /* an alias or derived form: matched by name, but neither keyword text nor shown in output */
+	bool again;          /* a column before it has the same name (shape_link) */
 	bool covered;        /* its text stands in event.raw too, or in another column: keywords need not look here */
 	struct value value;
 };
@@ -46,5 +47,5 @@ const struct shape *shape_table_find(const struct shape_table *t, struct str key
 const struct shape *shape_table_add(struct shape_table *t, struct str key, const struct shape *spec);
 uint32_t shape_table_count(const struct shape_table *t);
 const struct shape *shape_table_at(const struct shape_table *t, uint32_t id);
-/* Fills `next` of all columns; shape_table_add does it, a caller with a shape of its own calls it. */
+/* Fills `next` and `again` of all columns; shape_table_add does it, a caller with a shape of its own calls it. */
 void shape_link(struct column *columns, uint32_t n);

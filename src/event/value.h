@@ -34,6 +34,16 @@ struct value {
 };
 
 static inline struct value value_str(struct str s) { return (struct value){.kind = VALUE_STR, .has_text = true, .text = s}; }
+/* The same into *ret, member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
+static inline void value_set_str(struct value *ret, struct str s)
+{
+	ret->kind = VALUE_STR;
+	ret->has_text = true;
+	ret->n = 0;
+	ret->u = 0;
+	ret->text.p = s.p;
+	ret->text.n = s.n;
+}
 static inline struct value value_int(int64_t i) { return (struct value){.kind = VALUE_INT, .i = i}; }
 static inline struct value value_uint(uint64_t u) { return (struct value){.kind = VALUE_UINT, .u = u}; }
 

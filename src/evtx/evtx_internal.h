@@ -178,9 +178,10 @@ bool slot_empty(const struct slot *s);
 
 /* sift.c: whether a leaf is literal text in which no letter tells. */
 bool leaf_is_silent(const struct leaf *l);
-/* Appends what a slot has for event_ops.sift, with a joint behind it; its text must be decoded for it; or there is no sift text at all. */
-enum sift_slot { SIFT_SLOT_TAKEN, SIFT_SLOT_DECODE, SIFT_SLOT_NONE };
-enum sift_slot slot_sift(const struct slot *s, struct buf *out);
+/* Appends what leaves have for event_ops.sift, with a joint behind each; `each` (some NULL) or a `row` of them, from number `from` on. Returns the number of
+ * the first that must be decoded for it, n when there is none, SIFT_NOT when there is no sift text at all. */
+#define SIFT_NOT UINT32_MAX
+uint32_t instance_sift(const struct instance *in, const struct leaf *const *each, const struct leaf *row, uint32_t from, uint32_t n, struct buf *out);
 
 /* json.c: the whole event in the shape the common tools agree on, by walking its trees: right for everything, slow. */
 void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out);

@@ -450,31 +450,26 @@ static void xml(struct event *ev, struct buf *out)
 	evtx_xml(&c->chunk, &c->root, out);
 }
 
-static bool sift_cell(struct event *ev, uint32_t column, const struct instance *in, const struct leaf *l, struct buf *out)
+/* A column's texts as they are when decoded. */
+static void sift_cell(struct event *ev, uint32_t column, struct buf *out)
 {
-	enum sift_slot taken = SIFT_SLOT_DECODE;
-	if (l->slot < in->n_slots) taken = slot_sift(&in->slots[l->slot], out);
-	else if (l->slot != UINT32_MAX) return true;
-	if (taken != SIFT_SLOT_DECODE) return taken == SIFT_SLOT_TAKEN;
+	if (ev->shape->columns[column].constant) return;
 	struct value *v = event_cell(ev, column), *items = v->kind == VALUE_LIST ? v->items : v;
 	for (uint32_t i = 0; i < (v->kind == VALUE_LIST ? v->n : 1); i++) {
 		buf_str(out, value_text(&items[i], ev->arena));
 		buf_byte(out, 1);
 	}
-	return true;
 }
 
 static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
 {
 	const struct reader_cursor *c = ev->impl;
+	uint32_t at = 0;
 	if (ev->shape->n_columns != FIRST_LEAF + c->n_leaves) return SIFT_NONE; /* columns that are put together of others */
-	for (uint32_t i = 0; i < SYS_COUNT; i++) {
-		const struct leaf *l = c->root.fragment->sys[i];
-		bool constant = i == SYS_PROVIDER || i == SYS_CHANNEL || i == SYS_EVENT_ID;
-		if (l && !constant && !l->silent && !sift_cell(ev, i, &c->root, l, room)) return SIFT_NONE;
-	}
-	for (uint32_t i = 0; i < c->n_leaves; i++)
-		if (!c->leaves[i].silent && !sift_cell(ev, FIRST_LEAF + i, &c->content, &c->leaves[i], room)) return SIFT_NONE;
+	while ((at = instance_sift(&c->root, c->root.fragment->sys, NULL, at, SYS_COUNT, room)) < SYS_COUNT) sift_cell(ev, at++, room);
+	if (at == SIFT_NOT) return SIFT_NONE;
+	for (at = 0; (at = instance_sift(&c->content, NULL, c->leaves, at, c->n_leaves, room)) < c->n_leaves; at++) sift_cell(ev, FIRST_LEAF + at, room);
+	if (at == SIFT_NOT) return SIFT_NONE;
 	*ret = buf_view(room);
 	return SIFT_TELLING;
 }

@@ -10,7 +10,7 @@ enum { JOINT = 1 };
 static bool is_disguised(uint32_t unit) { return unit == 0x130 || unit == 0x17f || unit == 0x212a; }
 
 /* n units to n bytes: ASCII as it is, for others JOINT. False: a letter in disguise is among them. Reads and writes up to 32 bytes beyond. */
-static bool narrow(const uint8_t *p, size_t n, char *out)
+static inline bool narrow(const uint8_t *p, size_t n, char *out)
 {
 	for (size_t i = 0; i < n; i += 16) {
 		size_t end = n - i < 16 ? n - i : 16;
@@ -40,20 +40,32 @@ bool leaf_is_silent(const struct leaf *l)
 	return true;
 }
 
-enum sift_slot slot_sift(const struct slot *s, struct buf *out)
+/* Whether no text of the type has a letter that tells. */
+static inline bool is_silent(uint8_t type)
 {
-	switch (s->type) {
-	case EVTX_STRING: {
-		size_t n = s->n / 2;
-		char *p = buf_reserve(out, n + 1);
-		if (!narrow(s->p, n, p)) return SIFT_SLOT_NONE;
-		p[n] = JOINT;
-		out->n += n + 1;
-		return SIFT_SLOT_TAKEN;
+	const uint64_t silent = 1ull << EVTX_NULL | 1ull << EVTX_INT8 | 1ull << EVTX_UINT8 | 1ull << EVTX_INT16 | 1ull << EVTX_UINT16 | 1ull << EVTX_INT32 |
+		1ull << EVTX_UINT32 | 1ull << EVTX_INT64 | 1ull << EVTX_UINT64 | 1ull << EVTX_BINARY | 1ull << EVTX_GUID | 1ull << EVTX_SIZE | 1ull << EVTX_FILETIME |
+		1ull << EVTX_SYSTEMTIME | 1ull << EVTX_SID | 1ull << EVTX_HEX32 | 1ull << EVTX_HEX64;
+	return type < 64 && silent >> type & 1;
+}
+
+uint32_t instance_sift(const struct instance *in, const struct leaf *const *each, const struct leaf *row, uint32_t from, uint32_t n, struct buf *out)
+{
+	for (; from < n; from++) {
+		const struct leaf *l = each ? each[from] : &row[from];
+		if (!l || l->silent) continue;
+		if (l->slot >= in->n_slots) {
+			if (l->slot == UINT32_MAX) return from;
+			continue;
+		}
+		const struct slot *s = &in->slots[l->slot];
+		if (is_silent(s->type)) continue;
+		if (s->type != EVTX_STRING) return from;
+		size_t units = s->n / 2;
+		char *p = buf_reserve(out, units + 1);
+		if (!narrow(s->p, units, p)) return SIFT_NOT;
+		p[units] = JOINT;
+		out->n += units + 1;
 	}
-	/* No letter that tells is in the texts of these. */
-	case EVTX_NULL: case EVTX_INT8: case EVTX_UINT8: case EVTX_INT16: case EVTX_UINT16: case EVTX_INT32: case EVTX_UINT32: case EVTX_INT64: case EVTX_UINT64:
-	case EVTX_BINARY: case EVTX_GUID: case EVTX_SIZE: case EVTX_FILETIME: case EVTX_SYSTEMTIME: case EVTX_SID: case EVTX_HEX32: case EVTX_HEX64: return SIFT_SLOT_TAKEN;
-	default: return SIFT_SLOT_DECODE;
-	}
+	return n;
 }

@@ -243,7 +243,7 @@ static struct str key_value(struct str s, struct str key, struct arena *a)
 static void list_value(struct str s, char separator, struct arena *a, struct value *ret)
 {
 	uint32_t n = 1, i = 0;
-	*ret = value_str(s);
+	value_set_str(ret, s);
 	if (!s.n || !memchr(s.p, separator, s.n)) return;
 	for (size_t k = 0; k < s.n; k++) n += s.p[k] == separator;
 	struct value *items = arena_alloc(a, n * sizeof *items);

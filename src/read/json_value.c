@@ -4,22 +4,11 @@
 #include "text/json_write.h"
 #include "text/utf.h"
 
-/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
-static void text_value(struct value *ret, struct str text)
-{
-	ret->kind = text.p ? VALUE_STR : VALUE_ABSENT; /* the batch is full */
-	ret->has_text = text.p != NULL;
-	ret->n = 0;
-	ret->u = 0;
-	ret->text.p = text.p;
-	ret->text.n = text.n;
-}
-
 static void number_value(struct str text, const struct json_token *token, struct value *ret)
 {
 	/* The text as the source writes it: a view will do, the window moves on only with the next event. */
 	struct str raw = json_raw(text, token);
-	text_value(ret, raw);
+	value_set_str(ret, raw);
 	if (token->flags & JSON_REAL) {
 		if (json_to_double(text, token, &ret->r)) ret->kind = VALUE_REAL;
 	} else if (json_to_i64(text, token, &ret->i)) {
@@ -31,22 +20,27 @@ static void number_value(struct str text, const struct json_token *token, struct
 	}
 }
 
+static void no_value(struct value *ret, enum value_kind kind)
+{
+	value_set_str(ret, (struct str){NULL, 0});
+	ret->kind = (uint8_t)kind;
+	ret->has_text = false;
+}
+
 static void scalar_value(struct str text, const struct json_token *token, struct arena *a, struct value *ret)
 {
 	switch (token->type) {
-	case JSON_STRING: text_value(ret, json_decode(a, text, token)); return;
+	case JSON_STRING: value_set_str(ret, json_decode(a, text, token)); break;
 	case JSON_NUMBER: number_value(text, token, ret); return;
 	case JSON_TRUE: case JSON_FALSE:
-		text_value(ret, token->type == JSON_TRUE ? STR("true") : STR("false"));
+		value_set_str(ret, token->type == JSON_TRUE ? STR("true") : STR("false"));
 		ret->kind = VALUE_BOOL;
 		ret->b = token->type == JSON_TRUE;
 		return;
-	case JSON_NULL:
-		text_value(ret, (struct str){NULL, 0});
-		ret->kind = VALUE_NULL;
-		return;
-	default: text_value(ret, utf8_clean(a, json_raw(text, token))); return; /* an object as its own text */
+	case JSON_NULL: no_value(ret, VALUE_NULL); return;
+	default: value_set_str(ret, utf8_clean(a, json_raw(text, token))); break; /* an object as its own text */
 	}
+	if (!ret->text.p) no_value(ret, VALUE_ABSENT); /* the batch is full */
 }
 
 /* Collects the values at the end of a path, through arrays, or counts them when items is NULL. */

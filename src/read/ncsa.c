@@ -220,7 +220,7 @@ static void put(struct value *ret, struct str s, bool dash_is_null)
 {
 	if (!s.p) *ret = (struct value){.kind = VALUE_ABSENT};
 	else if (dash_is_null && s.n == 1 && s.p[0] == '-') *ret = (struct value){.kind = VALUE_NULL};
-	else *ret = value_str(s);
+	else value_set_str(ret, s);
 }
 
 static bool of_uri(uint32_t column)

@@ -269,7 +269,7 @@ static void cell_value(struct reader *r, int8_t i, struct value *ret)
 {
 	struct str s = cell(own(r), i);
 	if (s.n == 1 && s.p[0] == '-') *ret = (struct value){.kind = VALUE_NULL};
-	else *ret = value_str(text_clean(r, s));
+	else value_set_str(ret, text_clean(r, s));
 }
 
 static void decode(struct event *ev, uint32_t column, struct value *ret)
@@ -286,7 +286,8 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	case WEB_STEM: made = web_stem(s); break;
 	case WEB_QUERY: made = web_query(s); break;
 	}
-	*ret = made.p ? value_str(text_clean(r, made)) : (struct value){.kind = VALUE_ABSENT};
+	if (made.p) value_set_str(ret, text_clean(r, made));
+	else *ret = (struct value){.kind = VALUE_ABSENT};
 }
 
 static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
