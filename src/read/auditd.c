@@ -30,6 +30,7 @@ struct own {
 	struct audit_record record;
 	struct slot slots[JOIN_SLOTS];
 	uint64_t clock, untold;
+	uint32_t met_last;                /* slot of the record before, mostly of this one too */
 	enum joined pending;
 	struct slot *of;                  /* of the joined event, pending or handed out */
 	struct line line;                 /* the line handed out last */
@@ -125,14 +126,16 @@ static struct str part(const struct slot *s, enum joined_column c)
 static struct slot *slot_of(struct own *o, bool make)
 {
 	const struct audit_record *a = &o->record;
-	struct slot *oldest = &o->slots[0];
+	struct slot *oldest = &o->slots[0], *last = &o->slots[o->met_last];
+	if (last->busy && last->serial == a->serial && !etime_cmp(last->time, a->time) && str_eq(part(last, J_HOST), a->node)) return last;
 	for (size_t i = 0; i < JOIN_SLOTS; i++) {
 		struct slot *s = &o->slots[i];
-		if (s->busy && s->serial == a->serial && !etime_cmp(s->time, a->time) && str_eq(part(s, J_HOST), a->node)) return s;
+		if (s->busy && s->serial == a->serial && !etime_cmp(s->time, a->time) && str_eq(part(s, J_HOST), a->node)) return o->met_last = (uint32_t)i, s;
 		if (!s->busy || (oldest->busy && s->used < oldest->used)) oldest = s;
 	}
 	if (!make) return NULL;
 	o->untold += oldest->busy && oldest->has_args && !oldest->told;
+	o->met_last = (uint32_t)(oldest - o->slots);
 	oldest->text.n = 0;
 	struct buf text = oldest->text;
 	*oldest = (struct slot){.serial = a->serial, .time = a->time, .busy = true, .text = text};

@@ -162,6 +162,29 @@ def proxylogon_as_the_zip_it_came_in(scratch):
     need(hashlib.sha256(bytes_[e["offset"]:e["offset"] + e["length"]]).hexdigest() == e["sha256"], "the record has another hash")
 
 
+@test
+def logs_of_others_are_accounted_for_line_by_line(scratch):
+    """Every byte of every log that is read is header, record, slack or damage with a reason; every line that holds something is a record or in damage."""
+    logs = [p for p in sorted(glob.glob(os.path.join(C, "logs", "**", "*"), recursive=True)) if os.path.isfile(p)]
+    logs += [os.path.join(C, "evtx", "attack-samples", "Command and Control", n) for n in ("Tunna_rdp_tunnel_IIS.log", "web_attack_and_isp_webshell_localhost_access_log.txt")]
+    _, stats, _ = scan(scratch, *logs, rules=["default"])
+    clean, lines = {"Linux_2k.log": 2000, "OpenSSH_2k.log": 2000, "Apache_2k.log": 2000}, 0
+    odd = []
+    for s in stats["sources"]:
+        name, raw = os.path.basename(s["path"]), open(s["path"], "rb").read()
+        need(sum(s["bytes"].values()) == s["size"] == len(raw), f"{name}: bytes do not sum to its size")
+        need(all(d["reason"] for d in s["damage"]), f"{name}: damage without a reason")
+        need(s["records"] or s["damage"], f"{name}: nothing")
+        if name in clean:
+            need(s["records"] == clean.pop(name) and not s["damage"], f"{name}: {s['records']} records, {len(s['damage'])} damaged")
+        lines += raw.count(b"\n")
+        odd += [(name, l[:60]) for d in s["damage"] for l in raw[d["offset"]:d["offset"] + d["length"]].split(b"\n") if l.strip() and not l.startswith(b"#") and "Tunna" not in name]
+    # All damage but this is the annotations of those who collected the lines; the rest are lines of other services within a file.
+    need(len(odd) <= 20, f"{len(odd)} lines are damage: {odd[:5]}")
+    need(not clean, f"not read: {list(clean)}")
+    print(f"# {len(stats['sources'])} logs of {len(logs)}, {sum(s['records'] for s in stats['sources'])} records, {sum(len(s['damage']) for s in stats['sources'])} pieces of damage, {lines} lines")
+
+
 print(f"1..{len(TESTS)}")
 failed = 0
 for number, t in enumerate(TESTS, 1):
