@@ -5,6 +5,7 @@
  * past them, once as other tools show events and once with all that a record holds. */
 #include "evtx/evtx.h"
 #include "base/base.h"
+#include "tests/oracle/sift_promise.h"
 #include <stdlib.h>
 
 static const struct taxonomy *taxonomy;
@@ -111,6 +112,8 @@ static void read_all(const uint8_t *bytes, size_t size, const struct reader_opti
 			}
 			verify(!memcmp(ev->records[0].bytes, bytes + ev->records[0].offset, ev->records[0].length));
 			for (uint32_t i = 0; i < ev->shape->n_columns; i++) verify(event_cell(ev, i)->kind != VALUE_UNREAD);
+			enum sift kind;
+			verify(!sift_lacks(ev, 8192, &kind).p);
 			uint32_t n = ev->ops->contexts(ev, contexts, 8);
 			for (uint32_t i = 0; i < n; i++) verify(contexts[i].offset + contexts[i].length <= size);
 			json.n = walked.n = 0;

@@ -1,9 +1,10 @@
 /* read_fuzz.h: one source of any bytes through a reader. Must hold: the five counts sum up to the size; records lie in the source, in
- * order, and are the bytes the event says they are; every cell decodes; the fields and the format's own JSON can be written; what was
+ * order, and are the bytes the event says they are; the text for keywords keeps its promise; every cell decodes; the fields and the format's own JSON can be written; what was
  * read twice is the same. */
 #pragma once
 #include "base/base.h"
 #include "read/read.h"
+#include "tests/oracle/sift_promise.h"
 #include "text/json_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,6 +22,8 @@ static void read_fuzz_event(struct event *ev, const uint8_t *data, size_t size, 
 		}
 	}
 	for (uint32_t i = 0; i < ev->shape->n_columns; i++) verify(event_cell(ev, i)->kind != VALUE_UNREAD);
+	enum sift kind;
+	verify(!sift_lacks(ev, 8192, &kind).p);
 	size_t from = out->n;
 	event_fields_json(ev, out);
 	struct json_tape tape = {.max_depth = 200};
