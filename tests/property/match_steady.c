@@ -43,7 +43,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret) { *ret 
 static const struct event_ops ops = {.decode = decode};
 
 /* `text`: the rules; NULL: all there are. */
-static void bench_open(struct bench *b, const char *text)
+static void bench_open_as(struct bench *b, const char *text, bool forgetful)
 {
 	char path[8192];
 	const char *corpora = check_corpora(), *root = getenv("EXHIBIT_SOURCE_ROOT");
@@ -53,7 +53,7 @@ static void bench_open(struct bench *b, const char *text)
 	else snprintf(path, sizeof path, "%s/rules", root ? root : ".");
 	if (!text) NEED(rule_set_add_path(b->rules, path, NULL));
 	rule_set_finish(b->rules);
-	b->plan = plan_new(b->rules, &(struct plan_options){0}, NULL);
+	b->plan = plan_new(b->rules, &(struct plan_options){.forgetful = forgetful}, NULL);
 	b->m = matcher_new(b->plan);
 	for (int i = 0; i < FIELDS; i++) b->columns[i] = (struct column){.name = str_of(names[i]), .next = -1};
 	b->binding.ls = (struct logsource){STR("windows"), STR("process_creation"), {"", 0}};
@@ -61,6 +61,8 @@ static void bench_open(struct bench *b, const char *text)
 	arena_init(&b->arena, 1u << 30);
 	b->ev = (struct event){.shape = &b->shape, .cells = b->cells, .arena = &b->arena, .ops = &ops, .impl = b, .records = &b->record, .n_records = 1};
 }
+
+static void bench_open(struct bench *b, const char *text) { bench_open_as(b, text, false); }
 
 static void bench_close(struct bench *b)
 {
@@ -165,6 +167,48 @@ TEST(a_value_of_sixteen_mebibytes)
 	printf("# 16 MiB: %.0f ns a byte\n", took);
 	CHECK(took < 400);
 	bench_close(&b);
+}
+
+/* CPU seconds for events of which no text ever comes again. */
+static double never_again(struct bench *b, unsigned events, uint64_t *x)
+{
+	static char texts[FIELDS][120];
+	double from = seconds();
+	for (unsigned i = 0; i < events; i++) {
+		for (int k = 0; k < FIELDS; k++) {
+			size_t n = 20 + (*x >> 40) % 90;
+			for (size_t at = 0; at < n; at++) {
+				*x ^= *x << 13, *x ^= *x >> 7, *x ^= *x << 17;
+				texts[k][at] = (char)(at % 8 ? 'a' + *x % 26 : '\\');
+			}
+			b->given[k] = value_str((struct str){texts[k], n});
+		}
+		(void)run(b);
+	}
+	return seconds() - from;
+}
+
+/* What is remembered costs little where it is of no use. */
+TEST(texts_that_never_come_again_are_not_slower)
+{
+	enum { ROUNDS = 9, EVENTS = 3000 };
+	struct bench b[2];
+	uint64_t x = 88172645463325252;
+	double ratios[ROUNDS];
+	for (int i = 0; i < 2; i++) bench_open_as(&b[i], NULL, i == 1);
+	for (int i = 0; i < 2; i++) (void)never_again(&b[i], EVENTS, &x);
+	for (int r = 0; r < ROUNDS; r++) {
+		double with = never_again(&b[0], EVENTS, &x), without = never_again(&b[1], EVENTS, &x);
+		ratios[r] = with / without;
+		for (int at = r; at > 0 && ratios[at - 1] > ratios[at]; at--) {
+			double swap = ratios[at];
+			ratios[at] = ratios[at - 1];
+			ratios[at - 1] = swap;
+		}
+	}
+	printf("# remembering takes %.3f of the time without\n", ratios[ROUNDS / 2]);
+	CHECK(ratios[ROUNDS / 2] < 1.15);
+	for (int i = 0; i < 2; i++) bench_close(&b[i]);
 }
 
 /* Regexes that make engines which go back over a text take forever: either an automaton answers, or the limit does, and that is counted. */
