@@ -316,6 +316,7 @@ static bool windows_event(struct reader *r)
 	}
 	if (e->sys[WIN_MESSAGE].p && str_find(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER]
 		: STR(""), STR("Sysmon"), 0) != SIZE_MAX) win_add_message(e, e->sys[WIN_MESSAGE]);
+	win_add_exchange(e, &r->arena);
 	return win_make(r, &o->state, e, d->offset, d->length, d->size, d->line, record_bytes(r, d));
 }
 

@@ -101,6 +101,8 @@ bool json_windows(struct json_layout *l, struct json_column *plan, uint32_t room
 struct str json_channel_of(struct str provider);
 /* A column that is made of others: MSExchange Management. */
 void json_exchange_value(struct event *ev, enum json_how how, struct value *ret);
+/* "Cmdlet suceeded. Cmdlet X, parameters Y." -> X or Y; empty: it is no such message. */
+struct str json_exchange_part(struct str message, bool parameters);
 /* A column over a leaf. False when there is no room. */
 bool json_add_column(struct json_layout *l, struct json_column *plan, uint32_t room, struct column column, struct json_column how);
 int32_t json_leaf_of(const struct json_layout *l, struct str path);

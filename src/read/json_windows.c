@@ -285,8 +285,7 @@ static struct str item(struct event *ev, const char *name, uint32_t i)
 	return value_text(v->kind == VALUE_LIST ? &v->items[i] : v, ev->arena);
 }
 
-/* "Cmdlet suceeded. Cmdlet X, parameters Y." -> X or Y. */
-static struct str part_of_message(struct str message, bool parameters)
+struct str json_exchange_part(struct str message, bool parameters)
 {
 	static const char before[] = ". Cmdlet ", between[] = ", parameters ";
 	size_t from = str_find(message, STR(before), 0);
@@ -307,7 +306,7 @@ void json_exchange_value(struct event *ev, enum json_how how, struct value *ret)
 		*ret = value_str(item(ev, "Data", 2));
 	} else if (how != JSON_JOINED_MESSAGE) {
 		bool parameters = how == JSON_PARAMETERS;
-		*ret = value_str(data ? item(ev, "Data", parameters) : part_of_message(item(ev, "Message", 0), parameters));
+		*ret = value_str(data ? item(ev, "Data", parameters) : json_exchange_part(item(ev, "Message", 0), parameters));
 	} else {
 		struct buf b = {0};
 		buf_str(&b, ev->shape->event_id == 1 ? STR("Cmdlet suceeded. Cmdlet ") : STR("Cmdlet failed. Cmdlet "));

@@ -29,6 +29,31 @@ void win_add_message(struct win_event *e, struct str message)
 	}
 }
 
+void win_add_exchange(struct win_event *e, struct arena *a)
+{
+	struct str data[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+	uint32_t n = 0;
+	if (!str_eq(e->sys[WIN_CHANNEL].p ? e->sys[WIN_CHANNEL] : STR(""), STR("MSExchange Management"))) return;
+	for (uint32_t i = 0; i < e->n && n < COUNT(data); i++)
+		if (!e->fields[i].name.n) data[n++] = e->fields[i].value;
+	if (n < 2 && e->sys[WIN_MESSAGE].n) {
+		data[0] = json_exchange_part(e->sys[WIN_MESSAGE], false);
+		data[1] = json_exchange_part(e->sys[WIN_MESSAGE], true);
+		n = data[0].n ? 2 : 0;
+	}
+	static const char *const names[COUNT(data)] = {"Cmdlet", "Parameters", "Caller"};
+	for (uint32_t i = 0; i < n; i++) win_add(e, str_of(names[i]), data[i]);
+	if (n < 2 || e->sys[WIN_MESSAGE].p) return;
+	struct buf b = {0};
+	buf_str(&b, str_eq(e->sys[WIN_EVENT_ID].p ? e->sys[WIN_EVENT_ID] : STR(""), STR("1")) ? STR("Cmdlet suceeded. Cmdlet ") : STR("Cmdlet failed. Cmdlet "));
+	buf_str(&b, data[0]);
+	buf_lit(&b, ", parameters ");
+	buf_str(&b, data[1]);
+	buf_byte(&b, '.');
+	e->sys[WIN_MESSAGE] = arena_str(a, buf_view(&b));
+	buf_done(&b);
+}
+
 void win_add_payload(struct win_event *e, struct json_tape *t, struct str text, struct arena *a)
 {
 	if (!text.n || text.p[0] != '{' || !json_read_all(t, text, NULL)) return;

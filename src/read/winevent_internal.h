@@ -37,6 +37,8 @@ struct win_state {             /* of a reader: the shape met last */
 void win_add(struct win_event *e, struct str name, struct str value);
 /* Lines "Name: value" of a message as fields, as Sysmon writes its messages. */
 void win_add_message(struct win_event *e, struct str message);
+/* Of MSExchange Management, once all fields are there: Cmdlet, Parameters and Caller, of the unnamed Data or of the message; and the message where it is missing. */
+void win_add_exchange(struct win_event *e, struct arena *a);
 /* EvtxECmd's Payload, in any of its exports: {"EventData":{"Data":[{"@Name":"Image","#text":"x"},...]}} or a text, or UserData of any form. Read into `t`. */
 struct json_tape;
 void win_add_payload(struct win_event *e, struct json_tape *t, struct str text, struct arena *a);

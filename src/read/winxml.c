@@ -129,6 +129,7 @@ bool winxml_read(struct str text, struct arena *a, struct win_event *e, const ch
 		else if (str_eq(name, STR("RenderingInfo"))) where = IN_RENDERING;
 		else element_text(&x, a, &children);
 	}
+	win_add_exchange(e, a);
 	*ret_reason = "an Event without System";
 	return system;
 }

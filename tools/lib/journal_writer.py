@@ -197,7 +197,7 @@ class Journal:
 
 def export(entries):
     """The export format of the same entries."""
-    out = b''
+    out = bytearray()
     for i, (realtime, monotonic, boot, values) in enumerate(entries):
         out += b'__CURSOR=c%d\n__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%s\n' % (i, realtime, monotonic, boot.hex().encode())
         for k, v in values:
@@ -207,4 +207,4 @@ def export(entries):
             plain = all(32 <= c < 127 or c == 9 for c in v)
             out += k.encode() + (b'=' + v if plain else b'\n' + struct.pack('<Q', len(v)) + v) + b'\n'
         out += b'\n'
-    return out
+    return bytes(out)
