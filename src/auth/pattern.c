@@ -116,8 +116,8 @@ static const char *add_line(void *arg, struct str line)
 	if (str_eq(word, STR("file")) && p->services.n) return p->services.v[p->services.n - 1].file = true, NULL;
 	if (str_eq(word, STR("forks")) && p->services.n) return p->services.v[p->services.n - 1].forks = true, NULL;
 	if (str_eq(word, STR("word")) && p->services.n) {
-		vec_push(&p->services.v[p->services.n - 1].words, arena_str(&p->arena, rest));
-		return NULL;
+		vec_push(&p->services.v[p->services.n - 1].words.v, arena_str(&p->arena, rest));
+		return rest.n > 1 ? NULL : "a word has two letters at least";
 	}
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		if (str_eq(word, str_of(kinds[i].word))) return add_pattern(p, kinds[i].kind, rest);
@@ -143,6 +143,30 @@ bool data_lines(struct str file, struct str name, const char *(*add)(void *arg, 
 
 bool patterns_add(struct patterns *p, struct str file, struct str name, struct fault *f) { return data_lines(file, name, add_line, p, f); }
 
+enum { PAIRS = 65536 / 64 };
+
+static unsigned pair_at(const char *p) { return (unsigned)(uint8_t)p[0] << 8 | (uint8_t)p[1]; }
+
+static bool index_words(struct arena *a, struct words *w)
+{
+	if (w->v.n && !(w->pairs = arena_calloc(a, PAIRS, sizeof *w->pairs))) return false;
+	for (size_t i = 0; i < w->v.n; i++) w->pairs[pair_at(w->v.v[i].p) / 64] |= (uint64_t)1 << pair_at(w->v.v[i].p) % 64;
+	return true;
+}
+
+bool words_in(const struct words *w, struct str text)
+{
+	if (!w->v.n) return false;
+	for (size_t at = 0; at + 1 < text.n; at++) {
+		unsigned pair = pair_at(text.p + at);
+		if (!(w->pairs[pair / 64] >> pair % 64 & 1)) continue;
+		struct str rest = str_sub(text, at, text.n);
+		for (size_t i = 0; i < w->v.n; i++)
+			if (str_starts(rest, w->v.v[i])) return true;
+	}
+	return false;
+}
+
 /* Up to eight bytes at the front, the first lowest. */
 static uint64_t front(struct str s)
 {
@@ -151,9 +175,10 @@ static uint64_t front(struct str s)
 	return v;
 }
 
-/* The patterns that a message with this first byte may be, in their order. */
+/* The patterns that a message with this first byte may be, in their order; and the words. */
 static bool index_service(struct arena *a, struct service *s)
 {
+	if (!index_words(a, &s->words)) return false;
 	for (unsigned byte = 0; byte < 256; byte++) {
 		struct pattern_list *l = &s->by_byte[byte];
 		for (int fill = 0; fill < 2; fill++) {
@@ -178,9 +203,10 @@ bool patterns_end(struct patterns *p, struct fault *f)
 	for (size_t i = 0; i < p->services.n; i++) {
 		struct service *s = &p->services.v[i];
 		for (size_t k = 0; s->file && k < s->patterns.n; k++) vec_push(&p->files.patterns, s->patterns.v[k]);
-		for (size_t k = 0; s->file && k < s->words.n; k++) vec_push(&p->files.words, s->words.v[k]);
+		for (size_t k = 0; s->file && k < s->words.v.n; k++) vec_push(&p->files.words.v, s->words.v.v[k]);
+		for (size_t k = 0; s->any_program && k < s->words.v.n; k++) vec_push(&p->any_words.v, s->words.v.v[k]);
 	}
-	bool ok = index_service(&p->arena, &p->files);
+	bool ok = index_service(&p->arena, &p->files) && index_words(&p->arena, &p->any_words);
 	for (size_t i = 0; ok && i < p->services.n; i++) ok = index_service(&p->arena, &p->services.v[i]);
 	if (!ok) fault_set(f, FAULT_LIMIT, "too many service patterns");
 	return ok;
@@ -190,10 +216,11 @@ void patterns_done(struct patterns *p)
 {
 	for (size_t i = 0; i < p->services.n; i++) {
 		vec_free(&p->services.v[i].patterns);
-		vec_free(&p->services.v[i].words);
+		vec_free(&p->services.v[i].words.v);
 	}
 	vec_free(&p->files.patterns);
-	vec_free(&p->files.words);
+	vec_free(&p->files.words.v);
+	vec_free(&p->any_words.v);
 	vec_free(&p->services);
 	vec_free(&p->any);
 	map_done(&p->programs);

@@ -43,11 +43,13 @@ struct pattern {
 /* A pattern by the bytes its messages begin with: eight of them under a mask. */
 struct pattern_front { uint64_t bytes, mask; uint32_t pattern; };
 struct pattern_list { struct pattern_front *v; uint32_t n; };
+/* Words looked for in one pass: which pairs of bytes they begin with, then the words. */
+struct words { VEC(struct str) v; uint64_t *pairs; };
 struct service {
 	struct str name;
 	bool any_program, forks, file;
 	VEC(struct pattern) patterns;
-	VEC(struct str) words;
+	struct words words;
 	struct pattern_list by_byte[256]; /* by the message's first byte */
 };
 struct patterns {
@@ -55,6 +57,7 @@ struct patterns {
 	VEC(struct service) services;
 	struct map programs, formats;      /* name -> index in services */
 	VEC(uint32_t) any;                 /* services of any program */
+	struct words any_words;            /* the words of all of these */
 	struct service files;              /* the patterns of all services with files of their own */
 };
 /* Gives each line of a data file that is neither blank nor a comment to `add`, which says what is wrong with it or NULL; false and *f (line) at the first. */
@@ -75,4 +78,6 @@ struct pattern_match {
 };
 /* The first pattern of the service that the message is; without address and user when another of its patterns reads another address. */
 bool service_match(const struct service *s, struct str message, struct pattern_match *ret);
+/* Whether one of the words is in the text. */
+bool words_in(const struct words *w, struct str text);
 bool pattern_match(const struct pattern *p, struct str message, struct pattern_match *ret);

@@ -350,31 +350,22 @@ static void say(struct auth_source *s, const struct auth_kind *k, struct event *
 		.attempts = attempts < UINT32_MAX ? (uint32_t)attempts : UINT32_MAX};
 }
 
-static bool looks_like_login(const struct service *s, struct str message)
-{
-	for (size_t i = 0; i < s->words.n; i++)
-		if (str_find(message, s->words.v[i], 0) != SIZE_MAX) return true;
-	return false;
-}
-
 /* The service whose pattern the message is: the program's own, then those of any program. NULL: none. */
 static const struct service *understand(struct auth_source *s, const struct auth_kind *k, struct str message, struct pattern_match *m)
 {
 	const struct patterns *p = &s->auth->patterns;
-	bool looks = k->service && looks_like_login(k->service, message);
 	if (k->service && service_match(k->service, message, m)) {
 		s->stats.looking++, s->stats.understood++;
 		return k->service;
 	}
-	for (size_t i = 0; k->program >= 0 && i < p->any.n; i++) {
+	bool looks = k->program >= 0 && words_in(&p->any_words, message);
+	for (size_t i = 0; looks && i < p->any.n; i++) {
 		const struct service *any = &p->services.v[p->any.v[i]];
-		if (!looks_like_login(any, message)) continue;
-		looks = true;
 		if (!service_match(any, message, m)) continue;
 		s->stats.looking++, s->stats.understood++;
 		return any;
 	}
-	s->stats.looking += looks;
+	s->stats.looking += looks || (k->service && words_in(&k->service->words, message));
 	return NULL;
 }
 
