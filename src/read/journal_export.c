@@ -226,13 +226,15 @@ static bool entry_event(struct reader *r, struct str w, size_t n, uint64_t offse
 static void skip_damage(struct reader *r, const char *why)
 {
 	static const char *const begins[] = {"\n__CURSOR=", "\n\n__"};
-	struct str w = lines_window(&r->lines);
+	enum { KEEP = 16 };
 	size_t found = SIZE_MAX;
+	while (!r->lines.final && lines_window(&r->lines).n <= KEEP && lines_more(&r->lines)) {}
+	struct str w = lines_window(&r->lines);
 	for (size_t i = 0; i < COUNT(begins); i++) {
 		size_t at = str_find(w, str_of(begins[i]), 0);
 		if (at != SIZE_MAX && at + 1 < found) found = at + 1;
 	}
-	size_t keep = r->lines.final ? 0 : 16, n = found != SIZE_MAX ? found : w.n > keep ? w.n - keep : w.n;
+	size_t keep = r->lines.final ? 0 : KEEP, n = found != SIZE_MAX ? found : w.n > keep ? w.n - keep : w.n;
 	uint64_t at = lines_offset(&r->lines, 0);
 	report_damage(&r->report, at, lines_take(&r->lines, n), why);
 }
