@@ -257,7 +257,7 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 	/* Native rules are code: their text says which. */
 	for (uint32_t i = 0; i < n_native; i++) {
 		const struct rule_info *r = i < o->n_native ? &o->native[i] : &detectors[i - o->n_native];
-		buf_printf(&texts[i], "native rule of exhibit " EXHIBIT_VERSION ": %.*s: %.*s\n", STR_FMT(r->id), STR_FMT(r->title));
+		pinned_native_text(r, &texts[i]);
 		/* A disclosure takes along the rules that a correlation's text names. */
 		if (i >= o->n_native) buf_lit(&texts[i], "over the hits of " RULE_OF_ATTEMPTS "\n");
 		rules[o->n_rules + i] = (struct case_rule){r, buf_view(&texts[i]), i >= o->n_native};

@@ -69,7 +69,8 @@ struct rederive {
 	const struct verify_finding *tried;
 	uint32_t tried_rule;
 	uint64_t best_count;
-	bool fired, same_group;
+	bool fired, same_group, same, noticed, told;
+	const char *other;             /* of the count stated: what else comes out otherwise */
 };
 
 /* --- the run: rules, settings ------------------------------------------------------------------------------------------------- */
@@ -96,28 +97,26 @@ static void forget_run(struct rederive *d)
 
 static void put_nothing(void *arg, const struct finding *f, bool final) { (void)arg, (void)f, (void)final; }
 
-/* The number of a native detector's rule, + 1; 0: none. */
-static uint32_t detector_of(struct str id)
-{
-	uint32_t n;
-	const struct rule_info *v = detector_rules(&n);
-	for (uint32_t i = 0; i < n; i++)
-		if (str_eq(v[i].id, id)) return DETECTOR_RULE + i + 1;
-	return 0;
-}
-
-/* The native rules, by their number + 1, where the text that the run kept is what this program would write: then it is this program's code. */
-static uint32_t native_place(struct rederive *d, const struct verify_rule *r)
+/* The place of a rule that is code, where the text that the run kept is what this program would write: then it is this program's code. */
+static uint32_t place_among(const struct rule_info *v, uint32_t n, uint32_t first, const struct verify_rule *r)
 {
 	struct buf text = {0};
 	uint32_t found = 0;
-	for (uint32_t i = 0; i < d->n_native && !found; i++) {
-		if (!str_eq(d->native[i].id, r->rule_id)) continue;
-		pinned_native_text(&d->native[i], &text);
-		if (str_eq(buf_view(&text), r->text)) found = NATIVE + i + 1;
+	for (uint32_t i = 0; i < n && !found; i++) {
+		if (!str_eq(v[i].id, r->rule_id)) continue;
+		pinned_native_text(&v[i], &text);
+		if (str_starts(r->text, buf_view(&text))) found = first + i + 1;
 	}
 	buf_done(&text);
 	return found;
+}
+
+/* Of analysers and detectors: number + 1; 0: another version's. */
+static uint32_t native_place(struct rederive *d, const struct verify_rule *r)
+{
+	uint32_t n, found = place_among(d->native, d->n_native, NATIVE, r);
+	const struct rule_info *detectors = detector_rules(&n);
+	return found ? found : place_among(detectors, n, DETECTOR_RULE, r);
 }
 
 static void load_natives(struct rederive *d, struct fault *f)
@@ -148,7 +147,7 @@ static void place_rules(struct rederive *d, const struct verify_rule *rules, uin
 		sha256_of(rules[i].text.p, rules[i].text.n, digest);
 		if (pinned_is_native(rules[i].text)) place = native_place(d, &rules[i]);
 		uint32_t *index = d->pinned.exact ? NULL : map_get(&d->by_text, (struct str){(char *)digest, sizeof digest});
-		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : place ? place : detector_of(rules[i].rule_id), NULL);
+		map_put(&d->by_row, (struct str){(const char *)&rules[i].id, sizeof rules[i].id}, index ? *index + 1 : place, NULL);
 	}
 }
 
@@ -593,6 +592,41 @@ static bool groups_equal(struct str stated, const struct finding *f)
 	return same;
 }
 
+/* Of a detector's description what its records alone say: how many tries, from where, for whom. */
+static struct str tried_what(struct str extra)
+{
+	size_t from = str_find(extra, STR(",\"tries\":"), 0), to = str_find(extra, STR(",\"n_targets\":"), 0);
+	size_t end = to == SIZE_MAX ? to : str_find_byte(extra, ',', to + 1);
+	return from == SIZE_MAX || to == SIZE_MAX || to < from ? (struct str){0} : str_sub(extra, from, end == SIZE_MAX ? SIZE_MAX : end - from);
+}
+
+/* What else a correlation's finding says that does not come out so; NULL: nothing. */
+static const char *said_otherwise(struct rederive *d, const struct finding *f)
+{
+	const struct verify_finding *x = d->tried;
+	if (!str_eq(x->level, str_of(level_word(f->level)))) return "level";
+	/* When a detector noticed depends on what else happened at the site. */
+	bool noticed = same_time(x->time, f->time);
+	if (!noticed && d->tried_rule < DETECTOR_RULE) return "time";
+	if (!same_time(x->first, f->first) || !same_time(x->last, f->last)) return "period";
+	d->raw.n = d->fields.n = 0;
+	if (f->extra_json.n) buf_byte(&d->raw, '{'), buf_str(&d->raw, f->extra_json), buf_byte(&d->raw, '}'); /* as the case writes it */
+	canon_repair(&d->fields, buf_view(&d->raw));
+	bool told = str_eq(buf_view(&d->fields), x->extra);
+	if (!told && (d->tried_rule < DETECTOR_RULE || !str_eq(tried_what(buf_view(&d->fields)), tried_what(x->extra)))) return "description";
+	d->host.n = d->fields.n = 0;
+	canon_repair(&d->host, f->host);
+	canon_repair(&d->fields, f->fields_json);
+	if (!str_eq(buf_view(&d->fields), x->fields)) return "set of fields";
+	if (!str_eq(buf_view(&d->host), x->host)) {
+		if (d->tried_rule < DETECTOR_RULE || d->host.n) return "host";
+		noticed = false; /* it names that of the event at which it noticed */
+	}
+	d->noticed = d->noticed || noticed;
+	d->told = d->told || told;
+	return NULL;
+}
+
 static void take_fired(void *arg, const struct finding *f, bool final)
 {
 	struct rederive *d = arg;
@@ -602,6 +636,10 @@ static void take_fired(void *arg, const struct finding *f, bool final)
 	if (!groups_equal(d->tried->groups, f)) return;
 	d->same_group = true;
 	if (f->count > d->best_count) d->best_count = f->count;
+	if (f->count != d->tried->count) return;
+	const char *other = said_otherwise(d, f);
+	if (other) d->other = other;
+	else d->same = true;
 }
 
 struct fed { const struct rehit *hit; uint32_t evidence; };
@@ -651,9 +689,14 @@ static enum verify_answer derive_correlation(struct rederive *d, const struct ve
 	d->tried = x;
 	d->tried_rule = rule;
 	d->best_count = 0;
-	d->fired = d->same_group = false;
+	d->fired = d->same_group = d->same = d->noticed = d->told = false;
+	d->other = NULL;
 	if (!feed(d, x, &unread)) return VERIFY_NOT_TRIED;
-	if (d->same_group && d->best_count == x->count) return VERIFY_DERIVED;
+	if (d->same && d->best_count == x->count) {
+		if (!d->told) snprintf(why, 200, "its reason, and the logins it lists, are also from the rest of the log");
+		else if (!d->noticed) snprintf(why, 200, "at which event it was noticed is from the rest of the log");
+		return VERIFY_DERIVED;
+	}
 	if (unread) {
 		snprintf(why, 200, "a record cannot be read by itself");
 		return VERIFY_NEEDS_SOURCES;
@@ -667,7 +710,8 @@ static enum verify_answer derive_correlation(struct rederive *d, const struct ve
 		snprintf(why, 200, "what is usual at the site, which it is measured against, is in the logs, not in its evidence");
 		return VERIFY_NEEDS_SOURCES;
 	}
-	if (d->same_group) snprintf(why, 200, "it comes out with a count of %llu, not %llu", (unsigned long long)d->best_count, (unsigned long long)x->count);
+	if (d->same_group && d->best_count == x->count) snprintf(why, 200, "it comes out with another %s", d->other);
+	else if (d->same_group) snprintf(why, 200, "it comes out with a count of %llu, not %llu", (unsigned long long)d->best_count, (unsigned long long)x->count);
 	else snprintf(why, 200, d->fired ? "it comes out for another group" : "the condition does not hold on its records");
 	return VERIFY_FAILED;
 }

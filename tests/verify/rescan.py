@@ -151,7 +151,7 @@ with tempfile.TemporaryDirectory() as folder:
     status, out = run("verify", "runs.case", "--sources", "elsewhere", "--salt-key", "x.case.key", "-q")
     is_("a key given by name serves", status == 0 and DONE in out, out)
     status, out = run("verify", "x.case", "--sources", ".", "--no-rescan", "-q")
-    is_("without the rescan nothing is said of totals", status == 0 and DONE not in out, out)
+    is_("without the rescan nothing is said of totals", status in (0, 3) and DONE not in out, out)
     run("scan", os.path.join(root, "samples", "exchange-2021"), "-q", "-o", "web.case")
     _, out = run("verify", "web.case")
     status, again = run("verify", "web.case", "--sources", "/")
