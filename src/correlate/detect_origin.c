@@ -132,6 +132,7 @@ static void open_origin(struct detectors *d, const uint32_t origin[LEVELS_OF_NET
 {
 	uint32_t number;
 	struct attack *f;
+	if (open_of(d, origin)) return; /* told already; a failure that is forgiven opens no second one */
 	/* One that is open below this network, or beside this origin in the next wider one, grows to hold both. */
 	for (int up = level ? level : 1; up <= level + 1 && up < LEVELS_OF_NET && origin[up]; up++) {
 		number = origin_at(d, origin[up])->child_open;
