@@ -9,7 +9,7 @@ struct shared_parts {
 	struct str host;
 	struct evidence_ref *evidence;
 	uint32_t n_evidence;
-	struct str all_fields; /* in worker.fields */
+	struct str all_fields; /* in worker.fields; empty until make_fields */
 };
 
 static bool hash_range(struct scan_worker *w, const void *bytes, uint64_t offset, uint64_t length, uint8_t ret[SHA256_SIZE])
@@ -64,11 +64,18 @@ static void make_shared(struct scan_worker *w, struct event *ev, struct shared_p
 	}
 	uint32_t n = ev->ops->contexts ? ev->ops->contexts(ev, contexts, MAX_CONTEXTS) : 0;
 	for (uint32_t i = 0; i < n; i++) add_context(w, p, contexts[i]);
+}
+
+static void make_fields(struct scan_worker *w, struct event *ev, struct shared_parts *p)
+{
 	w->fields.n = 0;
 	event_fields_json(ev, &w->fields);
 	p->all_fields = arena_str(&w->scratch, buf_view(&w->fields));
 	if (!p->all_fields.p) p->all_fields = STR("{}");
 }
+
+/* A hit that only feeds correlations shows nothing: its fields are wanted only where they tell whether two sources hold the same record (merge.c). */
+static bool is_shown(const struct event *ev, const struct hit *h) { return h->rule->report || ev->has_record_id; }
 
 /* The event's value for a field as the rule names it, through the renames of the binding it matched by. */
 static struct value *rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
@@ -156,8 +163,8 @@ static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit 
 	f.level = h->rule->info.level;
 	f.rule_index = h->rule->index;
 	f.matched = details;
-	f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
-	if (h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
+	if (is_shown(ev, h)) f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
+	if (is_shown(ev, h) && h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
 	keep_values(w, ev, h, &f);
 	spill(w, ev, &f);
 }
@@ -240,6 +247,9 @@ static void match_event(struct scan_worker *w, struct event *ev)
 	make_shared(w, ev, &parts);
 	/* No bytes to cite: a finding without evidence is none. It can only be a read error, which the source reports. */
 	if (!parts.n_evidence) return;
+	bool shown = clue || integrity;
+	for (uint32_t i = 0; i < n; i++) shown |= is_shown(ev, &hits[i]);
+	if (shown) make_fields(w, ev, &parts);
 	for (uint32_t i = 0; i < n; i++) spill_hit(w, ev, &hits[i], &parts);
 	if (clue) spill_clue(w, ev, clue, &parts);
 	if (integrity) look_at_integrity(w, ev, &parts);

@@ -188,6 +188,9 @@ static bool add(const struct scan *s, struct group *g, struct str payload, struc
 	return true;
 }
 
+/* Whether a packed finding may come out: all but hits that only feed correlations. */
+static bool is_reported(const struct scan *s, uint32_t hit) { return hit >= NATIVE_RULE || rule_set_at(s->config.rules, hit)->report; }
+
 /* One pass over the spills in order; hits of one moment are gathered, joined and handed to p->take. */
 static bool run_pass(struct pass *p, struct spill *const *spills, size_t n, struct fault *f)
 {
@@ -199,6 +202,7 @@ static bool run_pass(struct pass *p, struct spill *const *spills, size_t n, stru
 	struct spill_merge *m = spill_merge_new(spills, n, &local);
 	while (m && !p->stopped && spill_merge_next(m, &key, &payload, &local)) {
 		bool same = key.present == moment.present && key.sec == moment.sec && key.nsec == moment.nsec;
+		if (p->sinks && !is_reported(p->scan, finding_packed_hit(payload))) continue;
 		if (g.findings.n && (!same || g.findings.n >= GROUP_MAX || g.arena.used + payload.n * 2 > GROUP_BUDGET / 2)) flush_group(p, &g);
 		moment = key;
 		if (!add(p->scan, &g, payload, &local)) break;

@@ -36,6 +36,13 @@ static void put_evidence(struct buf *b, const struct evidence_ref *e)
 	buf_byte(b, (char)e->recovered);
 }
 
+uint32_t finding_packed_hit(struct str bytes)
+{
+	struct cursor c = cursor_of(bytes.p, bytes.n);
+	uint32_t head, rule;
+	return cursor_u32(&c, &head) && cursor_u32(&c, &rule) && (head & 0xff) == FINDING_HIT ? rule : UINT32_MAX;
+}
+
 void finding_pack(const struct finding *f, struct buf *b)
 {
 	buf_byte(b, (char)f->kind);

@@ -7,6 +7,8 @@
 /* A packed clue of the incident room: a finding of this kind whose extra_json is the clue's payload (opaque bytes). */
 enum { PACKED_CLUE = 4 };
 
+/* The rule_index of a packed hit, UINT32_MAX for every other kind. */
+uint32_t finding_packed_hit(struct str bytes);
 void finding_pack(const struct finding *f, struct buf *out);
 /* Strings point into `bytes`, arrays live in `a`; `rule` is left NULL (rule_index tells). False when the bytes are not whole
  * or `a` is full. */
