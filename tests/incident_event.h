@@ -42,7 +42,7 @@ static const struct fake_kind fake_kinds[] = {
 	{"iis", "iis-w3c", "windows", "webserver", "iis", ""}, {"web", "apache", "", "webserver", "", ""},
 	{"httpproxy", "exchange-csv", "exchange", "", "httpproxy", ""}, {"ecp", "exchange-csv", "exchange", "", "ecp-server", ""},
 	{"rps-http", "exchange-csv", "exchange", "", "rps-http", ""}, {"rps-cmdlet", "exchange-csv", "exchange", "", "rps-cmdlet", ""},
-	{"oab", "exchange-csv", "exchange", "", "oabgenerator", ""}, {"mgmt", "evtx", "windows", "", "msexchange-management", "MSExchange Management"},
+	{"oab", "exchange-csv", "exchange", "", "oabgenerator", ""}, {"ews", "exchange-csv", "exchange", "", "ews", ""}, {"audit", "json", "m365", "", "audit", ""}, {"mgmt", "evtx", "windows", "", "msexchange-management", "MSExchange Management"},
 	{"security", "evtx", "windows", "", "security", "Security"}, {"sysmon", "evtx", "windows", "", "sysmon", "Microsoft-Windows-Sysmon/Operational"},
 	{"application", "evtx", "windows", "", "application", "Application"}, {"other", "syslog", "linux", "", "", ""}
 };

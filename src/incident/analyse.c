@@ -43,13 +43,21 @@ spare: /* a shape outside the table: its id says nothing */
 static struct str host_of(const struct lens *l, struct event *ev)
 {
 	struct str host = lens_text(l, ev, F_HOST);
-	return host.n ? host : event_host(ev);
+	return host.n || l->log == LOG_AUDIT ? host : event_host(ev); /* an audit record's host is its organisation */
 }
 
-/* Short name, or "@address" where the log tells no more, or "#folder" where not even that. */
+/* Short name, or "@address" where the log tells no more, or "#folder" where not even that. "~name" by an audit record, which may come from a server
+ * in the cloud. */
 static struct str server_of(const struct lens *l, struct event *ev, struct str path, char out[64])
 {
 	struct str host = host_of(l, ev);
+	if (l->log == LOG_AUDIT) {
+		char name[64];
+		size_t n = server_short(str_sub(host, 0, 60), name).n;
+		out[0] = '~';
+		memcpy(out + 1, name, n);
+		return (struct str){out, n + 1};
+	}
 	if (host.n) return server_short(host, out);
 	host = lens_text(l, ev, F_ADDRESS);
 	out[0] = '@';
@@ -88,7 +96,7 @@ static void note_version(struct calendar_row *e, const struct lens *l, struct ev
 static void count_coverage(struct analyser *a, struct lens *l, struct event *ev, uint32_t source, struct str path)
 {
 	char name[64];
-	if (l->log == LOG_OTHER) return;
+	if (l->log == LOG_OTHER || l->log == LOG_AUDIT) return;
 	struct str host = host_of(l, ev);
 	if (!host.n) host = lens_text(l, ev, F_ADDRESS);
 	bool same = l->cover != UINT32_MAX && source == l->cover_source && host.n == l->cover_host_n && !memcmp(host.p, l->cover_host, host.n);
@@ -439,6 +447,16 @@ static struct str page_in_text(struct look *k, struct str text)
 	return (struct str){"", 0};
 }
 
+/* "203.0.113.9:52311", "[2001:db8::1]:443", "::ffff:203.0.113.9" -> the address alone. */
+static struct str clean_ip(struct str s)
+{
+	size_t colon = str_find_byte(s, ':', 0);
+	s = str_cut(&s, ' ');
+	if (starts_nocase(s, "::ffff:") && memchr(s.p, '.', s.n)) s = str_sub(s, 7, SIZE_MAX), colon = str_find_byte(s, ':', 0);
+	if (s.n && s.p[0] == '[') return str_sub(s, 1, str_find_byte(s, ']', 0) == SIZE_MAX ? SIZE_MAX : str_find_byte(s, ']', 0) - 1);
+	return colon != SIZE_MAX && str_find_byte(s, ':', colon + 1) == SIZE_MAX ? str_sub(s, 0, colon) : s;
+}
+
 static void fill_keys(struct look *k, struct str path)
 {
 	struct trace *n = &k->trace;
@@ -448,10 +466,10 @@ static void fill_keys(struct look *k, struct str path)
 	n->server = kept(k, name.p, name.n);
 	n->time = time_of(k->lens, k->ev, &minutes);
 	n->log = (uint8_t)k->lens->log;
-	bool web = k->lens->log == LOG_IIS || k->lens->log == LOG_WEB || k->lens->log == LOG_HTTPPROXY || k->lens->log == LOG_RPS_HTTP;
+	bool web = k->lens->log == LOG_IIS || k->lens->log == LOG_WEB || k->lens->log == LOG_HTTPPROXY || k->lens->log == LOG_RPS_HTTP ||
+		k->lens->log == LOG_EWS || k->lens->log == LOG_AUDIT;
 	if (web) {
-		struct str client = lens_text(k->lens, k->ev, F_CLIENT);
-		n->ip = str_cut(&client, ' ');
+		n->ip = clean_ip(lens_text(k->lens, k->ev, F_CLIENT));
 		/* On the back end the front end is the client: that is no address of an attacker. */
 		if (str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) n->ip = (struct str){"", 0};
 		n->agent = lens_text(k->lens, k->ev, F_AGENT);

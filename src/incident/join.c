@@ -367,15 +367,58 @@ static bool has_attacker(const struct chain *c, struct str ip)
 	return false;
 }
 
-/* A weak mark joins a chain of its server: with an address only that attacker's, without one only what goes on beside or after;
- * what is said to be a session only right beside. */
-static bool joins(const struct chain *c, const struct mark *m)
+static bool has_account(const struct incidents *s, const struct chain *c, const struct trace *t)
+{
+	if (!own_account(t)) return false;
+	for (size_t i = 0; i < c->marks.n; i++) {
+		const struct trace *other = &s->marks.v[c->marks.v[i]].trace;
+		if (own_account(other) && str_eq_nocase(local_part(other->user), local_part(t->user))) return true;
+	}
+	return false;
+}
+
+/* What administrators do too is only told where it is tied to the story, or goes on at the same moment. */
+static bool of_cmdlets(const struct trace *t)
+{
+	return t->log == LOG_MANAGEMENT || t->log == LOG_RPS_CMDLET || t->log == LOG_ECP || t->log == LOG_EWS || t->log == LOG_AUDIT;
+}
+
+/* A weak mark joins a chain of its server: with the account of a session or with an attacker's address; without either only what goes on beside
+ * or after, and nothing that takes a session where none was had. `beside`: something else of the chain happened within minutes. Mail in the cloud
+ * has no server of ours: account or address decide. */
+static bool joins(const struct incidents *s, const struct chain *c, const struct mark *m, bool beside)
 {
 	const struct trace *t = &m->trace;
 	int64_t before = c->first.sec - t->time.sec, after = t->time.sec - c->last.sec;
-	if (c->server != m->server || c->probes_only) return false;
+	bool here = c->server == m->server, tied = has_account(s, c, t);
+	if (c->probes_only || (!here && t->log != LOG_AUDIT)) return false;
+	if (tied) return before <= NEAR && after <= WEAK_AFTER;
 	if (!is_local(t->ip)) return has_attacker(c, t->ip);
+	if (!here || (t->stage >= STAGE_COMMANDS && c->stage < STAGE_SESSION)) return false;
+	if (of_cmdlets(t) && t->stage != STAGE_WRITTEN) return beside;
 	return before <= NEAR && after <= (t->stage <= STAGE_ENUMERATION ? NEAR : WEAK_AFTER);
+}
+
+/* The first node behind `time`. */
+static size_t first_after(const struct joiner *j, struct etime time)
+{
+	size_t low = 0, high = j->nodes.n;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (etime_cmp(j->nodes.v[mid].time, time) <= 0) low = mid + 1;
+		else high = mid;
+	}
+	return low;
+}
+
+static bool is_beside(const struct joiner *j, const uint32_t *number, uint32_t chain, struct etime time)
+{
+	size_t at = first_after(j, time);
+	for (size_t i = at; i-- > 0 && at - i < LOOK_BACK && time.sec - j->nodes.v[i].time.sec <= NEAR;)
+		if (number[i] == chain) return true;
+	for (size_t i = at; i < j->nodes.n && i - at < LOOK_BACK && j->nodes.v[i].time.sec - time.sec <= NEAR; i++)
+		if (number[i] == chain) return true;
+	return false;
 }
 
 /* The chain of the page that was called in the seconds before; else of the last node before that tells of an entry; else any that fits. */
@@ -384,17 +427,14 @@ static struct chain *home_of(const struct joiner *j, struct chains *ret, const u
 	struct node n = {.server = m->server, .time = m->trace.time, .stage = m->trace.stage};
 	bool local = is_local(m->trace.ip);
 	uint32_t called = local && n.stage >= STAGE_WRITTEN ? caller_of(j, &n) : UINT32_MAX;
-	if (called != UINT32_MAX && joins(&ret->v.v[number[called]], m)) return &ret->v.v[number[called]];
-	size_t low = 0, high = j->nodes.n;
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		if (etime_cmp(j->nodes.v[mid].time, n.time) <= 0) low = mid + 1;
-		else high = mid;
+	if (called != UINT32_MAX && joins(j->s, &ret->v.v[number[called]], m, true)) return &ret->v.v[number[called]];
+	size_t at = first_after(j, n.time);
+	for (size_t i = at; local && i-- > 0 && at - i < LOOK_BACK;) {
+		if (!j->nodes.v[i].page && j->nodes.v[i].stage < STAGE_SESSION) continue;
+		if (joins(j->s, &ret->v.v[number[i]], m, n.time.sec - j->nodes.v[i].time.sec <= NEAR)) return &ret->v.v[number[i]];
 	}
-	for (size_t i = low; local && i-- > 0 && low - i < LOOK_BACK;)
-		if ((j->nodes.v[i].page || j->nodes.v[i].stage >= STAGE_SESSION) && joins(&ret->v.v[number[i]], m)) return &ret->v.v[number[i]];
 	for (size_t k = ret->v.n; k-- > 0;)
-		if (joins(&ret->v.v[k], m)) return &ret->v.v[k];
+		if (joins(j->s, &ret->v.v[k], m, is_beside(j, number, (uint32_t)k, n.time))) return &ret->v.v[k];
 	return NULL;
 }
 

@@ -14,10 +14,10 @@ static const char *const names[LENS_FIELDS] = {
 	[F_QUERY] = "cs-uri-query UrlQuery",
 	[F_STATUS] = "sc-status HttpStatus",
 	[F_AGENT] = "cs(User-Agent) cs-user-agent csUser-Agent c-useragent UserAgent ClientInfo",
-	[F_CLIENT] = "c-ip ClientIpAddress",
-	[F_USER] = "cs-username AuthenticatedUser SubjectUserName User",
+	[F_CLIENT] = "c-ip ClientIpAddress ClientIPAddress ClientIP",
+	[F_USER] = "cs-username AuthenticatedUser SubjectUserName UserId User",
 	[F_REFERER] = "cs(Referer) cs-referer csReferer",
-	[F_HOST] = "ServerHostName s-computername ServerName Computer Hostname",
+	[F_HOST] = "OriginatingServer ServerHostName server-hostname s-computername ServerName Computer Hostname",
 	[F_PORT] = "s-port",
 	[F_ADDRESS] = "s-ip",
 	[F_ANCHOR] = "AnchorMailbox",
@@ -49,7 +49,8 @@ static enum log_kind log_of_service(struct str product, struct str service)
 {
 	static const struct { const char *product, *service; enum log_kind log; } known[] = {
 		{"exchange", "httpproxy", LOG_HTTPPROXY}, {"exchange", "ecp-server", LOG_ECP}, {"exchange", "rps-http", LOG_RPS_HTTP},
-		{"exchange", "rps-cmdlet", LOG_RPS_CMDLET}, {"exchange", "oabgenerator", LOG_OAB}, {"windows", "msexchange-management", LOG_MANAGEMENT},
+		{"exchange", "rps-cmdlet", LOG_RPS_CMDLET}, {"exchange", "oabgenerator", LOG_OAB}, {"exchange", "ews", LOG_EWS},
+		{"exchange", "message-tracking", LOG_TRACKING}, {"m365", "audit", LOG_AUDIT}, {"windows", "msexchange-management", LOG_MANAGEMENT},
 		{"windows", "security", LOG_SECURITY}, {"windows", "sysmon", LOG_SYSMON}, {"windows", "application", LOG_APPLICATION}
 	};
 	for (size_t i = 0; i < COUNT(known); i++)
@@ -99,7 +100,7 @@ struct str server_short(struct str host, char out[64])
 	for (size_t i = 0; i < host.n; i++) letters += (host.p[i] | 32) >= 'a' && (host.p[i] | 32) <= 'z';
 	for (size_t i = 0; i < host.n && n < 64; i++) {
 		char c = host.p[i];
-		if (c == '.' && letters && !memchr(host.p, ':', host.n)) break;
+		if ((c == '.' && letters && !memchr(host.p, ':', host.n)) || c == ' ') break;
 		out[n++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 	}
 	return (struct str){out, n};

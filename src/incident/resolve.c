@@ -19,7 +19,7 @@ static uint32_t server_named(struct incidents *s, struct str name, bool named)
 	return (uint32_t)s->servers.n - 1;
 }
 
-static bool is_named(struct str raw) { return raw.n && raw.p[0] != '@' && raw.p[0] != '#'; }
+static bool is_named(struct str raw) { return raw.n && raw.p[0] != '@' && raw.p[0] != '#' && raw.p[0] != '~'; }
 
 /* A server known by name whose name is a folder of the path; UINT32_MAX. */
 static uint32_t server_by_folder(const struct incidents *s, struct str path)
@@ -51,6 +51,11 @@ static uint32_t server_by_request(struct incidents *s, struct str raw)
 static uint32_t resolve(struct incidents *s, struct str raw, uint32_t source)
 {
 	if (is_named(raw)) return server_named(s, raw, true);
+	if (raw.n && raw.p[0] == '~') { /* an audit record's: one that other logs know, or none of them */
+		for (uint32_t i = 0; i < s->servers.n; i++)
+			if (s->servers.v[i].named && str_eq(s->servers.v[i].name, str_sub(raw, 1, SIZE_MAX))) return i;
+		return server_named(s, raw.n > 1 ? str_sub(raw, 1, SIZE_MAX) : STR("(mailbox audit)"), false);
+	}
 	uint32_t at = server_by_folder(s, path_of_source(s, source));
 	if (at == UINT32_MAX) at = server_by_request(s, raw);
 	if (at != UINT32_MAX) return at;

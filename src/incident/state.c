@@ -248,9 +248,12 @@ void incidents_finding(struct incidents *s, const struct finding *f)
 	if (!t.stage) return;
 	for (uint32_t i = 0; i < f->n_group; i++) {
 		if (str_eq(f->group[i].name, STR("Computer")) && !host.n) host = f->group[i].value;
-		if (str_eq(f->group[i].name, STR("c-ip")) || str_eq(f->group[i].name, STR("IpAddress"))) t.ip = f->group[i].value;
+		if (str_eq(f->group[i].name, STR("c-ip")) || str_eq(f->group[i].name, STR("IpAddress")) || str_eq(f->group[i].name, STR("ClientIPAddress"))) t.ip = f->group[i].value;
+		if (!str_eq(f->group[i].name, STR("UserId"))) continue;
+		t.user = f->group[i].value; /* of an audit record: its host is an organisation */
+		t.log = LOG_AUDIT;
 	}
-	t.server = server_short(host, server);
+	t.server = t.log == LOG_AUDIT ? STR("~") : server_short(host, server);
 	if (f->first.present) t.time = f->first;
 	uint32_t source = source_of(s, f);
 	t.time.sec -= 60 * calendar_shift_of(&s->calendar, source);

@@ -319,7 +319,7 @@ static struct str campaign_name(struct str campaign)
 static struct str title_of(struct teller *w)
 {
 	static const char *const reached[STAGES] = {
-		"", "probed only", "a mailbox service was reached", "a session was opened behind the front end", "the configuration was read", "a file was written on the server",
+		"", "probed only", "a mailbox service was reached", "a session was opened behind the front end", "mail or the configuration was read", "a file was written on the server",
 		"a web shell was used", "commands were run on the server", "the intruder settled in", "traces were removed afterwards"
 	};
 	const struct chain *c = w->c;

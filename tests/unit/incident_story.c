@@ -371,6 +371,57 @@ TEST(a_stolen_account_ties_addresses_together_and_the_administrators_does_not)
 	CHECK(n_gots == 2);
 }
 
+#define FORWARD(time, user, server) "audit|2022-10-01T" time "Z|UserId=" user "|ClientIP=192.0.2.44:50001|OriginatingServer=" server " (15.01.2507.012)|Operation=Set-Mailbox" \
+	"|!Mailbox told to forward its mail (audit log)!medium!exhibit.any.persistence"
+#define FORWARD_CMDLET(time) "mgmt|2022-10-01T" time "Z|Computer=MX01|Message=Set-Mailbox|!Mailbox told to forward its mail!medium!exhibit.any.persistence"
+#define NAMED "httpproxy|2022-10-01T09:00:00Z|ServerHostName=MX01|UrlStem=/owa/|Method=GET|HttpStatus=200"
+
+TEST(mail_sent_on_by_the_account_of_the_session_is_persistence)
+{
+	RUN(NAMED, PS(A, "CONTOSO\\bob"), FORWARD("10:30:00", "bob@contoso.example", "MX01"), FORWARD("10:31:00", "carol@contoso.example", "MX01"));
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_PERSISTENCE);
+	CHECK(story_has(0, "Mailbox told to forward its mail (audit log)\n")); /* once: carol's is her own affair */
+	/* the mailbox may lie in the cloud: the account ties, a server's name would not */
+	RUN(NAMED, PS(A, "CONTOSO\\bob"), FORWARD("10:30:00", "bob@contoso.example", "AM6PR05MB1234.eurprd05.example"));
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_PERSISTENCE);
+	RUN(NAMED, FORWARD("10:30:00", "bob@contoso.example", "MX01"));
+	CHECK(n_gots == 0);
+}
+
+TEST(what_administrators_do_too_joins_only_beside)
+{
+	RUN(NAMED, PS(A, "CONTOSO\\bob"), FORWARD_CMDLET("10:05:00"));
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_PERSISTENCE);
+	RUN(NAMED, PS(A, "CONTOSO\\bob"), FORWARD_CMDLET("15:00:00"));
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_SESSION);
+}
+
+TEST(mail_read_through_ews_by_an_attackers_address_is_enumeration)
+{
+	#define EWS(ip) "ews|2021-03-03T07:10:00Z|ServerHostName=MX01|AuthenticatedUser=CONTOSO\\MX01$|SoapAction=FindItem|HttpStatus=200|ClientIpAddress=" ip \
+		"|!Mailbox read through EWS by a server's own account!medium!exhibit.any.enumeration"
+	RUN(BY(A, "06:59:12", "/mapi/emsmdb/?#", "200"), EWS(A), EWS("10.0.0.44"));
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_ENUMERATION);
+	CHECK(story_has(0, "Mailbox read through EWS by a server's own account\n"));
+	RUN(BY(A, "06:59:12", "/mapi/emsmdb/?#", "200"), EWS("127.0.0.1"));
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_SSRF); /* eleven minutes later, from nowhere: not his */
+	RUN(EWS(A));
+	CHECK(n_gots == 0);
+}
+
+TEST(a_task_on_the_server_is_not_the_doing_of_who_only_read_a_mailbox)
+{
+	RUN(BY(A, "06:59:12", "/mapi/emsmdb/?#", "200"), "security|2021-03-03T10:00:00Z|EventID=4698|Computer=MX01|TaskName=t|!Scheduled task!high!exhibit.any.persistence");
+	NEED(n_gots == 1);
+	CHECK(gots[0].stage == STAGE_SSRF);
+}
+
 TEST(missing_days_are_told_when_silence_is_no_chance)
 {
 	int n = 0;
