@@ -220,11 +220,39 @@ void detectors_take(struct detectors *d, const struct corr_event *e, int64_t tim
 	origin_at(d, a.origin[0])->refs--;
 }
 
+static int by_failures(const void *a, const void *b)
+{
+	const struct origin *x = *(const struct origin *const *)a, *y = *(const struct origin *const *)b;
+	if (x->failures != y->failures) return x->failures > y->failures ? -1 : 1;
+	return memcmp(x->address, y->address, 16);
+}
+
+/* Addresses that many people log in from: why their failures are nobody's. */
+static void note_gateways(struct detectors *d)
+{
+	enum { PEOPLE = 10, FAILURES = 50, SHOWN = 20 };
+	VEC(const struct origin *) v = {0};
+	for (uint32_t i = 1; i < d->origins.n; i++) {
+		const struct origin *o = origin_at(d, i);
+		if (o->live && o->bits == 128 && o->success_accounts >= PEOPLE && o->failures >= FAILURES) vec_push(&v, o);
+	}
+	if (v.n) qsort(v.v, v.n, sizeof *v.v, by_failures);
+	for (size_t i = 0; i < v.n && i < SHOWN; i++) {
+		d->text.n = 0;
+		origin_text(d, slab_index(&d->origins, v.v[i]), &d->text);
+		buf_printf(&d->text, " was taken for a gateway: %u names logged in from it, so that most of its %llu failures are theirs", v.v[i]->success_accounts,
+			(unsigned long long)v.v[i]->failures);
+		detect_note(d, buf_view(&d->text));
+	}
+	vec_free(&v);
+}
+
 void detectors_finish(struct detectors *d)
 {
 	if (d->now == NEVER) return;
 	while (d->judged != d->head) judge(d, d->judged++);
 	close_quiet(d, true);
+	note_gateways(d);
 	while (d->tail != d->head) drop_oldest(d);
 	for (uint32_t i = 0; i < d->listed_counts.n; i++) {
 		struct str net, reason;

@@ -41,8 +41,8 @@ enum {
 	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
 	TRIED = 16, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
 };
-#define CUSUM_ALARM 12.0         /* log odds */
-#define CUSUM_CAP 24.0
+#define CUSUM_ALARM 14.0         /* log odds */
+#define CUSUM_CAP 28.0
 enum { CUSUM_LEAST = 8 };        /* first contacts */
 
 struct tried { int64_t last; uint32_t account, n; };

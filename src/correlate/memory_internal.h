@@ -35,6 +35,8 @@ uint32_t slab_take(struct slab *s);
 void slab_give(struct slab *s, uint32_t index);
 static inline void *slab_at(const struct slab *s, uint32_t index) { return s->memory.base + (size_t)index * s->stride; }
 
+static inline uint32_t slab_index(const struct slab *s, const void *entry) { return (uint32_t)((size_t)((const char *)entry - s->memory.base) / s->stride); }
+
 /* Blocks in units of 16 bytes, four size classes to a doubling. */
 enum { POOL_UNIT = 16, POOL_CLASSES = 120 };
 struct pool {

@@ -186,6 +186,10 @@ TEST(gateway_of_people_who_mistype)
 	}
 	end(&s);
 	CHECK(s.findings == 0);
+	uint32_t n;
+	const struct str *notes = correlate_notes(s.k.c, &n);
+	NEED(n == 1);
+	CHECK(str_starts(notes[0], STR("198.51.100.1 was taken for a gateway: 200 names")));
 	done(&s);
 }
 
