@@ -695,7 +695,8 @@ static enum verify_answer derive_correlation(struct rederive *d, const struct ve
 	if (d->same && d->best_count == x->count) {
 		if (!d->told) snprintf(why, 200, "its reason, and the logins it lists, are also from the rest of the log");
 		else if (!d->noticed) snprintf(why, 200, "at which event it was noticed is from the rest of the log");
-		return VERIFY_DERIVED;
+		/* What a detector states beyond its records is believed of nobody: a rescan of the sources shows it. */
+		return d->told && d->noticed ? VERIFY_DERIVED : VERIFY_PART;
 	}
 	if (unread) {
 		snprintf(why, 200, "a record cannot be read by itself");
