@@ -514,7 +514,7 @@ static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, 
 		vec_push(&s->fragments, f);
 	}
 	if (c->sure) map_put(&s->by_guid, (struct str){(const char *)key.guid, 16}, index, NULL);
-	if (c->sure || !known) vec_push(&c->fresh, (struct fresh_template){id, def, c->sure});
+	if (c->sure || !known) vec_push(&c->fresh, (struct fresh_template){c->offset, id, def, c->sure});
 	return s->fragments.v[index];
 }
 

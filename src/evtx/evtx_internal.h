@@ -96,7 +96,7 @@ struct instance {
 };
 
 /* A template read for the first time: its id, and the chunk offset of its definition. */
-struct fresh_template { uint32_t id, def; bool sure; };
+struct fresh_template { uint64_t chunk; uint32_t id, def; bool sure; }; /* chunk: where in the file it lies, since it may be told of when another one is read */
 
 struct template_store;           /* GUID -> fragment, per cursor */
 

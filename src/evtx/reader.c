@@ -761,7 +761,7 @@ static void publish_templates(struct reader_cursor *c)
 		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
 		bool fresh;
 		uint32_t at = *map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh);
-		struct known_template k = {c->offset, c->chunk.fresh.v[i].def, c->chunk.fresh.v[i].sure};
+		struct known_template k = {c->chunk.fresh.v[i].chunk, c->chunk.fresh.v[i].def, c->chunk.fresh.v[i].sure};
 		if (fresh) vec_push(&r->known_at, k);
 		else if (k.sure != r->known_at.v[at].sure ? k.sure : k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
 	}
