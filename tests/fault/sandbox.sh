@@ -17,7 +17,7 @@ cd "$1/out"
 "$1/exhibit" scan "$1/logs" -q -o x.case
 "$1/exhibit" keygen team.example -o team.key >/dev/null
 "$1/exhibit" seal x.case --key team.key >/dev/null
-"$1/exhibit" disclose x.case --finding 1 -o one.bundle 2>/dev/null
+"$1/exhibit" disclose x.case --finding 2 -o one.bundle 2>/dev/null
 "$1/exhibit" verify x.case -q --sources / | tail -1
 "$1/exhibit" verify one.bundle -q | tail -1
 python3 "$1/verify.py" x.case | tail -1
