@@ -27,7 +27,7 @@
  * what contributed: the events in the window when it opened (of an ordered correlation: those on a complete chain), and all
  * later ones. With `every`, a finding is handed out at each event at which the condition holds, with what contributed so far.
  * Up to CORR_CITE_ALL contributing records are cited, by (time, source, offset); beyond that the first and the last
- * CORR_CITE_END, with `evidence_total` and the RFC 6962 root (leaves: the records' SHA-256, in order of arrival).
+ * CORR_CITE_END, with `evidence_total` and the RFC 6962 root (leaves: the records' SHA-256, in order of arrival; of a detector's finding in the order they were added).
  *
  * Memory: all state lives in `state_memory`; it is exact while it fits. When it is full, groups whose window emptied go first (no loss).
  * Then the longest silent are evicted (of a sample). For event_count and value_count with a lower bound a sketch goes on counting

@@ -63,7 +63,7 @@ bool path_shipped(const struct incident_plan *plan, const struct script_path *p)
 bool path_near_shipped(const struct incident_plan *plan, const struct script_path *p);
 static inline struct str path_str(const struct script_path *p) { return (struct str){p->text, p->n}; }
 static inline struct str path_base(const struct script_path *p) { return (struct str){p->text + p->base, p->n - p->base}; }
-/* Percent-decodes s into out (at most max bytes, cut there); wrong escapes stay as they are. Returns the length. */
+/* Percent-decodes s into out (%61, and %u0061 of IIS; at most max bytes, cut there); wrong escapes stay as they are. Returns the length. */
 size_t path_decode(struct str s, char *out, size_t max);
 /* Offset of needle in s without regard to ASCII case, or SIZE_MAX. */
 size_t find_nocase(struct str s, const char *needle);

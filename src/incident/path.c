@@ -54,10 +54,29 @@ static int hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }
 
+/* %u0061, which IIS takes for %61: the value of an ASCII letter written so, else -1. */
+static int unicode_escape(struct str s)
+{
+	int v = 0;
+	if (s.n < 6 || s.p[0] != '%' || (s.p[1] != 'u' && s.p[1] != 'U')) return -1;
+	for (size_t i = 2; i < 6; i++) {
+		int digit = hex_digit(s.p[i]);
+		if (digit < 0) return -1;
+		v = v * 16 + digit;
+	}
+	return v < 0x80 ? v : -1;
+}
+
 size_t path_decode(struct str s, char *out, size_t max)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < s.n && n < max; i++) {
+		int letter = unicode_escape(str_sub(s, i, 6));
+		if (letter >= 0) {
+			out[n++] = (char)letter;
+			i += 5;
+			continue;
+		}
 		int high = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
 		int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
 		if (low >= 0) {

@@ -28,6 +28,8 @@ TEST(script_paths)
 	CHECK_STR(script("/owa/auth/x.aspx/y/z"), "/owa/auth/x.aspx");
 	CHECK_STR(script("/owa/auth/x.aspx;a=1"), "/owa/auth/x.aspx");
 	CHECK_STR(script("/owa//auth/./%78.aspx"), "/owa/auth/x.aspx");
+	CHECK_STR(script("/owa/%U0061uth/%u0078%u002Easpx"), "/owa/auth/x.aspx");
+	CHECK(!script("/owa/auth/x%u002") && !script("/owa/auth/x%u012easpx"));
 	CHECK_STR(script("\\owa\\auth\\x.aspx"), "/owa/auth/x.aspx");
 	CHECK_STR(script("/owa/auth/15.1.2106/x.aspx"), "/owa/auth/x.aspx");
 	CHECK_STR(script("/a.b/c.d/e.php"), "/a.b/c.d/e.php");
