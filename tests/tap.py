@@ -1,4 +1,5 @@
-"""Runs the unittest cases of the calling module and prints TAP, so that meson counts each test and each skip."""
+"""TAP, so that meson counts each test and each skip: main() runs the unittest cases of the calling module; a script that goes down a list says is_() for
+each check and plan() at the end."""
 import sys
 import unittest
 
@@ -45,3 +46,19 @@ def main():
             print('#', line)
     print(f'1..{result.n}')
     sys.exit(not result.wasSuccessful())
+
+
+count = 0
+
+
+def is_(what, ok, why=""):
+    global count
+    count += 1
+    print(("ok" if ok else "not ok"), count, "-", what)
+    for line in str(why).splitlines()[:20] if not ok else []:
+        print("#", line)
+    sys.stdout.flush()
+
+
+def plan():
+    print(f"1..{count}")

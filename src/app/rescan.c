@@ -22,17 +22,6 @@ struct repeat {
 
 /* --- what is there to be read ------------------------------------------------------------------------------------------------ */
 
-static bool is_same(const struct repeat *x, int64_t id)
-{
-	for (size_t lo = 0, hi = x->n_originals; lo < hi;) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (x->originals[mid].id == id) return x->originals[mid].is == ORIGINAL_SAME;
-		if (x->originals[mid].id < id) lo = mid + 1;
-		else hi = mid;
-	}
-	return false;
-}
-
 /* The time that years were inferred from, as the reader remarked; 0 = none. */
 static int64_t time_remarked(const struct repeat *x, int64_t source)
 {
@@ -61,7 +50,7 @@ static bool add_originals(struct repeat *x, struct scan *scan, int64_t step, boo
 	while (sqlite3_step(s) == SQLITE_ROW) {
 		int64_t id = sqlite3_column_int64(s, 0), place = sqlite3_column_int64(s, 2) >> 24, member = sqlite3_column_int64(s, 3), same_as = sqlite3_column_int64(s, 4);
 		struct str path = case_column_str(s, 1);
-		bool good = is_same(x, id) && (!same_as || is_same(x, same_as));
+		bool good = verify_original_same(x->originals, x->n_originals, id) && (!same_as || verify_original_same(x->originals, x->n_originals, same_as));
 		*ret_whole = *ret_whole && good;
 		if (!good || place == last || !case_original_path(x->r->originals, path, member, file)) continue;
 		struct str shown = member >= 0 ? str_sub(path, 0, str_find(path, STR("!/"), 0)) : path;

@@ -41,16 +41,6 @@ struct chart {
 
 /* --- hits ---------------------------------------------------------------------------------------------------------- */
 
-static struct value *rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
-{
-	for (uint32_t i = 0; binding && i < binding->n_renames; i++)
-		if (str_eq(binding->renames[i].rule_field, name)) {
-			struct value *v = event_get(ev, binding->renames[i].event_field);
-			if (v) return v;
-		}
-	return event_get(ev, name);
-}
-
 static void add_hit(struct chart *c, struct event *ev, const struct hit *h)
 {
 	uint32_t n;
@@ -63,7 +53,7 @@ static void add_hit(struct chart *c, struct event *ev, const struct hit *h)
 	}
 	*e = (struct evidence_ref){.offset = ev->records[0].offset, .length = ev->records[0].length, .line = ev->records[0].line};
 	for (uint32_t i = 0; i < n; i++) {
-		struct value *v = rule_field(ev, h->binding, fields[i]);
+		struct value *v = event_rule_field(ev, h->binding, fields[i]);
 		if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
 		if (v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST) values[i] = arena_str(&c->arena, value_text(v, ev->arena));
 	}

@@ -54,7 +54,7 @@ struct civil civil_from_sec(int64_t sec)
 		(unsigned)(rest / 3600), (unsigned)(rest / 60 % 60), (unsigned)(rest % 60)};
 }
 
-static unsigned days_in_month(int year, unsigned month)
+unsigned civil_days_in_month(int year, unsigned month)
 {
 	static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -64,7 +64,7 @@ static unsigned days_in_month(int year, unsigned month)
 bool etime_from_civil(const struct civil *c, uint32_t nsec, uint8_t digits, struct etime *ret)
 {
 	unsigned second = c->second;
-	if (c->month < 1 || c->month > 12 || c->day < 1 || c->day > days_in_month(c->year, c->month)) return false;
+	if (c->month < 1 || c->month > 12 || c->day < 1 || c->day > civil_days_in_month(c->year, c->month)) return false;
 	if (c->hour > 23 || c->minute > 59 || second > 60 || nsec > 999999999) return false;
 	if (second == 60) second = 59, nsec = 999999999;
 	int64_t days = civil_to_days(c->year, c->month, c->day);

@@ -26,6 +26,7 @@ struct etime etime_from_filetime(uint64_t filetime);
 struct etime etime_from_unix(int64_t sec, uint32_t nsec, uint8_t digits);
 int64_t civil_to_days(int year, unsigned month, unsigned day); /* days since 1970-01-01, proleptic Gregorian */
 struct civil civil_from_sec(int64_t sec);
+unsigned civil_days_in_month(int year, unsigned month); /* month 1-based */
 /* False when a part is out of range (second 60 is taken as 59.999999999). */
 bool etime_from_civil(const struct civil *c, uint32_t nsec, uint8_t digits, struct etime *ret);
 /* RFC 3339 / ISO 8601: 2021-03-03T06:59:20[.fraction][Z|+hh:mm|+hhmm], a blank for T allowed; without zone it is taken as

@@ -217,9 +217,8 @@ static void say_why(struct buf *b, const struct detectors *d, const struct attac
 	if (is_scanner(d, f)) buf_printf(b, ". Taken for a scanner of your own: from inside, %u times at equal intervals, for names that nobody has; list it with --known-sources, with the reason", f->bursts);
 }
 
-static void say_entry(struct buf *b, const struct detectors *d, const struct attack *f)
+static void say_entry(struct buf *b, const struct attack *f)
 {
-	(void)d;
 	buf_printf(b, "%.*s logged in from %.*s", STR_FMT(buf_view(&f->account)), STR_FMT(buf_view(&f->place)));
 	if (f->entry_rank == 2) buf_lit(b, ", an address of which passwords were being guessed, and from where this name had never logged in");
 	else buf_lit(b, " right after a run of failures there for this name; it had never logged in from there. Its owner may have forgotten the password: ask");
@@ -242,7 +241,7 @@ static void put_extra(struct detectors *d, const struct attack *f, const struct 
 	static const char *const reasons[] = {"burst", "many names", "many tries", "slow streak", "change in the number of failing sources", "name tried from many addresses", "login after failures", "few failures"};
 	struct buf say = {0};
 	if (f->kind == ATTACK_ENTRY) {
-		say_entry(&say, d, f);
+		say_entry(&say, f);
 	} else {
 		say_counts(&say, f, e);
 		say_why(&say, d, f);

@@ -8,6 +8,16 @@ struct value *event_get(struct event *ev, struct str name)
 	return column < 0 ? NULL : event_cell(ev, (uint32_t)column);
 }
 
+struct value *event_rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
+{
+	for (uint32_t i = 0; binding && i < binding->n_renames; i++) {
+		if (!str_eq(binding->renames[i].rule_field, name)) continue;
+		struct value *v = event_get(ev, binding->renames[i].event_field);
+		if (v) return v;
+	}
+	return event_get(ev, name);
+}
+
 struct str event_host(struct event *ev)
 {
 	if (ev->shape->host_column < 0) return (struct str){"", 0};

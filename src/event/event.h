@@ -82,6 +82,8 @@ bool event_says_cleared(const struct event *ev);
 void event_mark_json(const struct event *ev, struct buf *out);
 /* The first cell of that name, or NULL. */
 struct value *event_get(struct event *ev, struct str name);
+/* The cell of a field as a rule names it, through the renames of the binding it matched by (may be NULL); NULL: none. */
+struct value *event_rule_field(struct event *ev, const struct logsource_binding *binding, struct str name);
 /* The host the event names, empty when none. */
 struct str event_host(struct event *ev);
 /* All columns that are neither hidden nor absent as one flat JSON object, in column order; duplicate names become one array. */

@@ -218,8 +218,6 @@ static void look_at_all(struct reader *r, char *piece, struct months *m)
 	}
 }
 
-static bool is_leap(int y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
-
 static int year_of(int64_t sec) { return civil_from_sec(sec).year; }
 
 /* The year of the first line. */
@@ -239,7 +237,7 @@ static void infer_year(struct reader *r)
 		if (civil_to_days(o->year, 1, 1) * 86400 + into > written) o->year--;
 		o->year -= m.years;
 		/* A 29 February says more than the file's time, which copying may have changed. */
-		for (int i = 0; m.leap && !is_leap(o->year + m.leap_years) && i < 8; i++) o->year--;
+		for (int i = 0; m.leap && civil_days_in_month(o->year + m.leap_years, 2) < 29 && i < 8; i++) o->year--;
 	}
 	free(piece);
 }

@@ -26,11 +26,6 @@ static bool take_priority(struct str *s, int16_t *ret)
 	return true;
 }
 
-static unsigned days_in(int year, unsigned month)
-{
-	return (unsigned)(civil_to_days(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) - civil_to_days(year, month, 1));
-}
-
 /* Mmm dd [yyyy] hh:mm:ss [yyyy] */
 static bool take_classic_time(struct str *s, int year, struct syslog_line *l)
 {
@@ -63,7 +58,7 @@ static bool take_classic_time(struct str *s, int year, struct syslog_line *l)
 		skip(s, 5);
 	}
 	l->month = (uint8_t)c.month;
-	if (l->yearless && c.month == 2 && c.day == 29 && days_in(c.year, 2) < 29) c.day = 28;
+	if (l->yearless && c.month == 2 && c.day == 29 && civil_days_in_month(c.year, 2) < 29) c.day = 28;
 	return etime_from_civil(&c, nsec, digits, &l->time);
 }
 

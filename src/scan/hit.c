@@ -77,17 +77,6 @@ static void make_fields(struct scan_worker *w, struct event *ev, struct shared_p
 /* A hit that only feeds correlations shows nothing: its fields are wanted only where they tell whether two sources hold the same record (merge.c). */
 static bool is_shown(const struct event *ev, const struct hit *h) { return h->rule->report || ev->has_record_id; }
 
-/* The event's value for a field as the rule names it, through the renames of the binding it matched by. */
-static struct value *rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
-{
-	for (uint32_t i = 0; binding && i < binding->n_renames; i++) {
-		if (!str_eq(binding->renames[i].rule_field, name)) continue;
-		struct value *v = event_get(ev, binding->renames[i].event_field);
-		if (v) return v;
-	}
-	return event_get(ev, name);
-}
-
 void scan_hit_fields(struct event *ev, const struct hit *h, struct buf *out)
 {
 	bool any = false;
@@ -97,7 +86,7 @@ void scan_hit_fields(struct event *ev, const struct hit *h, struct buf *out)
 	}
 	buf_byte(out, '{');
 	for (uint32_t i = 0; i < h->rule->n_fields; i++) {
-		struct value *v = rule_field(ev, h->binding, h->rule->fields[i]);
+		struct value *v = event_rule_field(ev, h->binding, h->rule->fields[i]);
 		if (!v || v->kind == VALUE_ABSENT) continue;
 		if (any) buf_byte(out, ',');
 		any = true;
@@ -129,7 +118,7 @@ static void keep_values(struct scan_worker *w, struct event *ev, const struct hi
 	f->keep = keep;
 	f->n_keep = n;
 	for (uint32_t i = 0; i < n; i++) {
-		struct value *v = rule_field(ev, h->binding, fields[i]);
+		struct value *v = event_rule_field(ev, h->binding, fields[i]);
 		if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
 		if (v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST) keep[i] = (struct named){fields[i], value_text(v, ev->arena)};
 	}

@@ -333,11 +333,6 @@ bool stamp_take(struct str line, bool day_first, struct stamp *ret)
 	return true;
 }
 
-static unsigned days_in(int year, unsigned month)
-{
-	return (unsigned)(civil_to_days(month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1, 1) - civil_to_days(year, month, 1));
-}
-
 struct etime stamp_time(const struct stamp *s, int year)
 {
 	struct etime t = {.present = false};
@@ -345,7 +340,7 @@ struct etime stamp_time(const struct stamp *s, int year)
 	if (!c.month) return t;
 	if (!c.year) {
 		c.year = year;
-		if (c.day > days_in(year, c.month)) c.day = days_in(year, c.month);
+		if (c.day > civil_days_in_month(year, c.month)) c.day = civil_days_in_month(year, c.month);
 	}
 	if (etime_from_civil(&c, s->nsec, s->digits, &t)) t.sec -= s->zone;
 	return t;

@@ -69,16 +69,18 @@ static int64_t translate(const struct id_pair *v, size_t n, int64_t id)
 	return p ? p->to : 0;
 }
 
-static bool is_there(const struct comparison *c, int64_t source)
+bool verify_original_same(const struct verify_original *v, size_t n, int64_t id)
 {
-	for (size_t lo = 0, hi = c->n_originals; lo < hi;) {
+	for (size_t lo = 0, hi = n; lo < hi;) {
 		size_t mid = lo + (hi - lo) / 2;
-		if (c->originals[mid].id == source) return c->originals[mid].is == ORIGINAL_SAME;
-		if (c->originals[mid].id < source) lo = mid + 1;
+		if (v[mid].id == id) return v[mid].is == ORIGINAL_SAME;
+		if (v[mid].id < id) lo = mid + 1;
 		else hi = mid;
 	}
 	return false;
 }
+
+static bool is_there(const struct comparison *c, int64_t source) { return verify_original_same(c->originals, c->n_originals, source); }
 
 /* The original is there, and what it repeats, too. */
 static bool is_good(const struct comparison *c, int64_t source)

@@ -61,6 +61,8 @@ struct verify_sources {
 /* What an original turned out to be. */
 enum verify_original_is { ORIGINAL_SAME, ORIGINAL_OTHER, ORIGINAL_MISSING, ORIGINAL_UNHASHED /* the scan could not read it to its end */ };
 struct verify_original { int64_t id; enum verify_original_is is; };
+/* Whether the source's original is there and unchanged; v by ascending id. */
+bool verify_original_same(const struct verify_original *v, size_t n, int64_t id);
 /* How much of a step was scanned again: nothing (it scanned nothing either); what is still there; all. */
 enum verify_again { AGAIN_NOTHING, AGAIN_PART, AGAIN_WHOLE };
 /* Whoever can scan, to find out whether the totals are what a rescan gives (only of whole cases). */

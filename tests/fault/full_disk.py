@@ -7,17 +7,10 @@ disk, must leave the same rows as if nothing had happened (the custody log excep
 """
 import os, shutil, subprocess, sys, tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import is_, plan
+
 exhibit, root, shim, step = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3]), int(sys.argv[4])
-count = 0
-
-
-def is_(what, ok, why=""):
-    global count
-    count += 1
-    print(("ok" if ok else "not ok"), count, "-", what)
-    for line in str(why).splitlines() if not ok else []:
-        print("#", line)
-    sys.stdout.flush()
 
 
 def run(args, **env):
@@ -122,4 +115,4 @@ outputs("a statement", ("statement", "x.case", "--findings", "1", "--text", "so 
 outputs("a key", ("keygen", "other.example", "-o", "x.key"), "x.key", 20)
 os.chdir("/")
 shutil.rmtree(folder)
-print(f"1..{count}")
+plan()

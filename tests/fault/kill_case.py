@@ -6,18 +6,11 @@ incomplete), and the command, given again, must leave the same rows as if nothin
 """
 import os, random, shutil, signal, subprocess, sys, tempfile, time
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import is_, plan
+
 exhibit, root, rounds = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), int(sys.argv[3])
 samples = os.path.join(root, "samples", "first-look")
-count = 0
-
-
-def is_(what, ok, why=""):
-    global count
-    count += 1
-    print(("ok" if ok else "not ok"), count, "-", what)
-    for line in str(why).splitlines() if not ok else []:
-        print("#", line)
-    sys.stdout.flush()
 
 
 def run(*args):
@@ -125,7 +118,7 @@ def main():
     left = [f for f in os.listdir(folder) if "leaves" in f or f.endswith("-wal") or f.endswith("-shm")]
     is_("no temporary files are left", not left, left)
     shutil.rmtree(folder)
-    print(f"1..{count}")
+    plan()
 
 
 main()

@@ -7,17 +7,10 @@ stand as one scan of everything would.
 """
 import json, os, shutil, sqlite3, subprocess, sys, tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import is_, plan
+
 exhibit, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-count = 0
-
-
-def is_(what, ok, why=""):
-    global count
-    count += 1
-    print(("ok" if ok else "not ok"), count, "-", what)
-    for line in str(why).splitlines()[:20] if not ok else []:
-        print("#", line)
-    sys.stdout.flush()
 
 
 def run(*args):
@@ -115,5 +108,5 @@ with tempfile.TemporaryDirectory() as folder:
         f.write(open("all.case.key").read())
     status, out = run("scan", "--case", "x.case", "a.log", "-q", "-r", "rules.yml")
     is_("another case's salt key is refused", status == 4 and "salt key" in out, out)
-    print(f"1..{count}")
+    plan()
     os.chdir("/")

@@ -7,20 +7,13 @@ all hashes anew so that nothing else shows it, are caught, with the row named.
 """
 import importlib.util, io, os, shutil, sqlite3, subprocess, sys, tarfile, tempfile, warnings, zipfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import is_, plan
+
 exhibit, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 spec = importlib.util.spec_from_file_location("verify", os.path.join(root, "tools", "verify.py"))
 V = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(V)
-count = 0
-
-
-def is_(what, ok, why=""):
-    global count
-    count += 1
-    print(("ok" if ok else "not ok"), count, "-", what)
-    for line in str(why).splitlines()[:20] if not ok else []:
-        print("#", line)
-    sys.stdout.flush()
 
 
 def run(*args):
@@ -205,5 +198,5 @@ with tempfile.TemporaryDirectory() as folder:
         status, out = run("verify", "y.case", "--sources", ".", "-q")
         problems = [l for l in out.splitlines() if l.startswith("PROBLEM")]
         is_(f"changed: {what}", status == 1 and 0 < len(problems) < 9 and wanted in problems[0], out)
-    print(f"1..{count}")
+    plan()
     os.chdir("/")

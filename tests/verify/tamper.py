@@ -7,18 +7,11 @@ Of a bundle: then its JSON says the same. Sources have no byte that means nothin
 """
 import collections, json, os, random, shutil, sqlite3, subprocess, sys, tempfile, zipfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tap import is_, plan
+
 exhibit, root, rounds = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), int(sys.argv[3])
 random.seed(int(sys.argv[4]) if len(sys.argv) > 4 else 11)
-count = 0
-
-
-def is_(what, ok, why=""):
-    global count
-    count += 1
-    print(("ok" if ok else "not ok"), count, "-", what)
-    for line in str(why).splitlines()[:20] if not ok else []:
-        print("#", line)
-    sys.stdout.flush()
 
 
 def run(*args):
@@ -107,5 +100,5 @@ with tempfile.TemporaryDirectory() as folder:
             return (status, out) if path in out else (-1, "it is not named: " + out)
         rounds_of(path, path, n - few, lambda: look("--no-rescan"), lambda: False)
         rounds_of(path + ", scanned again", path, few, look, lambda: False)
-    print(f"1..{count}")
+    plan()
     os.chdir("/")
