@@ -73,7 +73,10 @@ static void put_no_rule(const struct report_run *r, struct buf *out)
 void report_sight(const struct report_run *r, struct buf *out)
 {
 	struct states s = count_states(r);
-	buf_printf(out, "Not found\t%u of %u rules saw events with the fields they need and matched none\n", s.n[RULE_NOT_FOUND], r->n_rules);
+	uint32_t others = r->rules_loaded - r->n_rules;
+	buf_printf(out, "Not found\t%u of %u rules", s.n[RULE_NOT_FOUND], r->n_rules);
+	if (others) buf_printf(out, " (%u correlation%s aside)", others, plural(others));
+	buf_lit(out, " had their fields and no match\n");
 	if (s.n[RULE_NOT_LOGGED]) buf_printf(out, "Not logged\t%u rule%s had no log of their kind to look at\n", s.n[RULE_NOT_LOGGED], plural(s.n[RULE_NOT_LOGGED]));
 	if (s.n[RULE_NO_FIELDS]) {
 		buf_printf(out, "%s\t%u rule%s never had the fields they need: ", s.n[RULE_NOT_LOGGED] ? "" : "Not logged", s.n[RULE_NO_FIELDS],
