@@ -30,12 +30,14 @@ static inline bool narrow(const uint8_t *p, size_t n, char *out)
 	return true;
 }
 
+/* A byte beyond ASCII may be of a letter in disguise. */
 bool leaf_is_silent(const struct leaf *l)
 {
 	for (uint32_t i = 0; i < l->n_parts; i++) {
+		struct str text = l->parts[i]->text;
 		if (l->parts[i]->kind != X_TEXT) return false;
-		for (size_t k = 0; k < l->parts[i]->text.n; k++)
-			if (sift_tells(l->parts[i]->text.p[k])) return false;
+		for (size_t k = 0; k < text.n; k++)
+			if (sift_tells(text.p[k]) || (unsigned char)text.p[k] >= 0x80) return false;
 	}
 	return true;
 }
