@@ -224,7 +224,9 @@ static void look_at_ebcdic(struct look *k, struct str query, struct str agent)
 	if (!n) return;
 	struct str shown = kept(k, text, n);
 	bool answered = lens_status(k->lens, k->ev) == 200;
-	found(k, answered ? STAGE_SESSION : STAGE_PROBE, answered ? NATIVE_HIDDEN : -1, "proxynotshell", shown);
+	enum stage stage = answered ? STAGE_SESSION : STAGE_PROBE;
+	if (k->trace.stage == stage) k->trace.stage = STAGE_NONE; /* what the request hid says more than a rule's title */
+	found(k, stage, answered ? NATIVE_HIDDEN : -1, "proxynotshell", shown);
 	matched(k, STR("decoded"), shown, STR("*autodiscover*"));
 	matched(k, STR("cs-user-agent"), agent, STR("UP *"));
 }

@@ -267,6 +267,7 @@ struct server {
 	bool named;                /* by a log itself, not only by folder or address */
 };
 struct proxy_row { uint8_t stage; struct str ip; };
+struct refusal { struct str server; int64_t sec; };
 struct alias { struct str raw; uint32_t source, server; };
 
 struct incidents {
@@ -284,6 +285,7 @@ struct incidents {
 	struct map prober_index, page_index, alias_index, request_index;
 	struct map request_rows;   /* request -> number in proxy_rows */
 	VEC(struct proxy_row) proxy_rows; /* clues of HttpProxy */
+	VEC(struct refusal) refusals; /* errors that call a view state wrongly signed */
 	VEC(struct alias) aliases; /* raw server names as they came */
 	VEC(struct server) servers;
 	VEC(struct scope_row) scope;

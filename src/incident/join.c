@@ -524,6 +524,19 @@ static void add_probers(struct incidents *s, struct chains *ret)
 
 /* --- the campaign's name --- */
 
+/* The one campaign that all probes belong to which tell; "any" when there are several. */
+static struct str campaign_of_probes(const struct incidents *s, const struct chain *c)
+{
+	struct str one = STR("any");
+	for (size_t i = 0; i < c->probers.n; i++) {
+		struct str other = s->probers.v[c->probers.v[i]].campaign;
+		if (str_eq(other, STR("any")) || str_eq(other, one)) continue;
+		if (!str_eq(one, STR("any"))) return STR("any");
+		one = other;
+	}
+	return one;
+}
+
 static void name_campaign(struct incidents *s, struct chain *c)
 {
 	enum stage best = STAGE_NONE;
@@ -536,7 +549,7 @@ static void name_campaign(struct incidents *s, struct chain *c)
 		if (best == STAGE_NONE) c->campaign = t->campaign; /* the first that tells: later stages are alike in all of them */
 		best = t->stage;
 	}
-	for (size_t i = 0; i < c->probers.n && !c->campaign.n; i++) c->campaign = s->probers.v[c->probers.v[i]].campaign;
+	if (c->probes_only) c->campaign = campaign_of_probes(s, c);
 	if (!c->campaign.n || (str_eq(c->campaign, STR("any")) && !c->probes_only)) c->campaign = c->probes_only ? STR("any") : STR("webshell");
 	if (str_eq(c->campaign, STR("proxyshell")) && user && !token) c->campaign = STR("proxynotshell"); /* logged on, no forged token */
 }

@@ -177,6 +177,7 @@ void find_unknowns(struct incidents *s, const struct chain *c, struct sentences 
 		bool all = exchange_server(s, c);
 		for (size_t i = 0; i < COUNT(exchange); i++)
 			if (all || exchange[i] >= LOG_SECURITY) look_at_log(s, c, exchange[i], ret);
+		if (str_eq(c->campaign, STR("cve-2020-0688"))) look_at_log(s, c, LOG_APPLICATION, ret);
 		if (c->pages.n) look_at_version(s, c, ret);
 	} else if (exchange_server(s, c)) {
 		look_at_log(s, c, LOG_HTTPPROXY, ret);

@@ -32,6 +32,7 @@ void incidents_free(struct incidents *s)
 	map_done(&s->visits);
 	map_done(&s->request_rows);
 	vec_free(&s->proxy_rows);
+	vec_free(&s->refusals);
 	vec_free(&s->sources);
 	vec_free(&s->marks);
 	vec_free(&s->pool);
@@ -113,6 +114,7 @@ static void feed_prober(struct incidents *s, const struct trace *t, const struct
 		.reason = keep_str(s, t->reason), .campaign = keep_str(s, t->campaign), .first = t->time});
 	struct prober *p = &s->probers.v[at];
 	p->last = t->time;
+	if (t->log == LOG_APPLICATION && str_eq(t->campaign, STR("cve-2020-0688"))) vec_push(&s->refusals, (struct refusal){p->server, t->time.sec});
 	row_add(&p->evidence, r->evidence, r->n_evidence);
 }
 
@@ -279,11 +281,32 @@ static void use_tiers(struct incidents *s)
 	}
 }
 
+/* A view state that the panel's own error calls wrongly signed was only tried, whatever the web log's 500 could mean. */
+static void use_refusals(struct incidents *s)
+{
+	enum { SAME_REQUEST = 5 };
+	for (size_t i = 0; i < s->marks.n; i++) {
+		struct mark *m = &s->marks.v[i];
+		struct trace *t = &m->trace;
+		if (!str_eq(t->campaign, STR("cve-2020-0688")) || t->log == LOG_APPLICATION || !(t->flags & TRACE_OPENS)) continue;
+		for (size_t k = 0; k < s->refusals.n; k++) {
+			int64_t apart = t->time.sec - s->refusals.v[k].sec;
+			if (apart < -SAME_REQUEST || apart > SAME_REQUEST || alias_server(s, s->refusals.v[k].server) != m->server) continue;
+			t->stage = STAGE_PROBE;
+			t->flags &= (uint16_t)~TRACE_OPENS;
+			feed_prober(s, t, &(struct clue_record){.time = t->time, .source = m->source, .evidence = s->pool.v + m->evidence, .n_evidence = m->n_evidence});
+			for (size_t p = 0; p < s->probers.n; p++) s->probers.v[p].resolved = alias_server(s, s->probers.v[p].server);
+			break;
+		}
+	}
+}
+
 void incidents_finish(struct incidents *s, void (*report)(void *context, const struct incident *i), void *context)
 {
 	struct chains chains = {0};
 	use_tiers(s);
 	resolve_servers(s);
+	use_refusals(s);
 	make_scope(s);
 	judge_pages(s);
 	join_chains(s, &chains);

@@ -309,7 +309,7 @@ static struct str campaign_name(struct str campaign)
 {
 	static const struct { const char *word, *name; } known[] = {
 		{"proxylogon", "ProxyLogon"}, {"proxyshell", "ProxyShell"}, {"proxynotshell", "ProxyNotShell"}, {"owassrf", "OWASSRF"}, {"proxytoken", "ProxyToken"},
-		{"webshell", "Web shell"}, {"any", "Exchange campaigns"}
+		{"cve-2020-0688", "CVE-2020-0688"}, {"webshell", "Web shell"}, {"any", "Exchange campaigns"}
 	};
 	for (size_t i = 0; i < COUNT(known); i++)
 		if (str_eq(campaign, str_of(known[i].word))) return str_of(known[i].name);
