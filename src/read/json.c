@@ -12,6 +12,7 @@ struct json_own {
 	struct json_stream stream;
 	struct json_events events;
 	size_t take;                        /* window bytes of the event handed out last */
+	uint32_t take_lines;                /* line ends among them; UINT32_MAX: not counted */
 	bool in_wrapper;                    /* within the array of a wrapper */
 };
 
@@ -21,6 +22,7 @@ static bool begin(struct reader *r, struct fault *f)
 {
 	(void)f;
 	json_events_begin(&own(r)->events, r, TOKENS_MAX);
+	own(r)->events.lane = json_lane_new();
 	return true;
 }
 
@@ -114,11 +116,30 @@ static void skip_broken(struct reader *r, size_t start, const char *reason)
 	report_damage(&r->report, from, bytes, reason);
 }
 
+/* The next object by the lane, where nothing but blanks stands before it. False: nothing is said. */
+static bool next_alike(struct reader *r, struct json_span *ret)
+{
+	struct json_own *o = own(r);
+	struct json_events *e = &o->events;
+	struct str w = lines_window(&r->lines);
+	e->like = NULL;
+	if (!o->stream.n_first) return false;
+	size_t at = 0;
+	if (o->stream.in_array && w.n && w.p[0] == ',') at++;
+	at = blanks(w, at);
+	if (at >= w.n || w.p[at] != '{') return false;
+	e->like = json_lane_read(e->lane, &e->object.tape, w, at, &ret->end);
+	e->object.text = w;
+	ret->start = at;
+	return e->like;
+}
+
 /* The next value of the stream into the tape; false at the end. Broken ones are skipped. */
 static bool next_value(struct reader *r, struct json_span *ret)
 {
 	struct json_own *o = own(r);
 	struct lines *l = &r->lines;
+	if (next_alike(r, ret)) return true;
 	for (;;) {
 		lines_skip_marks(l);
 		struct str w = lines_window(l);
@@ -173,6 +194,7 @@ static bool make_event(struct reader *r, struct json_span span)
 	uint64_t offset = lines_offset(l, span.start), length = lines_bytes(l, span.start, span.end - span.start);
 	uint32_t line = l->number;
 	for (size_t i = 0; i < span.start; i++) line += text[i] == '\n';
+	own(r)->take_lines = o->events.like ? line - l->number + json_lane_lines(o->events.lane) : UINT32_MAX;
 	return json_events_make(&o->events, offset, length, length, line, l->encoding == TEXT_UTF8 ? text + span.start : NULL);
 }
 
@@ -180,8 +202,10 @@ static bool next(struct reader *r)
 {
 	struct json_own *o = own(r);
 	struct json_span span;
-	lines_take(&r->lines, o->take); /* the event handed out before; it is in the report */
-	o->take = 0;
+	/* The event handed out before; it is in the report. */
+	if (o->take_lines == UINT32_MAX) lines_take(&r->lines, o->take);
+	else lines_take_counted(&r->lines, o->take, o->take_lines);
+	o->take = o->take_lines = 0;
 	while (next_value(r, &span)) {
 		if (o->events.object.tape.v[0].type == JSON_OBJECT && make_event(r, span)) {
 			r->report.slack += lines_bytes(&r->lines, 0, span.start);

@@ -15,6 +15,7 @@ void json_events_begin(struct json_events *e, struct reader *r, uint32_t max_tok
 void json_events_end(struct json_events *e)
 {
 	json_tape_done(&e->object.tape);
+	json_lane_free(e->lane);
 	json_trace_done(&e->object.trace);
 	map_done(&e->by_skeleton);
 	vec_free(&e->layout);
@@ -169,11 +170,34 @@ static const struct shape *shape_of(struct json_events *e, struct json_layout *l
 	return make_shape(e, l, &k);
 }
 
+/* Keys and layout of the object; objects like it are read by the lane from here on. NULL: no memory. */
+static struct json_layout *know_object(struct json_events *e)
+{
+	struct json_object *o = &e->object;
+	if (e->like) {
+		o->places = e->like->places;
+		o->trace.limited = false;
+		return e->like->layout;
+	}
+	json_trace(&o->trace, &o->tape, o->text);
+	o->places = o->trace.places;
+	struct json_layout *l = layout_of(e);
+	/* A layout that is not kept lives no longer than the event. */
+	if (!l || !e->lane || o->trace.limited || e->cache[cheap_sum(l->skeleton)] != l) return l;
+	size_t places = o->trace.n * sizeof o->trace.places[0], n = sizeof(struct json_like) + places;
+	struct json_like *like = arena_alloc(&e->reader->arena, n);
+	if (!like) return l;
+	like->layout = l;
+	if (places) memcpy(like->places, o->trace.places, places);
+	json_lane_add(e->lane, &o->tape, o->text, like, n);
+	return l;
+}
+
 /* --- events --- */
 
 static bool leaf_time(struct json_events *e, int32_t leaf, bool is_utc, struct etime *ret)
 {
-	bool zoned, number = e->object.tape.v[e->object.trace.places[leaf].token].type == JSON_NUMBER;
+	bool zoned, number = e->object.tape.v[e->object.places[leaf].token].type == JSON_NUMBER;
 	if (!json_time(leaf_text(e, leaf), number, ret, &zoned)) return false;
 	if (zoned || is_utc) return true;
 	e->assumed_zone = true;
@@ -266,8 +290,7 @@ static const struct event_ops ops = {.decode = decode, .contexts = contexts, .js
 bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
 {
 	struct reader *r = e->reader;
-	json_trace(&e->object.trace, &e->object.tape, e->object.text);
-	struct json_layout *l = e->object.layout = layout_of(e);
+	struct json_layout *l = e->object.layout = know_object(e);
 	const struct json_family *family;
 	if (l && l->evtxecmd) return json_evtxecmd_make(e, offset, length, size, line, bytes);
 	const struct shape *shape = l ? shape_of(e, l, &family) : NULL;

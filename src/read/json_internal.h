@@ -10,7 +10,7 @@
 #pragma once
 #include "base/map.h"
 #include "read/text_internal.h"
-#include "text/json_read.h"
+#include "text/json_lane.h"
 
 enum {
 	JSON_PLACES_MAX = 2048,   /* values of an object that become columns; what is beyond is cut, and counted */
@@ -113,7 +113,13 @@ struct json_object {
 	struct json_tape tape;
 	struct str text;
 	struct json_trace trace;
+	const struct json_place *places; /* of its leaves: the trace's, or those of an object like it */
 	struct json_layout *layout;
+};
+/* What is kept of objects that a lane (text/json_lane.h) reads. */
+struct json_like {
+	struct json_layout *layout;
+	struct json_place places[];
 };
 /* How the exporter's clock differs from Sysmon's own, in quarters of an hour: exporters label local time as UTC. */
 struct json_clock { int32_t quarters; uint64_t agree, other, looked, first_offset; };
@@ -129,6 +135,8 @@ struct json_events {
 	struct range header;                /* of the table that the object stands in; length 0: none */
 	bool assumed_zone;                  /* a time without zone was met */
 	struct json_clock clock;
+	struct json_lane *lane;             /* NULL: every object is read by json_read */
+	const struct json_like *like;       /* what the lane said of the object on the tape; NULL: it was read by json_read */
 	struct json_evtxecmd *evtxecmd;     /* what its events are made with */
 	struct journal_audit *audit;        /* the record that the object is, where its shape has columns for it */
 };

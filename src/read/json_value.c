@@ -106,7 +106,7 @@ static void bytes_value(struct arena *a, struct value *v)
 void json_leaf_value(const struct json_object *o, uint32_t leaf, struct arena *a, struct value *ret)
 {
 	const struct json_leaf *l = &o->layout->leaves[leaf];
-	uint32_t token = o->trace.places[leaf].token;
+	uint32_t token = o->places[leaf].token;
 	struct gather g = {.tape = &o->tape, .text = o->text, .a = a, .sub = l->sub, .n_sub = l->n_sub};
 	if (l->n_sub) list_value(&g, token, ret);
 	else json_value(&o->tape, o->text, token, a, ret);

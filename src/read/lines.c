@@ -164,14 +164,16 @@ static uint32_t count_ends(const char *p, size_t n)
 	return ends;
 }
 
-uint64_t lines_take(struct lines *l, size_t n)
+uint64_t lines_take_counted(struct lines *l, size_t n, uint32_t ends)
 {
 	uint64_t bytes = lines_bytes(l, 0, n);
-	if (n) l->number += count_ends(l->buf + l->at, n);
+	l->number += ends;
 	l->at += n;
 	l->offset += bytes;
 	return bytes;
 }
+
+uint64_t lines_take(struct lines *l, size_t n) { return lines_take_counted(l, n, n ? count_ends(l->buf + l->at, n) : 0); }
 
 static void skip_zeros(struct lines *l)
 {

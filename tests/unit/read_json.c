@@ -260,4 +260,102 @@ TEST(the_proxylogon_recording_in_full)
 	buf_done(&b);
 	read_run_done(&run);
 }
+/* What an event says, in full. */
+static void tell(struct event *ev, struct buf *out)
+{
+	struct read_run columns = {.all = true};
+	read_note_columns(&columns, ev);
+	buf_printf(out, "%lld.%u %d ", (long long)ev->time.sec, ev->time.nsec, ev->time.present);
+	buf_printf(out, "%.*s %.*s %lld %u %llu ", STR_FMT(ev->shape->format), STR_FMT(ev->shape->channel), (long long)ev->shape->event_id, ev->flags, (unsigned long long)ev->record_id);
+	buf_str(out, event_host(ev));
+	buf_str(out, buf_view(&columns.columns));
+	ev->ops->json(ev, out);
+	buf_done(&columns.columns);
+}
+
+/* Reads the log; out[i] is what its i-th event says. */
+static uint32_t tell_all(struct shape_table *shapes, struct str log, struct buf *out, uint32_t max)
+{
+	const struct reader_ops *ops = read_format("json");
+	static const struct reader_options none = {0};
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct arena strings;
+	uint32_t n = 0, line = 1;
+	arena_init(&strings, 1 << 20);
+	struct source_report report = {.arena = &strings};
+	input_of_memory(&in, log.p, log.n, STR("test"));
+	struct reader *r = ops->open(&in, &none, &f);
+	NEED(r);
+	struct reader_cursor *c = ops->cursor_new(r, shapes);
+	uint64_t at = 0;
+	for (struct event *ev; (ev = ops->next(c)); n++) {
+		for (; at < ev->records[0].offset; at++) line += log.p[at] == '\n';
+		CHECK(ev->records[0].line == line);
+		if (n < max) tell(ev, &out[n]);
+	}
+	ops->cursor_free(c);
+	ops->finish(r, &report);
+	ops->free(r);
+	report_done(&report);
+	input_close(&in);
+	arena_done(&strings);
+	return n;
+}
+
+/* A value as it stands in JSON: $ in a pattern. */
+static void put_value(struct buf *b, uint32_t k)
+{
+	static const char *const values[] = {"\"x\"", "\"\"", "12", "-1.5", "true", "null", "\"C:\\\\a\\\"b\\u00e9\"", "\"\xc3\xa4\xff\"", "\"4688\"", "4624", "\"Security\"", "\"2021-03-01T00:00:00Z\"",
+		"1614556800", "\"2021-03-01 01:02:03.5\"", "\"syslog\"", "\"audit\"", "[1,\"a\"]", "[]", "{}", "{\"k\":1}", "[{\"k\":\"v\"}]", "\"2021-03-01T01:02:03.1234567+02:00\"", "\"1\""};
+	buf_str(b, str_of(values[k % COUNT(values)]));
+}
+
+/* Objects that come again are read by comparing with those before (text/json_lane.h): each must say what it says when it stands alone. */
+TEST(objects_in_a_stream_say_what_they_say_alone)
+{
+	static const char *const patterns[] = {
+		"{\"EventID\":$,\"Channel\":$,\"SourceName\":$,\"Hostname\":$,\"Image\":$,\"UtcTime\":$}", "{\"Event\":{\"System\":{\"EventID\":$,\"Channel\":$,\"Computer\":$,\"EventRecordID\":$},\"EventData\":{\"A\":$}}}",
+		"{\"@timestamp\":$,\n \"winlog\":{\"channel\":$,\"event_id\":$,\"event_data\":{\"B\":$}},\n \"event\":{\"code\":$}}", "{\"eventVersion\":$,\"eventSource\":$,\"eventName\":$,\"eventTime\":$,\"userIdentity\":{\"arn\":$}}",
+		"{\"__REALTIME_TIMESTAMP\":$,\"MESSAGE\":$,\"_TRANSPORT\":$,\"_HOSTNAME\":$,\"SYSLOG_IDENTIFIER\":$}", "{\"timestamp\":$,\"host\":$,\"message\":$}", "{\"a\":$,\"a\":$}", "{\"EventID\":$,\"Channel\":$,\"SourceName\":$,\"Hostname\":$,\"UtcTime\":$}",
+		"{\"EventID\":$,\"Provider_Name\":$,\"Message\":$,\"Data\":$}"};
+	enum { OBJECTS = 3000 };
+	static const char *const gaps[] = {"\n", "\n", "\r\n", " \n\n", "", ","};
+	struct buf log = {0}, *in_stream = calloc(OBJECTS, sizeof *in_stream), alone = {0};
+	size_t *from = calloc(OBJECTS + 1, sizeof *from), *to = calloc(OBJECTS, sizeof *to);
+	uint32_t state = 1;
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		const char *pattern = patterns[((state = state * 1664525 + 1013904223) >> 16) % COUNT(patterns)];
+		from[i] = log.n;
+		for (; *pattern; pattern++) {
+			state = state * 1664525 + 1013904223;
+			if (*pattern == '$') put_value(&log, state >> 24 & 1 ? 8 : state >> 16);
+			else buf_byte(&log, *pattern);
+		}
+		to[i] = log.n;
+		buf_str(&log, str_of(gaps[(state >> 20) % COUNT(gaps)]));
+	}
+	struct taxonomy *taxonomy = taxonomy_new(NULL);
+	struct shape_table *shapes = shape_table_new(taxonomy, 64 << 20);
+	uint32_t read = tell_all(shapes, buf_view(&log), in_stream, OBJECTS);
+	if (read != OBJECTS) printf("# %u events\n", read);
+	NEED(read == OBJECTS);
+	unsigned different = 0;
+	for (uint32_t i = 0; i < OBJECTS; i++) {
+		alone.n = 0;
+		NEED(tell_all(shapes, (struct str){log.p + from[i], to[i] - from[i]}, &alone, 1) == 1);
+		if (str_eq(buf_view(&alone), buf_view(&in_stream[i]))) continue;
+		if (!different++) printf("# %.*s\n# alone %.*s\n# stream %.*s\n", (int)(to[i] - from[i]), log.p + from[i], STR_FMT(buf_view(&alone)), STR_FMT(buf_view(&in_stream[i])));
+	}
+	CHECK(different == 0);
+	for (uint32_t i = 0; i < OBJECTS; i++) buf_done(&in_stream[i]);
+	free(in_stream);
+	free(from);
+	free(to);
+	buf_done(&log);
+	buf_done(&alone);
+	shape_table_free(shapes);
+	taxonomy_free(taxonomy);
+}
+
 TEST_MAIN
