@@ -78,7 +78,7 @@ static void members(struct buf *b, unsigned depth, unsigned kind)
 		if (which == 5 && depth) members(b, depth - 1, kind / 3 + 1);
 		else if (which == 6) buf_lit(b, "[]");
 		else if (which == 7) buf_printf(b, "[\"x\",%u,[null]]", rnd(2));
-		else if (which == 8 && !rnd(3)) buf_lit(b, "[{\"a\":1}]");
+		else if (which == 8 && !rnd(6)) buf_lit(b, "[{\"a\":1}]");
 		else if (which == 9) buf_lit(b, "{}");
 		else value(b, 0);
 	}
@@ -115,8 +115,8 @@ static void random_rounds(unsigned rounds)
 		uint32_t before = rnd(70);
 		for (uint32_t k = 0; k < before; k++) buf_byte(&b, ' ');
 		members(&b, 2, rnd(12));
-		if (!rnd(4)) spoil(&b, before);
-		if (rnd(8)) buf_lit(&b, "\n{\"next\\\\\":\"\\u0041\"}" BLANKS);
+		if (!rnd(8)) spoil(&b, before);
+		if (rnd(16)) buf_lit(&b, "\n{\"next\\\\\":\"\\u0041\"}" BLANKS);
 		/* A copy that ends where the text does, so that AddressSanitizer sees what goes beyond. */
 		char *copy = xmalloc(b.n);
 		memcpy(copy, b.p, b.n);
