@@ -179,17 +179,17 @@ static void found(struct look *k, enum stage stage, int rule, const char *campai
 	k->rule = rule;
 }
 
-static void look_at_anchor(struct look *k)
+static bool look_at_anchor(struct look *k)
 {
 	static const int rules[STAGES] = {[STAGE_SSRF] = NATIVE_SSRF + 1, [STAGE_SESSION] = NATIVE_SESSION + 1, [STAGE_ENUMERATION] = NATIVE_ENUMERATION + 1,
 		[STAGE_WRITTEN] = NATIVE_WRITTEN + 1};
 	struct str mailbox = lens_text(k->lens, k->ev, F_ANCHOR), cookie = mailbox;
 	if (!starts_nocase(mailbox, "ServerInfo~")) {
 		cookie = lens_text(k->lens, k->ev, F_COOKIE);
-		if (!starts_nocase(cookie, "Server~")) return;
+		if (!starts_nocase(cookie, "Server~")) return false;
 	}
 	struct anchor found_anchor;
-	if (!anchor_look(mailbox, cookie, lens_status(k->lens, k->ev), &found_anchor)) return;
+	if (!anchor_look(mailbox, cookie, lens_status(k->lens, k->ev), &found_anchor)) return false;
 	/* The row shows what was reached; a rule that sees only method and status knows less. */
 	k->trace.stage = STAGE_NONE;
 	k->trace.flags &= (uint16_t)~TRACE_OPENS;
@@ -197,21 +197,28 @@ static void look_at_anchor(struct look *k)
 	k->trace.canary = piece_after(mailbox, "msExchEcpCanary=", "&#;'\" ");
 	matched(k, STR("AnchorMailbox"), mailbox, STR("ServerInfo~*/*"));
 	matched(k, STR("HttpStatus"), lens_text(k->lens, k->ev, F_STATUS), STR("by path"));
+	return true;
 }
 
-static void look_at_token(struct look *k, struct str query)
+/* A token of remote PowerShell in the address: only forged requests have it there, Exchange itself sends it in a header. */
+static void look_at_token(struct look *k, struct str stem, struct str query)
 {
-	struct cat_token t;
+	struct cat_token t = {0};
 	char text[320];
 	if (!has_nocase(query, "X-Rps-CAT=")) return;
 	k->trace.flags |= TRACE_TOKEN;
-	if (!token_look(query, &t)) return;
-	bool answered = lens_status(k->lens, k->ev) == 200;
+	bool answered = lens_status(k->lens, k->ev) == 200, shell = answered && (has_nocase(stem, "powershell") || has_nocase(query, "powershell"));
+	if (!token_look(query, &t)) {
+		if (shell) found(k, STAGE_SESSION, NATIVE_TOKEN, "proxyshell", STR("remote PowerShell answered to a token in the address"));
+		else found(k, STAGE_PROBE, -1, "proxyshell", STR("token of remote PowerShell in the address, not answered"));
+		return;
+	}
 	int n = snprintf(text, sizeof text, "%s token of %s (%s)%s", answered ? "answered" : "refused", t.name, t.sid,
 		t.forged ? ", which is the built-in administrator's number under another name" : "");
 	struct str shown = kept(k, text, (size_t)n);
 	k->trace.user = kept(k, t.name, strlen(t.name));
-	if (t.forged) found(k, answered ? STAGE_SSRF : STAGE_PROBE, answered ? NATIVE_TOKEN : -1, "proxyshell", shown);
+	if (shell) found(k, STAGE_SESSION, NATIVE_TOKEN, "proxyshell", shown);
+	else if (t.forged) found(k, answered ? STAGE_SSRF : STAGE_PROBE, answered ? NATIVE_TOKEN : -1, "proxyshell", shown);
 	else found(k, STAGE_PROBE, -1, "proxyshell", shown);
 	k->trace.shown = shown;
 	matched(k, STR("X-Rps-CAT"), shown, STR("*-500"));
@@ -231,22 +238,109 @@ static void look_at_ebcdic(struct look *k, struct str query, struct str agent)
 	matched(k, STR("cs-user-agent"), agent, STR("UP *"));
 }
 
-/* Autodiscover with the address of another service behind an at sign, written in more encodings than a rule's pattern allows for. */
-static void look_at_autodiscover(struct look *k, struct str stem, struct str query)
+/* Which service an address reaches that stands behind a mailbox in it: "...@host/powershell". NONE: none. */
+static enum stage service_reached(struct str plain)
 {
-	char once[900], twice[900];
-	if (!has_nocase(query, "%25") && !has_nocase(query, "%6") && !has_nocase(query, "%7")) return;
-	if (!has_nocase(stem, "autodiscover") && !has_nocase(query, "autodiscover")) return;
-	struct str plain = {twice, path_decode((struct str){once, path_decode(query, once, sizeof once)}, twice, sizeof twice)};
-	size_t at = str_find_byte(plain, '@', 0);
-	struct str rest = at == SIZE_MAX ? (struct str){"", 0} : str_sub(plain, at, SIZE_MAX);
-	size_t slash = str_find_byte(rest, '/', 0);
-	if (slash == SIZE_MAX || slash > 80) return;
-	rest = str_sub(rest, slash, SIZE_MAX);
-	bool shell = starts_nocase(rest, "/powershell"), mail = starts_nocase(rest, "/mapi/") || starts_nocase(rest, "/ews/") || starts_nocase(rest, "/autodiscover/autodiscover.xml");
-	if (!shell && !mail) return;
-	bool answered = lens_status(k->lens, k->ev) == 200;
-	found(k, !answered ? STAGE_PROBE : shell ? STAGE_SESSION : STAGE_SSRF, -1, "proxyshell", kept(k, plain.p, plain.n > 200 ? 200 : plain.n));
+	static const struct { const char *path; enum stage stage; } services[] = {
+		{"/powershell", STAGE_SESSION}, {"/mapi/nspi", STAGE_SSRF}, {"/mapi/emsmdb", STAGE_SSRF}, {"/ews/", STAGE_SSRF}, {"/autodiscover/autodiscover.xml", STAGE_SSRF},
+		{"/oab/", STAGE_SSRF}, {"/rpc/", STAGE_SSRF}, {"/ecp/", STAGE_SSRF}, {"/owa/", STAGE_PROBE}
+	};
+	enum { NAME_MAX = 80 };
+	enum stage best = STAGE_NONE;
+	for (size_t at = str_find_byte(plain, '@', 0); at != SIZE_MAX; at = str_find_byte(plain, '@', at + 1)) {
+		size_t slash = at + 1;
+		while (slash < plain.n && slash - at <= NAME_MAX && !strchr("/&? @", plain.p[slash])) slash++;
+		struct str rest = str_sub(plain, slash, SIZE_MAX);
+		for (size_t i = 0; i < COUNT(services); i++)
+			if (starts_nocase(rest, services[i].path) && services[i].stage > best) best = services[i].stage;
+	}
+	return best;
+}
+
+static bool is_static(struct str path)
+{
+	static const char *const endings[] = {".js", ".css", ".flt", ".gif", ".png", ".ico", ".eot", ".ttf", ".woff", ".woff2", ".svg", ".jpg"};
+	for (size_t i = 0; i < COUNT(endings); i++)
+		if (ends_nocase(path, endings[i])) return true;
+	return false;
+}
+
+/* What the rules for static files, autodiscover and OWA say, for addresses in more encodings than a pattern allows for. */
+static void look_at_reach(struct look *k, struct str stem, struct str query)
+{
+	char joined[1000], text[1000];
+	bool post = str_eq_nocase(lens_text(k->lens, k->ev, F_METHOD), STR("POST"));
+	size_t n = stem.n < 500 ? stem.n : 500, more = query.n < 490 ? query.n : 490;
+	memcpy(joined, stem.p, n);
+	joined[n] = '?';
+	if (more) memcpy(joined + n + 1, query.p, more);
+	struct str plain = {text, uri_plain((struct str){joined, n + 1 + more}, text, sizeof text)}, path = str_sub(plain, 0, str_find_byte(plain, '?', 0));
+	uint32_t status = lens_status(k->lens, k->ev);
+	struct str shown = str_sub(plain, 0, 200);
+	if (starts_nocase(path, "/autodiscover")) {
+		enum stage stage = service_reached(plain);
+		if (stage) found(k, status == 200 ? stage : STAGE_PROBE, status == 200 && stage > STAGE_PROBE ? NATIVE_ENCODED : -1, "proxyshell", kept(k, shown.p, shown.n));
+	} else if (starts_nocase(path, "/owa/") && service_reached(path) == STAGE_SESSION) {
+		bool answered = post && status == 200;
+		found(k, answered ? STAGE_SESSION : STAGE_PROBE, answered ? NATIVE_ENCODED : -1, "owassrf", kept(k, shown.p, shown.n));
+	} else if (post && (starts_nocase(path, "/ecp/") || starts_nocase(path, "/owa/auth/")) && is_static(path)) {
+		bool answered = status == 200 || status == 241;
+		found(k, !answered ? STAGE_PROBE : status == 241 ? STAGE_SESSION : STAGE_SSRF, answered ? NATIVE_ENCODED : -1, "proxylogon", kept(k, shown.p, shown.n));
+	}
+}
+
+/* Whether look_at_reach could find something: of most requests their first letters say no. */
+static bool may_reach(struct str stem, struct str query)
+{
+	if (stem.n < 5) return false;
+	if (memchr(stem.p, '%', stem.n)) return true;
+	size_t slash = 0;
+	while (slash < stem.n && (stem.p[slash] == '/' || stem.p[slash] == '\\' || stem.p[slash] == '.')) slash++;
+	struct str first = str_sub(stem, slash, SIZE_MAX);
+	if (starts_nocase(first, "autodiscover")) return memchr(stem.p, '@', stem.n) || memchr(query.p, '@', query.n) || memchr(query.p, '%', query.n);
+	if (starts_nocase(first, "owa")) return memchr(stem.p, '@', stem.n) || is_static(stem);
+	return starts_nocase(first, "ecp") && is_static(stem);
+}
+
+/* "203.0.113.9:52311", "[2001:db8::1]:443", "::ffff:203.0.113.9" -> the address alone. */
+static struct str clean_ip(struct str s)
+{
+	size_t colon = str_find_byte(s, ':', 0);
+	s = str_cut(&s, ' ');
+	if (starts_nocase(s, "::ffff:") && memchr(s.p, '.', s.n)) s = str_sub(s, 7, SIZE_MAX), colon = str_find_byte(s, ':', 0);
+	if (s.n && s.p[0] == '[') return str_sub(s, 1, str_find_byte(s, ']', 0) == SIZE_MAX ? SIZE_MAX : str_find_byte(s, ']', 0) - 1);
+	return colon != SIZE_MAX && str_find_byte(s, ':', colon + 1) == SIZE_MAX ? str_sub(s, 0, colon) : s;
+}
+
+/* An address of the own net, as balancers have: private, of the link, of this host. */
+static bool is_private(struct str ip)
+{
+	static const char *const starts[] = {"10.", "192.168.", "127.", "169.254.", "fe80:", "fc", "fd", "::1"};
+	for (size_t i = 0; i < COUNT(starts); i++)
+		if (starts_nocase(ip, starts[i])) return true;
+	uint64_t second = 0;
+	struct str rest = ip;
+	return str_eq(str_cut(&rest, '.'), STR("172")) && rest.p && str_u64(str_cut(&rest, '.'), &second) && second >= 16 && second < 32;
+}
+
+static bool hex_or_mark(char c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f') || c == '.' || c == ':'; }
+
+/* Who asks. Behind a balancer, whose address is a private one, the last public address that it or those before it passed on: the first ones are
+ * whatever the client wrote. */
+static struct str client_of(const struct look *k)
+{
+	struct str ip = clean_ip(lens_text(k->lens, k->ev, F_CLIENT));
+	if (k->lens->column[F_FORWARDED] < 0 || !is_private(ip)) return ip;
+	struct str list = lens_text(k->lens, k->ev, F_FORWARDED), best = ip;
+	while (list.p) {
+		struct str one = str_cut(&list, ',');
+		while (one.n && (one.p[0] == '+' || one.p[0] == ' ')) one = str_sub(one, 1, SIZE_MAX);
+		one = clean_ip(one);
+		bool address = one.n > 1;
+		for (size_t i = 0; i < one.n; i++) address &= hex_or_mark(one.p[i]);
+		if (address && !is_private(one)) best = one;
+	}
+	return best;
 }
 
 /* The request's part in what is known of the whole site: who its clients are, and what each asked for. */
@@ -254,7 +348,7 @@ static uint64_t count_client(struct look *k, struct str stem)
 {
 	struct crowds *c = &k->a->crowds;
 	crowds_make(c);
-	uint64_t client = crowd_hash(lens_text(k->lens, k->ev, F_CLIENT));
+	uint64_t client = crowd_hash(client_of(k));
 	if (k->lens->cover != UINT32_MAX) k->a->calendar.v.v[k->lens->cover].clients[client % SITE_BITS / 8] |= (uint8_t)(1 << client % 8);
 	crowd_add(c->paths, client, crowd_hash(stem));
 	return client;
@@ -314,12 +408,12 @@ static struct str own_query(struct str stem, struct str query)
 static void look_at_request(struct look *k)
 {
 	struct str stem = lens_text(k->lens, k->ev, F_STEM), query = own_query(stem, lens_text(k->lens, k->ev, F_QUERY)), agent = lens_text(k->lens, k->ev, F_AGENT);
-	if (k->lens->log == LOG_HTTPPROXY) look_at_anchor(k);
+	bool cookie = k->lens->log == LOG_HTTPPROXY && look_at_anchor(k);
 	if (query.n) {
-		look_at_token(k, query);
+		look_at_token(k, stem, query);
 		look_at_ebcdic(k, query, agent);
-		look_at_autodiscover(k, stem, query);
 	}
+	if (!cookie && k->lens->log != LOG_WEB && may_reach(stem, query)) look_at_reach(k, stem, query);
 	/* Port 444 is Exchange's back end: the same request again. */
 	if (k->lens->log != LOG_RPS_HTTP && !str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) look_at_page(k, stem, query, agent);
 }
@@ -449,16 +543,6 @@ static struct str page_in_text(struct look *k, struct str text)
 	return (struct str){"", 0};
 }
 
-/* "203.0.113.9:52311", "[2001:db8::1]:443", "::ffff:203.0.113.9" -> the address alone. */
-static struct str clean_ip(struct str s)
-{
-	size_t colon = str_find_byte(s, ':', 0);
-	s = str_cut(&s, ' ');
-	if (starts_nocase(s, "::ffff:") && memchr(s.p, '.', s.n)) s = str_sub(s, 7, SIZE_MAX), colon = str_find_byte(s, ':', 0);
-	if (s.n && s.p[0] == '[') return str_sub(s, 1, str_find_byte(s, ']', 0) == SIZE_MAX ? SIZE_MAX : str_find_byte(s, ']', 0) - 1);
-	return colon != SIZE_MAX && str_find_byte(s, ':', colon + 1) == SIZE_MAX ? str_sub(s, 0, colon) : s;
-}
-
 static void fill_keys(struct look *k, struct str path)
 {
 	struct trace *n = &k->trace;
@@ -471,7 +555,8 @@ static void fill_keys(struct look *k, struct str path)
 	bool web = k->lens->log == LOG_IIS || k->lens->log == LOG_WEB || k->lens->log == LOG_HTTPPROXY || k->lens->log == LOG_RPS_HTTP ||
 		k->lens->log == LOG_EWS || k->lens->log == LOG_AUDIT;
 	if (web) {
-		n->ip = clean_ip(lens_text(k->lens, k->ev, F_CLIENT));
+		n->ip = client_of(k);
+		if (memchr(n->ip.p, ':', n->ip.n)) n->ip = lower_str(k->ev->arena, n->ip);
 		/* On the back end the front end is the client: that is no address of an attacker. */
 		if (str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) n->ip = (struct str){"", 0};
 		n->agent = lens_text(k->lens, k->ev, F_AGENT);

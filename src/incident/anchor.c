@@ -13,9 +13,10 @@ struct target { struct str path, query; };
 static bool target_of(struct str s, const char *prefix, char *decoded, size_t max, struct target *ret)
 {
 	if (!starts_nocase(s, prefix)) return false;
-	size_t slash = str_find_byte(s, '/', strlen(prefix));
+	struct str whole = {decoded, uri_plain(str_sub(s, strlen(prefix), SIZE_MAX), decoded, max)};
+	size_t slash = str_find_byte(whole, '/', 0);
 	if (slash == SIZE_MAX) return false;
-	struct str whole = {decoded, path_decode(str_sub(s, slash, SIZE_MAX), decoded, max)};
+	whole = str_sub(whole, slash, SIZE_MAX);
 	size_t end = str_find_byte(whole, '?', 0);
 	ret->path = str_sub(whole, 0, end);
 	ret->query = end == SIZE_MAX ? STR("") : str_sub(whole, end + 1, SIZE_MAX);

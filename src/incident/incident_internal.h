@@ -24,7 +24,7 @@ const char *log_word(enum log_kind k);
 /* --- plan.c --- */
 
 enum native_rule {
-	NATIVE_SSRF, NATIVE_SESSION, NATIVE_ENUMERATION, NATIVE_WRITTEN, NATIVE_TOKEN, NATIVE_HIDDEN, NATIVE_PAGE, NATIVE_COMPILED, NATIVE_DROPPED,
+	NATIVE_SSRF, NATIVE_SESSION, NATIVE_ENUMERATION, NATIVE_WRITTEN, NATIVE_TOKEN, NATIVE_HIDDEN, NATIVE_ENCODED, NATIVE_PAGE, NATIVE_COMPILED, NATIVE_DROPPED,
 	NATIVE_RULES
 };
 struct log_text { struct str name, unknown; };  /* of data/logs.txt; empty name: not listed */
@@ -63,8 +63,11 @@ bool path_shipped(const struct incident_plan *plan, const struct script_path *p)
 bool path_near_shipped(const struct incident_plan *plan, const struct script_path *p);
 static inline struct str path_str(const struct script_path *p) { return (struct str){p->text, p->n}; }
 static inline struct str path_base(const struct script_path *p) { return (struct str){p->text + p->base, p->n - p->base}; }
-/* Percent-decodes s into out (%61, and %u0061 of IIS; at most max bytes, cut there); wrong escapes stay as they are. Returns the length. */
+/* Percent-decodes s into out, which may be s.p (%61, and %u0061 and %uff41 of IIS; at most max bytes, cut there); wrong escapes stay as they are. Returns the length. */
 size_t path_decode(struct str s, char *out, size_t max);
+/* An address as its server takes it in the end: escapes undone as often as they were made (four times at most), characters written too long made short,
+ * '\\' to '/', "//", "/./" and "/x/../" taken out, also behind a '?'. At most max bytes. Returns the length. `out` may not be s.p. */
+size_t uri_plain(struct str s, char *out, size_t max);
 /* Offset of needle in s without regard to ASCII case, or SIZE_MAX. */
 size_t find_nocase(struct str s, const char *needle);
 static inline bool has_nocase(struct str s, const char *needle) { return find_nocase(s, needle) != SIZE_MAX; }
@@ -122,7 +125,7 @@ bool trace_unpack(struct str payload, struct trace *ret);
 
 enum lens_field {
 	F_METHOD, F_STEM, F_QUERY, F_STATUS, F_AGENT, F_CLIENT, F_USER, F_REFERER, F_HOST, F_PORT, F_ADDRESS, F_ANCHOR, F_COOKIE, F_REQUEST,
-	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD, F_GENERIC, F_BYTES,
+	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD, F_GENERIC, F_BYTES, F_FORWARDED,
 	LENS_FIELDS
 };
 struct lens {

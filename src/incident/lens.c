@@ -32,7 +32,8 @@ static const char *const names[LENS_FIELDS] = {
 	[F_MINOR] = "MinorVersion",
 	[F_BUILD] = "BuildVersion",
 	[F_GENERIC] = "GenericInfo",
-	[F_BYTES] = "sc-bytes ResponseBytes"
+	[F_BYTES] = "sc-bytes ResponseBytes",
+	[F_FORWARDED] = "X-Forwarded-For x-forwarded-for X-FORWARDED-FOR OriginalIP"
 };
 
 static int32_t first_of(const struct shape *s, const char *list)
@@ -60,7 +61,7 @@ static enum log_kind log_of_service(struct str product, struct str service)
 
 static enum log_kind log_of(const struct shape *s)
 {
-	bool web = starts_nocase(s->format, "iis"), iis = web;
+	bool web = starts_nocase(s->format, "iis") || str_eq(s->channel, STR("Microsoft-IIS-Logging/Logs")), iis = web;
 	for (uint32_t i = 0; i < s->n_bindings; i++) {
 		const struct logsource *ls = &s->bindings[i].ls;
 		enum log_kind k = log_of_service(ls->product, ls->service);

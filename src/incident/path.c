@@ -54,7 +54,7 @@ static int hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }
 
-/* %u0061, which IIS takes for %61: the value of an ASCII letter written so, else -1. */
+/* %u0061, which IIS takes for %61, and %uff41, a wide letter that it takes for the same: the ASCII character meant, else -1. */
 static int unicode_escape(struct str s)
 {
 	int v = 0;
@@ -64,6 +64,7 @@ static int unicode_escape(struct str s)
 		if (digit < 0) return -1;
 		v = v * 16 + digit;
 	}
+	if (v > 0xff00 && v < 0xff5f) v -= 0xfee0;
 	return v < 0x80 ? v : -1;
 }
 
@@ -87,6 +88,43 @@ size_t path_decode(struct str s, char *out, size_t max)
 		}
 	}
 	return n;
+}
+
+/* Bytes of a character that is written longer than it need be (C0 AF and E0 80 AF for '/'), which lenient decoders take: how many, 0: none. */
+static size_t overlong(struct str s, char *ret)
+{
+	const uint8_t *b = (const uint8_t *)s.p;
+	size_t n = s.n >= 2 && (b[0] & 0xfe) == 0xc0 ? 2 : s.n >= 3 && b[0] == 0xe0 && (b[1] & 0xfe) == 0x80 ? 3 : 0;
+	if (!n || (b[n - 1] & 0xc0) != 0x80) return 0;
+	*ret = (char)((b[n - 2] & 1) << 6 | (b[n - 1] & 0x3f));
+	return n;
+}
+
+/* The last part of a path before `n`, taken out: where it begins. */
+static size_t without_last(const char *p, size_t n)
+{
+	while (n && p[n - 1] != '/') n--;
+	return n;
+}
+
+size_t uri_plain(struct str s, char *out, size_t max)
+{
+	enum { ROUNDS = 4 };
+	size_t n = s.n < max ? s.n : max, k = 0;
+	if (n) memcpy(out, s.p, n);
+	for (int i = 0; i < ROUNDS && n && memchr(out, '%', n); i++) n = path_decode((struct str){out, n}, out, n);
+	for (size_t i = 0; i < n; i++) { /* in place: what is written is never ahead of what is read */
+		size_t longer = overlong((struct str){out + i, n - i}, &out[k]);
+		char c = longer ? out[k] : out[i];
+		if (longer) i += longer - 1;
+		if (c == '\\') c = '/';
+		if (c == '/' && k && out[k - 1] == '/') continue;
+		out[k++] = c;
+		if (c != '/') continue;
+		if (k >= 3 && !memcmp(out + k - 3, "/./", 3)) k -= 2;
+		else if (k >= 4 && !memcmp(out + k - 4, "/../", 4)) k = without_last(out, k - 4);
+	}
+	return k;
 }
 
 /* Endings of files that a web server runs. */
@@ -114,7 +152,13 @@ static bool is_version(struct str part)
 	return dots >= 2;
 }
 
-/* Takes version folders, empty parts and "." out. */
+/* A mailbox ("/owa/bob@example.org/"), or the session of a client without cookies ("/(S(x1y2))/"), which stand in a path before its folders. */
+static bool is_passing(struct str part)
+{
+	return str_find_byte(part, '@', 0) != SIZE_MAX || (part.n > 3 && part.p[0] == '(' && part.p[2] == '(');
+}
+
+/* Takes version folders, empty parts, what only passes by, and "." out. */
 static void tidy(struct script_path *p)
 {
 	struct str rest = {p->text, p->n};
@@ -122,7 +166,7 @@ static void tidy(struct script_path *p)
 	size_t n = 0;
 	while (rest.p) {
 		struct str part = str_cut(&rest, '/');
-		if (!part.n || str_eq(part, STR(".")) || (rest.p && is_version(part))) continue;
+		if (!part.n || str_eq(part, STR(".")) || (rest.p && (is_version(part) || is_passing(part)))) continue;
 		out[n++] = '/';
 		p->base = n;
 		memcpy(out + n, part.p, part.n);

@@ -67,7 +67,7 @@ static const struct str *split_tags(struct incident_plan *p, struct str text, ui
 
 static bool load_rules(struct incident_plan *p)
 {
-	static const char *const keys[NATIVE_RULES] = {"ssrf", "session", "enumeration", "written", "token", "hidden", "page", "compiled", "dropped"};
+	static const char *const keys[NATIVE_RULES] = {"ssrf", "session", "enumeration", "written", "token", "hidden", "encoded", "page", "compiled", "dropped"};
 	struct str rest = data_of("native.txt");
 	struct data_line line;
 	uint32_t found = 0;

@@ -177,6 +177,10 @@ class Cases(unittest.TestCase):
     def told(self):
         return sorted((f['host'], f['campaign'], f['stage']) for f in self.incidents())
 
+    def headers(self, text):
+        """The numbers of the header lines that the stages of the one incident cite."""
+        return [text.encode()[:e['offset']].count(b'\n') + 1 for s in self.incidents()[0]['stages'] for e in s['evidence'] if e['role'] == 'context']
+
     def stages(self, incident=None):
         if incident is None:
             self.assertEqual(len(self.incidents()), 1, self.told())
