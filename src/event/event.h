@@ -5,6 +5,7 @@
 #pragma once
 #include "base/etime.h"
 #include "event/finding.h"
+#include "event/hashes.h"
 #include "event/logsource.h"
 #include "event/reader.h"
 #include "event/shape.h"

@@ -305,9 +305,18 @@ enum { EXCHANGE_EXTRA = COUNT(exchange_names) };
 
 static bool is_exchange(struct str channel, uint32_t n_leaves) { return n_leaves >= 3 && str_eq(channel, STR("MSExchange Management")); }
 
+/* The leaf that holds hashes, or n_leaves. */
+static uint32_t hashes_of(const struct reader_cursor *c)
+{
+	uint32_t i = 0;
+	while (i < c->n_leaves && !hash_is_whole(c->leaves[i].name)) i++;
+	return i;
+}
+
 static const struct shape *make_shape(struct reader_cursor *c, struct str key, struct str provider, struct str channel, uint32_t event_id)
 {
-	uint32_t extra = is_exchange(channel, c->n_leaves) ? EXCHANGE_EXTRA : 0, n = FIRST_LEAF + c->n_leaves + extra;
+	uint32_t parts = hashes_of(c) < c->n_leaves ? HASH_NAMES : 0, extra = !parts && is_exchange(channel, c->n_leaves) ? EXCHANGE_EXTRA : 0;
+	uint32_t n = FIRST_LEAF + c->n_leaves + extra + parts;
 	struct column *columns = arena_calloc(&c->arena, n, sizeof *columns);
 	struct shape *spec = arena_calloc(&c->arena, 1, sizeof *spec);
 	if (!columns || !spec) return NULL;
@@ -320,6 +329,7 @@ static const struct shape *make_shape(struct reader_cursor *c, struct str key, s
 	columns[ALIAS_TIME] = (struct column){.name = STR("SystemTime"), .hidden = true};
 	for (uint32_t i = 0; i < c->n_leaves; i++) columns[FIRST_LEAF + i] = (struct column){.name = c->leaves[i].name, .label = c->leaves[i].label};
 	for (uint32_t i = 0; i < extra; i++) columns[FIRST_LEAF + c->n_leaves + i].name = str_of(exchange_names[i]);
+	for (uint32_t i = 0; i < parts; i++) columns[FIRST_LEAF + c->n_leaves + i] = (struct column){.name = str_of(hash_names[i]), .hidden = true};
 	spec->n_columns = n;
 	spec->columns = columns;
 	spec->format = STR("evtx");
@@ -421,7 +431,11 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 		const struct leaf *l = &c->leaves[column - FIRST_LEAF];
 		if (l->slot < c->content.n_slots && c->content.slots[l->slot].type != EVTX_XML) slot_value(&c->content.slots[l->slot], &c->arena, &c->chunk.format, ret);
 		else parts_value(&c->chunk, &c->content, l->parts, l->n_parts, ret);
-	} else exchange_value(ev, column - FIRST_LEAF - c->n_leaves, ret);
+	} else if (ev->shape->columns[column].hidden) {
+		hash_part(event_cell(ev, FIRST_LEAF + hashes_of(c)), column - FIRST_LEAF - c->n_leaves, ret);
+	} else {
+		exchange_value(ev, column - FIRST_LEAF - c->n_leaves, ret);
+	}
 }
 
 static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
@@ -465,7 +479,8 @@ static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
 {
 	const struct reader_cursor *c = ev->impl;
 	uint32_t at = 0;
-	if (ev->shape->n_columns != FIRST_LEAF + c->n_leaves) return SIFT_NONE; /* columns that are put together of others */
+	/* Columns that are put together of others. */
+	if (ev->shape->n_columns != FIRST_LEAF + c->n_leaves && !ev->shape->columns[FIRST_LEAF + c->n_leaves].hidden) return SIFT_NONE;
 	while ((at = instance_sift(&c->root, c->root.fragment->sys, NULL, at, SYS_COUNT, room)) < SYS_COUNT) sift_cell(ev, at++, room);
 	if (at == SIFT_NOT) return SIFT_NONE;
 	for (at = 0; (at = instance_sift(&c->content, NULL, c->leaves, at, c->n_leaves, room)) < c->n_leaves; at++) sift_cell(ev, FIRST_LEAF + at, room);

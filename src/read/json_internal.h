@@ -53,7 +53,8 @@ struct json_leaf {
 /* How a column's value is made. */
 enum json_how {
 	JSON_OF_LEAF,             /* the leaf's value */
-	JSON_JOINED_MESSAGE, JSON_CMDLET, JSON_PARAMETERS, JSON_CALLER /* MSExchange Management, see json_windows.c */
+	JSON_JOINED_MESSAGE, JSON_CMDLET, JSON_PARAMETERS, JSON_CALLER, /* MSExchange Management, see json_windows.c */
+	JSON_HASH                 /* and above: the leaf's value has hash_names[how - JSON_HASH] */
 };
 struct json_column { uint32_t leaf; uint8_t how; };
 
@@ -106,7 +107,7 @@ struct str json_exchange_part(struct str message, bool parameters);
 /* A column over a leaf. False when there is no room. */
 bool json_add_column(struct json_layout *l, struct json_column *plan, uint32_t room, struct column column, struct json_column how);
 int32_t json_leaf_of(const struct json_layout *l, struct str path);
-enum { JSON_COLUMNS_PER_LEAF = 2, JSON_EXTRA_COLUMNS = 8 };
+enum { JSON_COLUMNS_PER_LEAF = 2, JSON_EXTRA_COLUMNS = 12 + HASH_NAMES };
 
 /* The object being read, and its layout: what decoding needs. */
 struct json_object {

@@ -231,6 +231,33 @@ static void windows_time(struct json_layout *l)
 		}
 }
 
+/* Agents that take Sysmon's hashes apart themselves. */
+static void ecs_hash_columns(struct json_layout *l, struct json_column *plan, uint32_t room)
+{
+	static const char *const before[] = {"process.", "dll.", "file.", ""};
+	static const char *const names[][2] = {{"md5", "hash.md5"}, {"sha1", "hash.sha1"}, {"sha256", "hash.sha256"}, {"Imphash", "pe.imphash"}};
+	for (size_t i = 0; i < COUNT(names); i++) {
+		int32_t leaf = -1;
+		for (size_t b = 0; b < COUNT(before) && leaf < 0; b++) {
+			char path[64];
+			snprintf(path, sizeof path, "%s%s", before[b], names[i][1]);
+			leaf = json_leaf_of(l, str_of(path));
+		}
+		if (leaf >= 0) json_add_column(l, plan, room, (struct column){.name = str_of(names[i][0]), .hidden = true}, (struct json_column){(uint32_t)leaf, JSON_OF_LEAF});
+	}
+}
+
+/* The parts of Sysmon's hashes. */
+static void hash_columns(struct json_layout *l, struct json_column *plan, uint32_t room)
+{
+	for (uint32_t i = 0, n = l->n_columns; i < n; i++) {
+		if (l->columns[i].hidden || !hash_is_whole(l->columns[i].name)) continue;
+		for (uint32_t h = 0; h < HASH_NAMES; h++)
+			json_add_column(l, plan, room, (struct column){.name = str_of(hash_names[h]), .hidden = true}, (struct json_column){plan[i].leaf, (uint8_t)(JSON_HASH + h)});
+		return;
+	}
+}
+
 /* Columns at the end that only shapes of the channel MSExchange Management have: exports hold EventData's unnamed values without a message,
  * or the message without values; the other is made of it. */
 static void exchange_columns(struct json_layout *l, struct json_column *plan, uint32_t room)
@@ -272,6 +299,8 @@ bool json_windows(struct json_layout *l, struct json_column *plan, uint32_t room
 	windows_time(l);
 	alias(l, plan, room, "ProviderName", "Provider_Name");
 	alias(l, plan, room, "SystemTime", "TimeCreated_SystemTime");
+	hash_columns(l, plan, room);
+	if (style == STYLE_ECS) ecs_hash_columns(l, plan, room);
 	exchange_columns(l, plan, room);
 	return true;
 }
