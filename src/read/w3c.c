@@ -38,6 +38,8 @@ struct own {
 	char software[80];            /* of the last #Software line, cut */
 	char date[11];                /* of the last #Date line: for logs whose lines have a time only */
 	struct arena names;           /* of the header in force */
+	/* Where the directives that lines depend on stand: that of a product other than IIS, of local times, of a date that lines do not have. */
+	struct range software_at, local_at, date_at;
 	bool has_header, local, assumed_header, assumed_date;
 	struct cell cells[CELLS_MAX + 1];
 	struct line line;
@@ -185,10 +187,13 @@ static void take_directive(struct reader *r, const struct line *line)
 	if ((v = directive(line->text, "Software")).p) {
 		snprintf(o->software, sizeof o->software, "%.*s", STR_FMT(v));
 		o->local = false;
+		o->software_at = (struct range){line->offset, line->length};
 	} else if ((v = directive(line->text, "Date")).p) {
 		snprintf(o->date, sizeof o->date, "%.*s", STR_FMT(v));
+		o->date_at = (struct range){line->offset, line->length};
 	} else if ((v = directive(line->text, "Time Format")).p) {
 		o->local = str_eq_nocase(v, STR("Local"));
+		o->local_at = (struct range){line->offset, line->length};
 	} else if ((v = directive(line->text, "Fields")).p) {
 		/* The same fields again, after a restart: the same header, cited at its first place. */
 		if (o->has_header && str_eq(o->header.fields, v) && o->header.where.length) return;
@@ -293,9 +298,12 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
 {
 	const struct own *o = own((struct reader *)ev->impl);
-	if (!max || !o->header.where.length) return 0;
-	ret[0] = o->header.where;
-	return 1;
+	uint32_t n = 0;
+	if (n < max && o->software_at.length && !str_eq(ev->shape->format, STR("iis-w3c"))) ret[n++] = o->software_at;
+	if (n < max && o->local) ret[n++] = o->local_at;
+	if (n < max && o->header.date < 0 && o->date_at.length) ret[n++] = o->date_at;
+	if (n < max && o->header.where.length) ret[n++] = o->header.where;
+	return n;
 }
 
 static const struct event_ops ops = {decode, contexts, NULL};

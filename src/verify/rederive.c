@@ -33,7 +33,7 @@ struct rehit {
 };
 struct reread { int64_t source; struct rehit *v; size_t n, cap; bool done; };
 /* Where a piece of the made file stands in the source. */
-struct reread_piece { uint64_t made, original, length; };
+struct reread_piece { uint64_t made, original, length, leaf; };
 
 struct rederive {
 	struct verify_rederiver hooks;
@@ -186,7 +186,7 @@ struct made {
 static void add_piece(struct made *m, uint64_t made, uint64_t original, uint64_t length)
 {
 	if (m->n == m->cap) m->v = vec_grow(m->v, &m->cap, sizeof *m->v);
-	m->v[m->n++] = (struct reread_piece){made, original, length};
+	m->v[m->n++] = (struct reread_piece){made, original, length, 0};
 }
 
 /* Pieces ascend by their place in the made file. */
@@ -408,8 +408,41 @@ static void add_line(struct made *m, uint64_t offset, struct str bytes)
 	buf_byte(&m->bytes, '\n');
 }
 
+/* Leaves of UTF-16 end before each byte 0x0a, also within a character. Those that follow one another are joined again; where they do not, the first loses
+ * what is left of the line end before it (offsets of characters are even), and the last gets a line end of its own. */
+struct wide_lines { bool wide, big; uint64_t next_leaf, length; };
+
+static void end_wide(struct made *m, struct wide_lines *w)
+{
+	static const char ends[2][2] = {{'\n', 0}, {0, '\n'}};
+	if (!w->length) return;
+	unsigned odd = w->length & 1; /* half of a line end stands there */
+	buf_put(&m->bytes, ends[w->big] + odd, 2 - odd);
+	m->v[m->n - 1].length += 2 - odd;
+	w->length = 0;
+}
+
+static void add_wide(struct made *m, struct wide_lines *w, uint64_t leaf, uint64_t offset, struct str bytes)
+{
+	if (w->length && leaf == w->next_leaf) {
+		buf_byte(&m->bytes, '\n');
+		m->v[m->n - 1].length++;
+		w->length++;
+	} else {
+		end_wide(m, w);
+		size_t skip = offset & 1 && bytes.n ? 1 : 0;
+		if (!m->bytes.n) buf_put(&m->bytes, w->big ? "\xfe\xff" : "\xff\xfe", 2);
+		offset += skip;
+		bytes = str_sub(bytes, skip, bytes.n);
+	}
+	add_piece(m, m->bytes.n, offset, bytes.n);
+	buf_str(&m->bytes, bytes);
+	w->length += bytes.n;
+	w->next_leaf = leaf + 1;
+}
+
 /* Lines that findings cite as context (headers) stand at the beginning of each file that is made. */
-static void read_lines(struct rederive *d, const struct reader_ops *ops, sqlite3_stmt *rows, struct str path, int64_t mtime, struct reread *r)
+static void read_lines(struct rederive *d, const struct reader_ops *ops, sqlite3_stmt *rows, struct str path, int64_t mtime, struct wide_lines w, struct reread *r)
 {
 	struct made m = {0};
 	VEC(struct reread_piece) contexts = {0};
@@ -417,17 +450,25 @@ static void read_lines(struct rederive *d, const struct reader_ops *ops, sqlite3
 	while (sqlite3_step(rows) == SQLITE_ROW) {
 		uint64_t offset = (uint64_t)sqlite3_column_int64(rows, 0);
 		struct str bytes = case_column_str(rows, 1);
-		if (m.bytes.n > LINES_A_FILE) {
+		uint64_t leaf = (uint64_t)sqlite3_column_int64(rows, 3);
+		if (m.bytes.n > LINES_A_FILE && (!w.wide || leaf != w.next_leaf)) {
+			if (w.wide) end_wide(&m, &w);
 			read_made(d, ops, &m, path, mtime, r);
 			m.bytes.n = m.n = 0;
-			for (size_t i = 0; i < contexts.n; i++) add_line(&m, contexts.v[i].original, (struct str){context_bytes.p + contexts.v[i].made, contexts.v[i].length});
+			for (size_t i = 0; i < contexts.n; i++) {
+				struct str again = {context_bytes.p + contexts.v[i].made, contexts.v[i].length};
+				if (w.wide) add_wide(&m, &w, contexts.v[i].leaf, contexts.v[i].original, again);
+				else add_line(&m, contexts.v[i].original, again);
+			}
 		}
 		if (sqlite3_column_int(rows, 2)) {
-			vec_push(&contexts, (struct reread_piece){context_bytes.n, offset, bytes.n});
+			vec_push(&contexts, (struct reread_piece){context_bytes.n, offset, bytes.n, leaf});
 			buf_str(&context_bytes, bytes);
 		}
-		add_line(&m, offset, bytes);
+		if (w.wide) add_wide(&m, &w, leaf, offset, bytes);
+		else add_line(&m, offset, bytes);
 	}
+	if (w.wide) end_wide(&m, &w);
 	if (m.n) read_made(d, ops, &m, path, mtime, r);
 	buf_done(&m.bytes);
 	buf_done(&context_bytes);
@@ -463,21 +504,23 @@ static int by_offset(const void *x, const void *y)
 
 static void read_again(struct rederive *d, struct reread *r)
 {
-	sqlite3_stmt *s = case_db_prepare(d->db, "SELECT path, format, framing, last FROM source WHERE id = ?", NULL);
-	sqlite3_stmt *rows = case_db_prepare(d->db, "SELECT r.offset, r.bytes, EXISTS (SELECT 1 FROM temp.context c WHERE c.source = r.source AND c.leaf = r.leaf) "
-		"FROM record r WHERE r.source = ? ORDER BY r.leaf", NULL);
+	sqlite3_stmt *s = case_db_prepare(d->db, "SELECT path, format, framing, last, parameters FROM source WHERE id = ?", NULL);
+	sqlite3_stmt *rows = case_db_prepare(d->db, "SELECT r.offset, r.bytes, EXISTS (SELECT 1 FROM temp.context c WHERE c.source = r.source AND c.leaf = r.leaf), "
+		"r.leaf FROM record r WHERE r.source = ? ORDER BY r.leaf", NULL);
 	if (s && rows) {
 		sqlite3_bind_int64(s, 1, r->source);
 		sqlite3_bind_int64(rows, 1, r->source);
 	}
 	if (s && rows && sqlite3_step(s) == SQLITE_ROW) {
 		const struct reader_ops *ops = format_of(d, case_column_str(s, 1));
-		struct str path = arena_str(&d->strings, case_column_str(s, 0)), framing = case_column_str(s, 2);
+		struct str path = arena_str(&d->strings, case_column_str(s, 0)), framing = case_column_str(s, 2), parameters = case_column_str(s, 4);
 		struct etime last = {0};
+		struct wide_lines w = {.big = str_find(parameters, STR(" encoding=utf-16be"), 0) != SIZE_MAX};
+		w.wide = w.big || str_find(parameters, STR(" encoding=utf-16le"), 0) != SIZE_MAX;
 		(void)etime_parse(case_column_str(s, 3), &last, NULL);
 		/* Readers infer years from the file's time: that of its last record is near enough. */
 		if (ops && str_eq(framing, STR("evtx/1"))) read_evtx(d, ops, rows, path, last.sec, r);
-		else if (ops && str_eq(framing, STR("lines/1"))) read_lines(d, ops, rows, path, last.sec, r);
+		else if (ops && str_eq(framing, STR("lines/1"))) read_lines(d, ops, rows, path, last.sec, w, r);
 		else if (ops && str_eq(framing, STR("blocks/1"))) read_blocks(d, ops, rows, path, last.sec, r);
 	}
 	sqlite3_finalize(s);
