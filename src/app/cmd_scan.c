@@ -263,6 +263,7 @@ static int finish(const struct settings *s, struct scan *scan, const struct scan
 		if (!output_close(sinks.v[i], &f)) ok = false;
 	if (kept && !case_output_close(kept, ok, &f)) ok = false;
 	view.run.findings = r->findings;
+	view.run.twins = r->twins;
 	view.run.stories = r->stories;
 	view.run.n_stories = r->n_stories;
 	view.run.notes = r->notes;

@@ -36,14 +36,15 @@ void run_view_init(struct run_view *v, const struct scan_results *r, const struc
 	}
 	for (uint32_t i = 0; i < r->n_unread; i++) v->unread[i] = (struct report_unread){r->unread[i].path, r->unread[i].reason};
 	v->run = (struct report_run){.sources = {v->sources, r->n_sources}, .unread = v->unread, .n_unread = r->n_unread, .refused = v->refused,
-		.rules_loaded = n_rules, .n_refused = n_refused, .events = r->events, .outside = r->outside};
+		.rules_loaded = n_rules, .n_refused = n_refused, .events = r->events, .outside = r->outside, .twins = r->twins, .copies = r->copies};
 	_Static_assert(sizeof(struct report_day) == sizeof(struct coverage_day), "the same two numbers");
 	v->coverage = xcalloc(r->hosts->rows.n, sizeof *v->coverage);
 	v->run.coverage = v->coverage;
 	v->run.n_coverage = (uint32_t)r->hosts->rows.n;
 	for (size_t i = 0; i < r->hosts->rows.n; i++) {
 		const struct coverage_row *x = &r->hosts->rows.v[i];
-		v->coverage[i] = (struct report_coverage){x->host, x->log, x->first, x->last, x->events, x->no_rule, (const struct report_day *)x->days.v, (uint32_t)x->days.n};
+		v->coverage[i] = (struct report_coverage){x->host, x->log, x->first, x->last, x->events, x->no_rule, (const struct report_day *)x->days.v, (uint32_t)x->days.n,
+			x->inferred};
 	}
 	for (uint32_t i = 0; i < v->run.n_refused; i++) {
 		const struct rules_refused *x = rule_set_refused(rules, i);

@@ -56,6 +56,12 @@ struct named {
 	struct str name, value;
 };
 
+/* What tells an attempt to log in from others of the same source: scan/twins.h. */
+struct login_mark {
+	uint64_t who;      /* 0: none */
+	uint32_t service;  /* 0: any */
+};
+
 /* A stage of an incident: its members as ready JSON without braces, and its range of the finding's evidence. */
 struct finding_stage {
 	struct str json;
@@ -84,6 +90,7 @@ struct finding {
 	uint32_t n_evidence;
 	const struct named *keep;       /* FINDING_HIT: what correlations over its rule need; not shown */
 	uint32_t n_keep;
+	struct login_mark login;        /* FINDING_HIT: while a scan sorts its hits; not shown */
 	/* FINDING_CORRELATION */
 	const struct named *group;
 	uint32_t n_group;

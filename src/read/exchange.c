@@ -16,7 +16,7 @@
 
 enum { COLUMNS_MAX = 256, DERIVED_MAX = 32 };
 
-enum how { H_CELL, H_REST, H_LIST, H_URI, H_QUERY, H_FIRST, H_KEY };
+enum how { H_CELL, H_REST, H_LIST, H_URI, H_QUERY, H_FIRST, H_KEY, H_SERVER };
 /* A column of an event: of which cell, and how it is made. */
 struct plan { uint8_t how; uint16_t cell; struct str key; };
 
@@ -25,24 +25,25 @@ struct kind {
 	const char *format;
 	const char *has[3];          /* all of these columns */
 	const char *type;            /* part of #Log-type that decides where columns do not; NULL: columns do */
-	bool rest;                   /* the last column reaches to the end of the line */
+	bool rest;                   /* the last column reaches to the end of the line; of protocol logs the one before it: what peers say has commas */
 	const char *keys_of;         /* a column of "T:key=value;", and the keys worth a column */
 	const char *keys;
+	bool by_type;                /* other kinds have its columns, too: without the type it could be one of them */
 };
 static const struct kind kinds[] = {
-	{"httpproxy", {"ProxyAction", "AnchorMailbox"}, NULL, false, NULL, NULL},
-	{"ecp-activity", {"TimeStamp", "EventId", "EventData"}, "Activity", true, "EventData", "PSA URL REFERRER SID USID CMD"},
-	{"ecp-server", {"TimeStamp", "EventId", "EventData"}, NULL, true, "EventData", "CMD URL REFERRER SID USID EX REQID ACTID TIME BLD"},
-	{"rps-cmdlet", {"Cmdlet", "Parameters", "ExecutingUserSid"}, NULL, false, "GenericInfo", "PSSenderInfo"},
-	{"rps-http", {"ClientInfo", "ShellId"}, NULL, false, NULL, NULL},
-	{"ews", {"SoapAction", "RequestId"}, NULL, false, NULL, NULL},
-	{"audit-queue", {"RecordType", "Data", "Workload"}, NULL, false, NULL, NULL},
-	{"message-tracking", {"internal-message-id", "event-id", "source-context"}, NULL, false, NULL, NULL},
-	{"smtp-send", {"connector-id", "session-id", "remote-endpoint"}, "Send", true, NULL, NULL},
-	{"smtp-receive", {"connector-id", "session-id", "remote-endpoint"}, NULL, true, NULL, NULL},
-	{"agent", {"P1FromAddress", "Agent"}, NULL, false, NULL, NULL},
-	{"oabgenerator", {"Message"}, "OAB", true, NULL, NULL},
-	{"exchange", {NULL}, NULL, false, NULL, NULL},
+	{"httpproxy", {"ProxyAction", "AnchorMailbox"}, NULL, false, NULL, NULL, false},
+	{"ecp-activity", {"TimeStamp", "EventId", "EventData"}, "Activity", true, "EventData", "PSA URL REFERRER SID USID CMD", true},
+	{"ecp-server", {"TimeStamp", "EventId", "EventData"}, NULL, true, "EventData", "CMD URL REFERRER SID USID EX REQID ACTID TIME BLD", false},
+	{"rps-cmdlet", {"Cmdlet", "Parameters", "ExecutingUserSid"}, NULL, false, "GenericInfo", "PSSenderInfo", false},
+	{"rps-http", {"ClientInfo", "ShellId"}, NULL, false, NULL, NULL, false},
+	{"ews", {"SoapAction", "RequestId"}, NULL, false, NULL, NULL, false},
+	{"audit-queue", {"RecordType", "Data", "Workload"}, NULL, false, NULL, NULL, false},
+	{"message-tracking", {"internal-message-id", "event-id", "source-context"}, NULL, false, NULL, NULL, false},
+	{"smtp-send", {"connector-id", "session-id", "remote-endpoint"}, "Send", true, NULL, NULL, true},
+	{"smtp-receive", {"connector-id", "session-id", "remote-endpoint"}, NULL, true, NULL, NULL, false},
+	{"agent", {"P1FromAddress", "Agent"}, NULL, false, NULL, NULL, false},
+	{"oabgenerator", {NULL}, "OAB", true, NULL, NULL, true},
+	{"exchange", {NULL}, NULL, false, NULL, NULL, false},
 };
 
 struct own {
@@ -52,9 +53,11 @@ struct own {
 	const struct kind *kind;
 	char type[64], version[24];  /* of #Log-type, #Version */
 	struct range where;          /* of the header line; length 0: none yet */
+	struct range type_at;        /* of the line that says the type */
 	struct str fields;
 	uint32_t n;                  /* cells of a record */
 	int32_t time, data, query;   /* columns; -1 = none */
+	uint32_t wide;               /* the column that reaches over commas, where the kind has one */
 	struct plan plan[COLUMNS_MAX + DERIVED_MAX];
 	struct column columns[COLUMNS_MAX + DERIVED_MAX];
 	struct shape spec;
@@ -157,15 +160,20 @@ static bool set_header(struct reader *r, struct str fields, struct range where)
 	if (o->n < 2) return o->n = 0, false;
 	o->spec = (struct shape){.columns = o->columns, .n_columns = o->n, .event_id = -1, .host_column = -1};
 	find_kind(r);
-	if (o->kind->rest) o->plan[o->n - 1].how = H_REST;
+	o->wide = o->n - 1;
+	if (o->n > 2 && column_of(o, "data") == (int32_t)o->n - 2) o->wide--;
+	if (o->kind->rest) o->plan[o->wide].how = H_REST;
 	/* These are written without quotes, and there are many: keywords look at the line. */
 	for (uint32_t i = 0; i < o->n; i++) o->columns[i].covered = str_eq(str_of(o->kind->format), STR("httpproxy"));
 	if (first_present(o, hosts, COUNT(hosts), &host)) o->spec.host_column = host;
+	int32_t connector = str_eq(str_of(o->kind->format), STR("smtp-receive")) ? column_of(o, "connector-id") : -1;
 	first_present(o, times, COUNT(times), &o->time);
 	int32_t to = column_of(o, "recipient-address");
 	if (to >= 0) o->plan[to].how = H_LIST;
 	o->data = str_eq(str_of(o->kind->format), STR("audit-queue")) ? column_of(o, "Data") : -1;
 	add_derived(o);
+	/* Receive connectors bear their server's name: MX01\Default Frontend MX01. */
+	if (connector >= 0) o->spec.host_column = (int32_t)o->spec.n_columns, add(o, STR("server"), H_SERVER, connector, (struct str){"", 0});
 	return true;
 }
 
@@ -194,6 +202,13 @@ static struct str rest_of(struct reader *r, uint32_t cell)
 	if (cell >= d->row.n) return (struct str){"", 0};
 	if (d->row.n == cell + 1 && d->row.v[cell].flags & CSV_QUOTED && !(d->row.v[cell].flags & CSV_ODD)) return delimited_cell(r, d, cell);
 	struct str s = delimited_rest(r, d, cell);
+	uint32_t behind = own(r)->n - 1 - cell; /* columns that follow */
+	if (behind && d->row.n > cell + behind) {
+		const struct csv_cell *last = &d->row.v[d->row.n - 1 - behind], *first = &d->row.v[cell];
+		if (last == first) return delimited_cell(r, d, cell);
+		size_t from = first->start - (first->flags & CSV_QUOTED && !(first->flags & CSV_ODD)), to = last->start + last->length + (last->flags & CSV_QUOTED && !(last->flags & CSV_ODD));
+		s = text_clean(r, str_sub(d->text, from, to - from));
+	}
 	if (str_find(s, STR("\"\""), 0) == SIZE_MAX) return s;
 	char *p = arena_alloc(&r->arena, s.n);
 	size_t n = 0;
@@ -208,7 +223,9 @@ static struct str rest_of(struct reader *r, uint32_t cell)
 static struct str cell_of(struct reader *r, const struct plan *p)
 {
 	const struct own *o = own(r);
-	return o->kind->rest && p->cell == o->n - 1 ? rest_of(r, p->cell) : delimited_cell(r, &o->csv, p->cell);
+	if (o->kind->rest && p->cell == o->wide) return rest_of(r, p->cell);
+	uint32_t more = o->csv.row.n > o->n && p->cell > o->wide ? o->csv.row.n - o->n : 0;
+	return delimited_cell(r, &o->csv, p->cell + more);
 }
 
 /* The value of `key` in "S:TIME=13;S:SID=..;'S:CMD=a;b''c';Dbl:X=1": a pair with ; or ' in it stands in single quotes, with '' for a
@@ -264,6 +281,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	case H_URI: s = web_uri(ev->arena, s, o->query >= 0 ? delimited_cell(r, &o->csv, (uint32_t)o->query) : (struct str){"", 0}); break;
 	case H_QUERY: s = s.n && s.p[0] == '?' ? str_sub(s, 1, s.n) : s; break;
 	case H_FIRST: s = str_cut(&s, ' '); break;
+	case H_SERVER: s = str_find_byte(s, '\\', 0) == SIZE_MAX ? (struct str){NULL, 0} : str_cut(&s, '\\'); break;
 	case H_KEY: s = key_value(s, p->key, ev->arena); break;
 	}
 	*ret = s.p ? value_str(s) : (struct value){.kind = VALUE_ABSENT};
@@ -274,9 +292,11 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
 {
 	const struct own *o = own((struct reader *)ev->impl);
-	if (!max || !o->where.length) return 0;
-	ret[0] = o->where;
-	return 1;
+	uint32_t n = 0;
+	if (n < max && o->where.length) ret[n++] = o->where;
+	/* Where columns alone do not say what kind of log it is. */
+	if (n < max && o->kind->by_type && o->type_at.length) ret[n++] = o->type_at;
+	return n;
 }
 
 static const struct event_ops ops = {decode, contexts, NULL};
@@ -298,6 +318,7 @@ static void take_directive(struct reader *r)
 	r->report.header += d->size;
 	if ((v = directive(d->text, "Log-type")).p) {
 		snprintf(o->type, sizeof o->type, "%.*s", STR_FMT(v));
+		o->type_at = (struct range){d->offset, d->length};
 		/* A bare header came before it: what kind it is may be another. */
 		struct str fields = o->n ? arena_str(&r->arena, o->fields) : (struct str){NULL, 0};
 		if (fields.p) set_header(r, fields, o->where);
@@ -336,6 +357,7 @@ static bool audit_event(struct reader *r)
 	if (!text.n || text.p[0] != '{' || !json_read_all(&o->audit.object.tape, text, NULL)) return false;
 	o->audit.object.text = text;
 	o->audit.header = o->where;
+	o->audit.server = o->spec.host_column >= 0 ? delimited_cell(r, d, (uint32_t)o->spec.host_column) : (struct str){NULL, 0};
 	return json_events_make(&o->audit, d->offset, d->length, d->size, d->line, r->lines.encoding == TEXT_UTF8 ? d->text.p : NULL);
 }
 

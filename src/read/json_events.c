@@ -113,14 +113,17 @@ static struct shape *spec_of(struct json_events *e, const struct json_layout *l,
 {
 	struct shape *s = arena_calloc(&e->reader->arena, 1, sizeof *s);
 	uint32_t n = l->n_columns - (str_eq(k->channel, STR("MSExchange Management")) ? 0 : l->n_exchange);
-	struct column *columns = arena_calloc(&e->reader->arena, n, sizeof *columns);
+	bool server = e->server.p && n == l->n_columns;
+	struct column *columns = arena_calloc(&e->reader->arena, n + server, sizeof *columns);
 	if (!s || !columns) return NULL;
 	if (n) memcpy(columns, l->columns, n * sizeof *columns);
-	*s = (struct shape){.n_columns = n, .columns = columns, .channel = k->channel, .provider = k->provider, .event_id = k->event_id, .host_column = -1};
+	if (server) columns[n] = (struct column){.name = STR("Server"), .hidden = true};
+	*s = (struct shape){.n_columns = n + server, .columns = columns, .channel = k->channel, .provider = k->provider, .event_id = k->event_id, .host_column = -1};
 	s->format = format_of(k);
 	int32_t host = k->family->host;
 	for (uint32_t i = 0; i < n && host >= 0 && s->host_column < 0; i++)
 		if (l->plan[i].how == JSON_OF_LEAF && l->plan[i].leaf == (uint32_t)host) s->host_column = (int32_t)i;
+	if (server) s->host_column = (int32_t)n;
 	if (l->windows && k->event_id >= 0) set_constant(columns, l->event_id_column, value_uint((uint64_t)k->event_id));
 	if (l->channel >= 0 && k->channel.n) set_constant(columns, l->channel_column, value_str(k->channel));
 	if (l->provider >= 0 && k->provider.n) set_constant(columns, l->provider_column, value_str(k->provider));
@@ -142,6 +145,7 @@ static const struct shape *make_shape(struct json_events *e, struct json_layout 
 	buf_str(&key, k->provider);
 	buf_byte(&key, 0);
 	buf_str(&key, l->skeleton);
+	if (e->server.p) buf_lit(&key, " server");
 	const struct shape *s = shape_table_find(e->reader->shapes, buf_view(&key));
 	if (!s) {
 		struct shape *spec = spec_of(e, l, k);
@@ -251,6 +255,10 @@ void json_events_note(struct json_events *e)
 static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	const struct json_events *e = ev->impl;
+	if (column >= e->object.layout->n_columns && !e->audit) {
+		*ret = e->server.p ? value_str(e->server) : (struct value){.kind = VALUE_ABSENT};
+		return;
+	}
 	if (column >= e->object.layout->n_columns) {
 		json_audit_value(e, column - e->object.layout->n_columns, ret);
 		return;

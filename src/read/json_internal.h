@@ -139,6 +139,7 @@ struct json_events {
 	struct json_lane *lane;             /* NULL: every object is read by json_read */
 	const struct json_like *like;       /* what the lane said of the object on the tape; NULL: it was read by json_read */
 	struct json_evtxecmd *evtxecmd;     /* what its events are made with */
+	struct str server;                  /* that the table around the object names as its host: then a column behind the others; p == NULL: none */
 	struct journal_audit *audit;        /* the record that the object is, where its shape has columns for it */
 };
 void json_events_begin(struct json_events *e, struct reader *r, uint32_t max_tokens);

@@ -54,6 +54,7 @@ static uint32_t missing(const struct report_coverage *r)
 void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool unicode, struct buf *out)
 {
 	struct etime first = {0}, last = {0};
+	bool inferred = false;
 	for (uint32_t i = 0; i < n; i++) {
 		if (rows[i].first.present && (!first.present || etime_cmp(rows[i].first, first) < 0)) first = rows[i].first;
 		if (etime_cmp(rows[i].last, last) > 0) last = rows[i].last;
@@ -66,8 +67,9 @@ void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool 
 	if (first.present) buf_lit(out, ", from "), date(out, first);
 	buf_byte(out, '\n');
 	for (uint32_t i = 0; i < n; i++) {
-		cut(out, rows[i].host, 22);
-		buf_byte(out, ' ');
+		inferred |= rows[i].inferred;
+		cut(out, rows[i].host, 22 - rows[i].inferred);
+		buf_str(out, rows[i].inferred ? STR("* ") : STR(" "));
 		struct str log = rows[i].log;
 		if (str_starts(log, STR("Microsoft-Windows-"))) log = str_sub(log, 18, log.n);
 		cut(out, log, 30);
@@ -79,6 +81,7 @@ void report_coverage_table(const struct report_coverage *rows, uint32_t n, bool 
 		chart(out, &rows[i], from, per, cells, unicode);
 		buf_byte(out, '\n');
 	}
+	if (inferred) buf_lit(out, "* records of this log, or some of them, name no host: it is that of the place where the file lies\n");
 }
 
 static void put_date(struct json_out *o, struct str key, struct etime t)
@@ -96,6 +99,7 @@ void report_coverage_json(const struct report_coverage *rows, uint32_t n, struct
 	for (uint32_t i = 0; i < n; i++) {
 		json_begin_object(o);
 		json_key_str(o, STR("host"), rows[i].host);
+		if (rows[i].inferred) json_key_str(o, STR("host_from"), STR("place"));
 		json_key_str(o, STR("log"), rows[i].log);
 		put_date(o, STR("first"), rows[i].first);
 		put_date(o, STR("last"), rows[i].last);

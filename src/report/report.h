@@ -37,6 +37,7 @@ struct report_coverage {
 	uint64_t events, no_rule; /* events; of them those that no loaded rule looks at */
 	const struct report_day *days;
 	uint32_t n_days;
+	bool inferred;            /* the host is not from the records, but from where the log lies */
 };
 struct json_out;
 /* A line a row, with a chart over the whole period. */
@@ -86,6 +87,8 @@ struct report_run {
 	uint32_t n_rules;
 	uint64_t undecided;           /* rule verdicts that a regex limit left open */
 	uint64_t events, outside, findings;
+	uint64_t twins;               /* attempts to log in that two logs of one host tell */
+	uint32_t copies;              /* sources whose bytes are those of another */
 	const struct report_clock *clocks;
 	uint32_t n_clocks;
 	const struct report_coverage *coverage;

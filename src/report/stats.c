@@ -139,6 +139,8 @@ void report_stats(const struct report_run *r, struct buf *out)
 	}
 	json_key_u64(&o, STR("events"), r->events);
 	json_key_u64(&o, STR("outside_period"), r->outside);
+	if (r->copies) json_key_u64(&o, STR("copies"), r->copies);
+	if (r->twins) json_key_u64(&o, STR("logins_told_twice"), r->twins);
 	json_key_u64(&o, STR("findings"), r->findings);
 	json_key(&o, STR("seconds"));
 	json_put_begin(&o);

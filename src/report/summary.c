@@ -396,6 +396,20 @@ static void put_damage(struct page *p, const struct report_run *r)
 	}
 }
 
+/* What was there more than once, and counts once. */
+static void put_twice(struct page *p, const struct report_run *r)
+{
+	if (r->copies) {
+		heading(p, "Copies");
+		buf_printf(p->out, "%u source%s the bytes of another: what %s counts once\n", r->copies, r->copies == 1 ? " has" : "s have", r->copies == 1 ? "it says" : "they say");
+	}
+	if (r->twins) {
+		heading(p, "Told twice");
+		grouped(p->out, r->twins);
+		buf_printf(p->out, " attempt%s to log in stood in two logs of one host: counted once\n", plural(r->twins));
+	}
+}
+
 /* Incidents first: they are what the rest is about. */
 static void put_stories(struct page *p, const struct report_run *r)
 {
@@ -468,6 +482,7 @@ void report_summary(const struct report_run *r, const struct tally *t, const str
 	put_histogram(&p, t);
 	put_unread(&p, r);
 	put_normal(&p, r);
+	put_twice(&p, r);
 	put_damage(&p, r);
 	put_gaps(&p, r);
 	put_clocks(&p, r);

@@ -46,6 +46,7 @@ static void widen(struct coverage_row *r, struct etime first, struct etime last)
 void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time)
 {
 	uint32_t slot = near_slot(shape, host);
+	if (!t->near) t->near = xcalloc(NEAR_SLOTS, sizeof *t->near);
 	struct coverage_row *r = t->near[slot].shape == shape ? &t->rows.v[t->near[slot].row] : NULL;
 	if (!r || !str_eq(r->host, host) || !str_eq(r->log, log)) {
 		r = row_of(t, host, log);
@@ -74,17 +75,19 @@ void coverage_no_rule(struct coverage_table *t)
 	if (t->last_added) t->rows.v[t->last_row].no_rule++;
 }
 
-void coverage_merge(struct coverage_table *into, const struct coverage_table *from)
+void coverage_merge(struct coverage_table *into, const struct coverage_table *from, struct str home)
 {
 	into->more += from->more;
 	for (size_t i = 0; i < from->rows.n; i++) {
 		const struct coverage_row *x = &from->rows.v[i];
-		struct coverage_row *r = row_of(into, x->host, x->log);
+		bool inferred = !x->host.n && home.n;
+		struct coverage_row *r = row_of(into, inferred ? home : x->host, x->log);
 		if (!r) {
 			into->more += x->events;
 			continue;
 		}
 		r->events += x->events;
+		r->inferred |= inferred || x->inferred;
 		r->undated += x->undated;
 		r->no_rule += x->no_rule;
 		widen(r, x->first, x->last);
@@ -112,7 +115,17 @@ void coverage_sort(struct coverage_table *t)
 		if (t->rows.v[i].days.n) qsort(t->rows.v[i].days.v, t->rows.v[i].days.n, sizeof(struct coverage_day), by_day);
 	if (t->rows.n) qsort(t->rows.v, t->rows.n, sizeof *t->rows.v, by_name);
 	/* Rows moved: the keys no longer lead to them. The table is only read from here on. */
-	memset(t->near, 0, sizeof t->near);
+	free(t->near);
+	t->near = NULL;
+}
+
+void coverage_clear(struct coverage_table *t)
+{
+	struct coverage_near *near = t->near;
+	t->near = NULL;
+	coverage_done(t);
+	if (near) memset(near, 0, NEAR_SLOTS * sizeof *near);
+	t->near = near;
 }
 
 void coverage_done(struct coverage_table *t)
@@ -120,4 +133,6 @@ void coverage_done(struct coverage_table *t)
 	for (size_t i = 0; i < t->rows.n; i++) vec_free(&t->rows.v[i].days);
 	vec_free(&t->rows);
 	map_done(&t->keys);
+	free(t->near);
+	*t = (struct coverage_table){0};
 }

@@ -14,12 +14,13 @@ struct coverage_row {
 	uint64_t no_rule;             /* events that no loaded rule looks at */
 	VEC(struct coverage_day) days;/* by day after coverage_sort */
 	uint32_t last_index;          /* of the day met last */
+	bool inferred;                /* the host is not from the records */
 };
 struct coverage_table {
 	struct map keys;              /* host NUL log -> row */
 	VEC(struct coverage_row) rows;
 	uint64_t more;                /* events of hosts or days beyond the limits */
-	struct { const void *shape; uint32_t row; } near[NEAR_SLOTS]; /* rows met before */
+	struct coverage_near { const void *shape; uint32_t row; } *near; /* [NEAR_SLOTS] rows met before; made by the first coverage_add */
 	uint32_t last_row;            /* the row met last */
 	bool last_added;              /* the event added last is in last_row */
 };
@@ -29,7 +30,10 @@ enum { COVERAGE_MAX_ROWS = 20000, COVERAGE_MAX_DAYS = 20000 };
 void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time);
 /* The event added last is one that no rule looks at. */
 void coverage_no_rule(struct coverage_table *t);
-void coverage_merge(struct coverage_table *into, const struct coverage_table *from);
+/* `home`: the host of rows that name none, empty: they stay so. */
+void coverage_merge(struct coverage_table *into, const struct coverage_table *from, struct str home);
 /* Rows by host, then log; days ascending. */
 void coverage_sort(struct coverage_table *t);
+/* Empty again. */
+void coverage_clear(struct coverage_table *t);
 void coverage_done(struct coverage_table *t);

@@ -151,6 +151,7 @@ static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit 
 	struct finding f = finding_of(ev, p);
 	f.level = h->rule->info.level;
 	f.rule_index = h->rule->index;
+	f.login = w->login;
 	f.matched = details;
 	if (is_shown(ev, h)) f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
 	if (is_shown(ev, h) && h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
@@ -245,12 +246,19 @@ static void match_event(struct scan_worker *w, struct event *ev)
 	atomic_fetch_add(&w->scan->hits, n);
 }
 
+static void match_login(struct scan_worker *w, struct event *ev, const struct auth_event *said)
+{
+	w->login = login_mark_of(said, str_of(w->source->ops->format), ev->shape->format);
+	match_event(w, ev);
+	w->login = (struct login_mark){0};
+}
+
 void worker_logins_due(struct scan_worker *w, bool end)
 {
 	struct auth_event said;
 	for (struct event *ev; w->logins && (ev = auth_source_due(w->logins, end, &said));) {
 		(void)sight_shape(w->sight, ev->shape);
-		match_event(w, ev);
+		match_login(w, ev, &said);
 	}
 }
 
@@ -272,6 +280,7 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	struct event *login = w->logins ? auth_source_take(w->logins, ev, &said, &is_login) : NULL;
 	if (is_login) any_rule |= sight_shape(w->sight, login->shape);
 	if (!any_rule) coverage_no_rule(&w->hosts);
-	match_event(w, is_login ? login : ev);
+	if (is_login) match_login(w, login, &said);
+	else match_event(w, ev);
 	worker_logins_due(w, false);
 }

@@ -24,7 +24,11 @@ static bool same_record(const struct scan *s, const struct finding *a, const str
 		return a->record_id == b->record_id && str_eq(a->channel, b->channel) && str_eq(a->host, b->host) && str_eq(a->fields_json, b->fields_json);
 	if (a->evidence[0].source >= s->results.n_sources || b->evidence[0].source >= s->results.n_sources) return false;
 	const struct scan_source *x = source_of(s, a), *y = source_of(s, b);
-	return x->hashed && y->hashed && !memcmp(x->info.sha256, y->info.sha256, SHA256_SIZE) && a->evidence[0].offset == b->evidence[0].offset;
+	if (a->evidence[0].offset != b->evidence[0].offset) return false;
+	if (x->hashed && y->hashed && !memcmp(x->info.sha256, y->info.sha256, SHA256_SIZE)) return true;
+	/* A copy made earlier or later, of a log that was written on. */
+	return !memcmp(a->evidence[0].sha256, b->evidence[0].sha256, SHA256_SIZE) && str_eq(x->info.format, y->info.format) && str_eq(a->host, b->host) &&
+		str_eq(s->homes[a->evidence[0].source], s->homes[b->evidence[0].source]);
 }
 
 static void join(struct group *g, struct finding *into, const struct finding *from)
@@ -98,6 +102,8 @@ bool scan_correlate_start(struct scan *s, struct fault *f)
 	if (!s->correlate) return false;
 	for (uint32_t i = 0; i < rule_set_count(s->config.rules) && !s->correlating; i++) s->correlating = correlate_wants(s->correlate, i);
 	s->fired = spill_new(s->config.temp_dir, SPILL_BUFFER);
+	s->twins = twins_new();
+	s->twin_source = UINT32_MAX;
 	return true;
 }
 
@@ -125,6 +131,15 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 		return true;
 	}
 	if (f->kind != FINDING_HIT || f->rule_index >= NATIVE_RULE || !correlate_wants(s->correlate, f->rule_index) || f->n_keep > MAX_KEEP) return true;
+	struct str host = f->host.n || f->evidence[0].source >= s->results.n_sources ? f->host : s->homes[f->evidence[0].source];
+	if (str_eq(rule_set_at(s->config.rules, f->rule_index)->info.logsource.category, STR("authentication")) &&
+		twins_told(s->twins, &f->login, host, f->rule_index, f->evidence[0].source, f->time)) {
+		/* The hits of a record come one behind the other. */
+		s->results.twins += s->twin_source != f->evidence[0].source || s->twin_offset != f->evidence[0].offset;
+		s->twin_source = f->evidence[0].source;
+		s->twin_offset = f->evidence[0].offset;
+		return true;
+	}
 	for (uint32_t i = 0; i < f->n_keep; i++) values[i] = f->keep[i].name.n ? f->keep[i].value : (struct str){NULL, 0};
 	struct corr_event e = {.rule = f->rule_index, .time = f->time, .evidence = f->evidence, .n_evidence = f->n_evidence, .values = values, .n_values = f->n_keep,
 		.host = f->host};

@@ -57,6 +57,8 @@ void finding_pack(const struct finding *f, struct buf *b)
 	put64(b, f->record_id);
 	put64(b, f->count);
 	put64(b, f->evidence_total);
+	put64(b, f->login.who);
+	put32(b, f->login.service);
 	if (f->has_root) buf_put(b, f->root, SHA256_SIZE);
 	put_str(b, f->host);
 	put_str(b, f->channel);
@@ -186,6 +188,8 @@ bool finding_unpack(struct str bytes, struct arena *a, struct finding *f)
 	f->record_id = take64(&t);
 	f->count = take64(&t);
 	f->evidence_total = take64(&t);
+	f->login.who = take64(&t);
+	f->login.service = take32(&t);
 	if (f->has_root) t.bad |= !cursor_bytes(&t.c, SHA256_SIZE, &root);
 	if (root.p) memcpy(f->root, root.p, SHA256_SIZE);
 	f->host = take_str(&t);

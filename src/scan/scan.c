@@ -1,5 +1,6 @@
 /* scan.c: sources opened, shared between workers, closed and settled. See scan.h. */
 #include "scan/scan_internal.h"
+#include "scan/homes.h"
 #include <stdio.h>
 
 enum { STRINGS_BUDGET = 256 << 20, SOURCE_STRINGS = 16 << 20, SCRATCH_BUDGET = 64 << 20, SHARE_ABOVE = 4 << 20 };
@@ -78,6 +79,7 @@ struct scan *scan_new(const struct scan_config *config, struct fault *f)
 static void source_free(struct open_source *o)
 {
 	report_done(&o->result.report);
+	coverage_done(&o->hosts);
 	arena_done(&o->strings);
 	free(o->result.log_sources);
 	free(o);
@@ -109,6 +111,8 @@ void scan_free(struct scan *s)
 	skew_table_free(s->clocks);
 	sight_plan_free(s->sight_plan);
 	free(s->sources);
+	free(s->homes);
+	twins_free(s->twins);
 	free(s->final);
 	free(s->provisional);
 	free(s->left_out);
@@ -307,6 +311,15 @@ static void leave_logins(struct scan_worker *w, struct open_source *o)
 	auth_source_reset(w->logins);
 }
 
+/* What the worker saw of the source, day by day, is the source's. */
+static void leave_hosts(struct scan_worker *w, struct open_source *o)
+{
+	pthread_mutex_lock(&w->scan->lock);
+	coverage_merge(&o->hosts, &w->hosts, (struct str){"", 0});
+	pthread_mutex_unlock(&w->scan->lock);
+	coverage_clear(&w->hosts);
+}
+
 /* After the last cursor: records that had to wait for the whole source, then hash, report, close. */
 static void close_source(struct scan_worker *w, struct open_source *o)
 {
@@ -320,6 +333,7 @@ static void close_source(struct scan_worker *w, struct open_source *o)
 		}
 		worker_logins_due(w, true);
 		leave_logins(w, o);
+		leave_hosts(w, o);
 		o->ops->cursor_free(w->cursor);
 		w->cursor = NULL;
 	}
@@ -349,6 +363,7 @@ static void leave_source(struct scan_worker *w)
 	struct open_source *o = w->source;
 	worker_logins_due(w, true);
 	leave_logins(w, o);
+	leave_hosts(w, o);
 	o->ops->cursor_free(w->cursor);
 	w->cursor = NULL;
 	pthread_mutex_lock(&s->lock);
@@ -410,7 +425,6 @@ void scan_worker_free(struct scan_worker *w)
 	vec_push(&s->spills, w->spill);
 	if (w->analyser) vec_push(&s->analysers, w->analyser);
 	s->results.outside += w->outside;
-	coverage_merge(&s->hosts, &w->hosts);
 	skew_merge(s->clocks, w->clocks);
 	if (w->matcher) matcher_coverage(w->matcher, s->coverage);
 	if (w->sight) sight_merge(w->sight, s->sight);
@@ -464,8 +478,24 @@ static void find_same(struct scan *s)
 		if (!x->hashed) continue;
 		uint32_t *at = map_put(&seen, (struct str){(const char *)x->info.sha256, SHA256_SIZE}, i, &fresh);
 		if (!fresh) x->same_as = (int32_t)*at;
+		s->results.copies += !fresh;
 	}
 	map_done(&seen);
+}
+
+/* Which host wrote which log when: what copies of a source hold is counted once, and what names no host is given to that of the place it lies at. */
+static void add_up_hosts(struct scan *s)
+{
+	uint32_t n = s->results.n_sources;
+	struct home_source *v = xcalloc(n + 1, sizeof *v);
+	s->homes = xcalloc(n + 1, sizeof *s->homes);
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = (struct home_source){s->sources[i].info.path, s->sources[i].info.format, &s->open.v[s->provisional[i]]->hosts};
+	homes_find(v, n, s->config.taxonomy, s->homes);
+	for (uint32_t i = 0; i < n; i++)
+		if (s->sources[i].same_as < 0) coverage_merge(&s->hosts, v[i].rows, s->homes[i]);
+	coverage_sort(&s->hosts);
+	free(v);
 }
 
 bool scan_settle(struct scan *s, struct fault *f)
@@ -491,7 +521,7 @@ bool scan_settle(struct scan *s, struct fault *f)
 	s->results.n_unread = (uint32_t)s->unread.n;
 	s->results.events = s->events;
 	find_same(s);
-	coverage_sort(&s->hosts);
+	add_up_hosts(s);
 	s->results.hosts = &s->hosts;
 	s->results.skews = s->skews = skew_results(s->clocks, &s->results.n_skews);
 	if (!s->spill_fault.kind) return true;

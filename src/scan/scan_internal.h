@@ -3,6 +3,7 @@
 #include "scan/pack.h"
 #include "scan/scan.h"
 #include "scan/spill.h"
+#include "scan/twins.h"
 #include "read/archive.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -31,6 +32,7 @@ struct open_source {
 	bool shared;                  /* others may join */
 	bool is_member;               /* of a container: `member` owns the input's bytes */
 	struct archive_member member;
+	struct coverage_table hosts;  /* of its cursors that are done, under the scan's lock */
 };
 
 struct scan {
@@ -52,6 +54,9 @@ struct scan {
 	VEC(struct analyser *) analysers;
 	struct incidents *incidents;
 	VEC(struct str) stories;
+	struct twins *twins;
+	uint32_t twin_source;         /* the record counted last in results.twins */
+	uint64_t twin_offset;
 	bool correlating;             /* at least one rule feeds a correlation */
 	struct rule_coverage *coverage;
 	struct skew_table *clocks;    /* all workers' */
@@ -60,6 +65,7 @@ struct scan {
 	struct rule_sight *sight;     /* [rules], all workers' */
 	struct fault spill_fault;
 	struct scan_source *sources;  /* after scan_settle */
+	struct str *homes;            /* [sources]: the host of events that name none, empty: unknown */
 	uint32_t *final;              /* [open.n]: provisional number -> index in sources */
 	uint32_t *provisional;        /* the reverse */
 	bool *left_out;               /* [sources] */
@@ -84,13 +90,14 @@ struct scan_worker {
 	uint64_t progressed;          /* bytes of the current source already added to scan.bytes */
 	struct buf fields, packed;
 	struct arena scratch;
-	struct coverage_table hosts;
+	struct coverage_table hosts;  /* of the source being read */
 	struct archive_walk *walk;    /* the container this worker goes through, NULL = none */
 	struct input container;
 	struct arena walk_strings;    /* paths of containers */
 	uint64_t next_order;          /* of the container's next member */
 	struct analyser *analyser;
 	struct auth_source *logins;   /* NULL without config.auth */
+	struct login_mark login;      /* of the event at hand */
 	VEC(const struct rule_info *) infos;  /* of the hits of the current event */
 	/* Context ranges hashed before, by place: events of a chunk share their templates. length 0: free. */
 	struct { uint64_t offset, length; uint32_t source; uint8_t sha256[SHA256_SIZE]; } contexts[CONTEXT_SLOTS];

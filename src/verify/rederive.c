@@ -695,6 +695,20 @@ static int by_time(const void *x, const void *y)
 	return (a->hit->rule > b->hit->rule) - (a->hit->rule < b->hit->rule);
 }
 
+/* A record that a copy of its source has as well is one hit, as in the scan that joined them (scan/merge.c). `v`: in order of time. */
+static bool seen_in_copy(const struct verify_finding *x, const struct fed *v, size_t i)
+{
+	const struct rehit *h = v[i].hit;
+	const struct verify_evidence *e = &x->evidence[v[i].evidence];
+	for (size_t k = i; k-- > 0 && !etime_cmp(v[k].hit->time, h->time);) {
+		const struct rehit *other = v[k].hit;
+		const struct verify_evidence *o = &x->evidence[v[k].evidence];
+		if (other->rule != h->rule || o->source == e->source || !str_eq(other->host, h->host)) continue;
+		if ((h->number && h->number == other->number) || (o->offset == e->offset && str_eq(o->bytes, e->bytes))) return true;
+	}
+	return false;
+}
+
 /* The cited records' hits once more through a correlator that has seen nothing else. */
 static bool feed(struct rederive *d, const struct verify_finding *x, bool *ret_unread)
 {
@@ -715,6 +729,7 @@ static bool feed(struct rederive *d, const struct verify_finding *x, bool *ret_u
 	for (size_t i = 0; i < v.n; i++) {
 		const struct rehit *h = v.v[i].hit;
 		const struct verify_evidence *e = &x->evidence[v.v[i].evidence];
+		if (seen_in_copy(x, v.v, i)) continue;
 		struct evidence_ref ref = {.source = (uint32_t)e->source, .offset = e->offset, .length = e->length};
 		correlate_hit(c, &(struct corr_event){.rule = h->rule, .time = h->time, .evidence = &ref, .n_evidence = 1, .values = h->values, .n_values = h->n_values, .host = h->host});
 	}
