@@ -1,14 +1,6 @@
 /* etime.c: calendar arithmetic (days from civil: the 400-year era method), parsing and printing. See etime.h. */
 #include "base/etime.h"
 
-int etime_cmp(struct etime a, struct etime b)
-{
-	if (a.present != b.present) return a.present - b.present;
-	if (!a.present) return 0;
-	if (a.sec != b.sec) return a.sec < b.sec ? -1 : 1;
-	return (a.nsec > b.nsec) - (a.nsec < b.nsec);
-}
-
 int64_t etime_diff_ns(struct etime a, struct etime b)
 {
 	int64_t d;
@@ -108,13 +100,22 @@ static bool parse_zone(struct str s, size_t at, int *ret_offset, bool *ret_zoned
 	return true;
 }
 
+/* Two digits; what is none sets bits in *bad. */
+static inline unsigned two(const char *p, unsigned *bad)
+{
+	unsigned high = (unsigned char)p[0] - (unsigned)'0', low = (unsigned char)p[1] - (unsigned)'0';
+	*bad |= (high > 9) | (low > 9);
+	return high * 10 + low;
+}
+
 bool etime_parse(struct str s, struct etime *ret, bool *ret_zoned)
 {
-	unsigned year, month, day, hour, minute, second;
-	if (!number(s, 0, 4, &year) || !number(s, 5, 2, &month) || !number(s, 8, 2, &day)) return false;
-	if (s.p[4] != '-' || s.p[7] != '-') return false;
-	if (!number(s, 11, 2, &hour) || !number(s, 14, 2, &minute) || !number(s, 17, 2, &second)) return false;
-	if ((s.p[10] != 'T' && s.p[10] != 't' && s.p[10] != ' ') || s.p[13] != ':' || s.p[16] != ':') return false;
+	unsigned bad = 0;
+	if (s.n < 19) return false;
+	unsigned year = two(s.p, &bad) * 100 + two(s.p + 2, &bad), month = two(s.p + 5, &bad), day = two(s.p + 8, &bad);
+	unsigned hour = two(s.p + 11, &bad), minute = two(s.p + 14, &bad), second = two(s.p + 17, &bad);
+	bad |= (s.p[4] != '-') | (s.p[7] != '-') | (s.p[13] != ':') | (s.p[16] != ':');
+	if (bad || (s.p[10] != 'T' && s.p[10] != 't' && s.p[10] != ' ')) return false;
 	size_t at = 19;
 	uint32_t nsec = 0, scale = 100000000;
 	uint8_t digits = 0;

@@ -18,7 +18,13 @@ struct civil {
 };
 
 /* <0, 0, >0; absent before everything. */
-int etime_cmp(struct etime a, struct etime b);
+static inline int etime_cmp(struct etime a, struct etime b)
+{
+	if (a.present != b.present) return a.present - b.present;
+	if (!a.present) return 0;
+	if (a.sec != b.sec) return a.sec < b.sec ? -1 : 1;
+	return (a.nsec > b.nsec) - (a.nsec < b.nsec);
+}
 /* a - b in nanoseconds, clipped to the int64 range; 0 when one is absent. */
 int64_t etime_diff_ns(struct etime a, struct etime b);
 /* Windows FILETIME: 100 ns since 1601-01-01 UTC; 0 gives an absent time. digits = 7. */

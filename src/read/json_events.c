@@ -160,16 +160,71 @@ static const struct shape *make_shape(struct json_events *e, struct json_layout 
 	return s;
 }
 
+/* The leaves that family and shape depend on; false when there are too many. */
+static bool note_deciding(struct json_layout *l)
+{
+	l->last.n = 0;
+	for (uint32_t i = 0; i < l->n_families; i++) {
+		for (uint32_t k = 0; k < l->families[i].n_conditions; k++) {
+			if (l->families[i].conditions[k].leaf < 0) continue;
+			if (l->last.n + 3 >= JSON_DECIDING) return false;
+			l->last.leaves[l->last.n++] = (uint32_t)l->families[i].conditions[k].leaf;
+		}
+	}
+	const int32_t windows[] = {l->channel, l->provider, l->event_id};
+	for (size_t i = 0; i < COUNT(windows) && l->windows; i++)
+		if (windows[i] >= 0) l->last.leaves[l->last.n++] = (uint32_t)windows[i];
+	return true;
+}
+
+static inline const struct json_token *token_of(const struct json_object *o, uint32_t leaf) { return &o->tape.v[o->places[leaf].token]; }
+static inline uint16_t kind_of(const struct json_token *x) { return (uint16_t)(x->type | x->flags << 8); }
+
+/* Whether all that decides is as it was in the object met last. */
+static bool same_as_last(const struct json_object *o, const struct json_layout *l)
+{
+	const char *p = l->last.bytes;
+	if (!l->last.family) return false;
+	for (uint32_t i = 0; i < l->last.n; i++) {
+		const struct json_token *x = token_of(o, l->last.leaves[i]);
+		if (x->length != l->last.lengths[i] || kind_of(x) != l->last.kinds[i] || memcmp(o->text.p + x->start, p, x->length) != 0) return false;
+		p += x->length;
+	}
+	return true;
+}
+
+static void keep_last(const struct json_object *o, struct json_layout *l, const struct json_family *family)
+{
+	size_t n = 0;
+	l->last.family = NULL;
+	if (!note_deciding(l)) return;
+	for (uint32_t i = 0; i < l->last.n; i++) {
+		const struct json_token *x = token_of(o, l->last.leaves[i]);
+		if (x->length > JSON_DECIDING_BYTES - n) return;
+		memcpy(l->last.bytes + n, o->text.p + x->start, x->length);
+		l->last.lengths[i] = (uint16_t)x->length;
+		l->last.kinds[i] = kind_of(x);
+		n += x->length;
+	}
+	l->last.family = family;
+}
+
+/* The shape is l->shapes[0] then, unless the layout could not keep it. */
 static const struct shape *shape_of(struct json_events *e, struct json_layout *l, const struct json_family **ret_family)
 {
+	*ret_family = l->last.family;
+	if (same_as_last(&e->object, l)) return l->shapes[0];
 	struct shape_key k = shape_key(e, l);
 	*ret_family = k.family;
+	l->last.family = NULL;
 	for (uint32_t i = 0; i < l->n_shapes; i++) {
 		const struct shape *s = l->shapes[i];
 		if (s->event_id != k.event_id || !str_eq(s->channel, k.channel) || !str_eq(s->provider, k.provider) ||
 			!str_eq(s->format, format_of(&k))) continue;
 		memmove(&l->shapes[1], &l->shapes[0], i * sizeof l->shapes[0]);
-		return l->shapes[0] = s;
+		l->shapes[0] = s;
+		keep_last(&e->object, l, k.family);
+		return s;
 	}
 	return make_shape(e, l, &k);
 }
@@ -201,8 +256,10 @@ static struct json_layout *know_object(struct json_events *e)
 
 static bool leaf_time(struct json_events *e, int32_t leaf, bool is_utc, struct etime *ret)
 {
-	bool zoned, number = e->object.tape.v[e->object.places[leaf].token].type == JSON_NUMBER;
-	if (!json_time(leaf_text(e, leaf), number, ret, &zoned)) return false;
+	const struct json_token *x = token_of(&e->object, (uint32_t)leaf);
+	bool zoned, number = x->type == JSON_NUMBER;
+	bool bare = (number && !(x->flags & JSON_REAL)) || (x->type == JSON_STRING && !x->flags); /* its text stands as it is */
+	if (!json_time(bare ? json_raw(e->object.text, x) : leaf_text(e, leaf), number, ret, &zoned)) return false;
 	if (zoned || is_utc) return true;
 	e->assumed_zone = true;
 	*ret = text_zoned(e->reader, *ret);

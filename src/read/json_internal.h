@@ -58,7 +58,7 @@ enum json_how {
 };
 struct json_column { uint32_t leaf; uint8_t how; };
 
-enum { JSON_TIMES = 8, JSON_CONDITIONS = 4, JSON_FAMILIES = 8 };
+enum { JSON_TIMES = 8, JSON_CONDITIONS = 4, JSON_FAMILIES = 8, JSON_DECIDING = 8, JSON_DECIDING_BYTES = 256 };
 /* A kind of log that a layout's objects may be, and where time and host stand then. */
 struct json_family {
 	const struct family *family;     /* NULL: none known, or Windows */
@@ -89,6 +89,14 @@ struct json_layout {
 	int32_t utc_time;                /* Sysmon's own time, to compare clocks */
 	const struct shape *shapes[JSON_LAYOUT_SHAPES]; /* met last first */
 	uint32_t n_shapes;
+	/* The leaves whose values decide on family and shape, and their tokens and bytes in the object met last: where they are the same again, so
+	 * are family and shape. */
+	struct {
+		const struct json_family *family; /* NULL: nothing is kept */
+		uint32_t leaves[JSON_DECIDING], n;
+		uint16_t lengths[JSON_DECIDING], kinds[JSON_DECIDING];
+		char bytes[JSON_DECIDING_BYTES];
+	} last;
 };
 
 /* Makes the layout of the traced object in `a`; NULL when it is full. */

@@ -9,7 +9,11 @@ static void number_value(struct str text, const struct json_token *token, struct
 	/* The text as the source writes it: a view will do, the window moves on only with the next event. */
 	struct str raw = json_raw(text, token);
 	value_set_str(ret, raw);
-	if (token->flags & JSON_REAL) {
+	enum { SURE = 18 }; /* digits that cannot overflow */
+	if (!token->flags && raw.n <= SURE) {
+		for (size_t i = 0; i < raw.n; i++) ret->i = ret->i * 10 + (raw.p[i] - '0');
+		ret->kind = VALUE_INT;
+	} else if (token->flags & JSON_REAL) {
 		if (json_to_double(text, token, &ret->r)) ret->kind = VALUE_REAL;
 	} else if (json_to_i64(text, token, &ret->i)) {
 		ret->kind = VALUE_INT;
@@ -85,9 +89,12 @@ static void list_value(struct gather *g, uint32_t token, struct value *ret)
 
 void json_value(const struct json_tape *tape, struct str text, uint32_t token, struct arena *a, struct value *ret)
 {
+	if (tape->v[token].type != JSON_ARRAY) {
+		scalar_value(text, &tape->v[token], a, ret);
+		return;
+	}
 	struct gather g = {.tape = tape, .text = text, .a = a};
-	if (tape->v[token].type == JSON_ARRAY) list_value(&g, token, ret);
-	else scalar_value(text, &tape->v[token], a, ret);
+	list_value(&g, token, ret);
 }
 
 /* journalctl writes a value that is no text as an array of its bytes; numbers there are written as strings. */
@@ -107,9 +114,17 @@ void json_leaf_value(const struct json_object *o, uint32_t leaf, struct arena *a
 {
 	const struct json_leaf *l = &o->layout->leaves[leaf];
 	uint32_t token = o->places[leaf].token;
-	struct gather g = {.tape = &o->tape, .text = o->text, .a = a, .sub = l->sub, .n_sub = l->n_sub};
-	if (l->n_sub) list_value(&g, token, ret);
-	else json_value(&o->tape, o->text, token, a, ret);
+	const struct json_token *x = &o->tape.v[token];
+	if (x->type == JSON_STRING && !x->flags) {
+		value_set_str(ret, json_raw(o->text, x));
+		return;
+	}
+	if (l->n_sub) {
+		struct gather g = {.tape = &o->tape, .text = o->text, .a = a, .sub = l->sub, .n_sub = l->n_sub};
+		list_value(&g, token, ret);
+	} else {
+		json_value(&o->tape, o->text, token, a, ret);
+	}
 	if (o->layout->bytes_as_arrays) bytes_value(a, ret);
 }
 
@@ -166,9 +181,16 @@ static struct etime from_number(uint64_t whole, uint32_t nsec, uint8_t digits)
 
 static bool number_time(struct str s, struct etime *ret)
 {
-	uint64_t whole;
+	enum { SURE = 18 }; /* digits that cannot overflow */
+	uint64_t whole = 0;
 	uint32_t nsec = 0, scale = 100000000;
 	uint8_t digits = 0;
+	size_t plain = 0;
+	for (; plain < s.n && plain < SURE && s.p[plain] >= '0' && s.p[plain] <= '9'; plain++) whole = whole * 10 + (uint64_t)(s.p[plain] - '0');
+	if (plain && plain == s.n) {
+		if (whole) *ret = from_number(whole, 0, 0);
+		return whole != 0;
+	}
 	size_t dot = str_find_byte(s, '.', 0);
 	struct str fraction = dot == SIZE_MAX ? (struct str){"", 0} : str_sub(s, dot + 1, s.n);
 	if (!str_u64(str_sub(s, 0, dot), &whole) || whole == 0) return false;

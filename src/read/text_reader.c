@@ -95,9 +95,9 @@ void text_free(struct reader *r)
 	free(r);
 }
 
-static void count_time(struct source_report *report, struct etime t)
+static inline void count_time(struct source_report *report, struct etime t)
 {
-	if (!t.present) return;
+	if (!t.present || (report->first.present && t.sec > report->first.sec && t.sec < report->last.sec)) return;
 	if (!report->first.present || etime_cmp(t, report->first) < 0) report->first = t;
 	if (!report->last.present || etime_cmp(t, report->last) > 0) report->last = t;
 }
@@ -110,7 +110,8 @@ struct event *text_event(struct reader *r, const struct shape *shape, const stru
 		r->cells_cap = shape->n_columns;
 		r->cells = xmalloc(r->cells_cap * sizeof *r->cells);
 	}
-	for (uint32_t i = 0; i < shape->n_columns; i++) r->cells[i].kind = VALUE_UNREAD;
+	struct value *cells = r->cells;
+	for (uint32_t n = shape->n_columns; n; n--) (cells++)->kind = VALUE_UNREAD;
 	r->record = (struct record_ref){.offset = offset, .length = length, .line = line, .bytes = bytes};
 	r->event = (struct event){.shape = shape, .cells = r->cells, .arena = &r->arena, .ops = ops, .impl = r, .time = time,
 		.records = &r->record, .n_records = 1};

@@ -220,7 +220,14 @@ static struct shape_lens make_lens(const struct shape *s)
 static struct str cell_text(struct event *ev, int32_t column) { return value_text(event_cell(ev, (uint32_t)column), ev->arena); }
 
 /* A number as the logs write it: 0x1a2c, 6700. */
-static bool process_id(struct str s, uint64_t *ret) { return str_starts(s, STR("0x")) ? str_hex64(str_sub(s, 2, s.n), ret) : str_u64(s, ret); }
+static bool process_id(const struct value *v, struct str s, uint64_t *ret)
+{
+	if (v->kind == VALUE_INT && v->i >= 0) {
+		*ret = (uint64_t)v->i;
+		return true;
+	}
+	return str_starts(s, STR("0x")) ? str_hex64(str_sub(s, 2, s.n), ret) : str_u64(s, ret);
+}
 
 /* The key of the event's thing; 0: it has none. */
 static uint64_t key_of(struct event *ev, const struct shape_lens *l)
@@ -228,7 +235,7 @@ static uint64_t key_of(struct event *ev, const struct shape_lens *l)
 	struct str s = cell_text(ev, l->first);
 	uint64_t id;
 	if (l->what & LENS_PROCESS) {
-		if (!process_id(s, &id)) return 0;
+		if (!process_id(event_cell(ev, (uint32_t)l->first), s, &id)) return 0;
 		return hash_text(hash_text(mix(id + 1), event_host(ev)), cell_text(ev, l->second));
 	}
 	if (l->what & LENS_QUERY) {

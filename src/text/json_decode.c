@@ -1,5 +1,6 @@
 /* json_decode.c: what tokens stand for: strings unescaped, numbers read, members found. See json_read.h. */
 #include "base/alloc.h"
+#include "base/cursor.h"
 #include "text/json_read.h"
 #include "text/utf.h"
 
@@ -13,15 +14,15 @@ static unsigned hex4(const char *p)
 	return v & 0xFFFF;
 }
 
-/* The escape at p, where at least two bytes are. Returns the bytes used, *ret_n those written. */
-static size_t unescape_one(const char *p, const char *end, char *out, size_t *ret_n)
+/* What a letter behind a backslash stands for; 0: a number follows. */
+static const char letters[256] = {['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
+
+/* \u at p. Returns the bytes used, *ret_n those written. */
+static __attribute__((noinline)) size_t unescape_number(const char *p, const char *end, char *out, size_t *ret_n)
 {
-	static const char letters[128] = {
-		['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
-	};
 	*ret_n = 1;
 	if (p[1] != 'u' || end - p < 6) {
-		*out = letters[p[1] & 127];
+		*out = 0;
 		return 2;
 	}
 	uint32_t c = hex4(p + 2);
@@ -37,6 +38,16 @@ static size_t unescape_one(const char *p, const char *end, char *out, size_t *re
 	return used;
 }
 
+/* The escape at p, where at least two bytes are. Returns the bytes used, *ret_n those written. */
+static inline size_t unescape_one(const char *p, const char *end, char *out, size_t *ret_n)
+{
+	char letter = letters[(unsigned char)p[1]];
+	*out = letter;
+	*ret_n = 1;
+	if (letter) return 2;
+	return unescape_number(p, end, out, ret_n);
+}
+
 size_t json_unescape_plain(struct str raw, char *out)
 {
 	const char *p = raw.p, *end = raw.n ? p + raw.n : p;
@@ -48,6 +59,26 @@ size_t json_unescape_plain(struct str raw, char *out)
 		o += n;
 	}
 	return (size_t)(o - out);
+}
+
+/* Less than a vector, eight bytes at a time: out has room for more than is written. */
+static size_t unescape_short(const char *p, const char *end, char *out)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7f, slash = 0x5c5c5c5c5c5c5c5c;
+	char *o = out;
+	while (end - p >= 8) {
+		uint64_t v = le64_at(p), x = v ^ slash, found = ~(((x & low) + low) | x | low);
+		memcpy(o, &v, 8);
+		size_t run = found ? (size_t)__builtin_ctzll(found) / 8 : 8, n = 1;
+		p += run;
+		o += run;
+		if (!found) continue;
+		if (end - p < 2) break;
+		p += unescape_one(p, end, o, &n);
+		o += n;
+	}
+	while (p < end && *p != '\\') *o++ = *p++;
+	return (size_t)(o - out) + json_unescape_plain((struct str){p, (size_t)(end - p)}, o);
 }
 
 #if defined(__x86_64__)
@@ -73,7 +104,7 @@ size_t json_unescape(struct str raw, char *out)
 		p += unescape_one(p, end, o, &n);
 		o += n;
 	}
-	return (size_t)(o - out) + json_unescape_plain((struct str){p, (size_t)(end - p)}, o);
+	return (size_t)(o - out) + unescape_short(p, end, o);
 }
 #else
 size_t json_unescape(struct str raw, char *out) { return json_unescape_plain(raw, out); }
