@@ -303,7 +303,7 @@ static bool find_content(struct reader_cursor *c)
 static const char *const exchange_names[] = {"Message", "Cmdlet", "Parameters", "Caller"};
 enum { EXCHANGE_EXTRA = COUNT(exchange_names) };
 
-static bool is_exchange(struct str channel, uint32_t n_leaves) { return n_leaves >= 3 && str_eq(channel, STR("MSExchange Management")); }
+static bool is_exchange(struct str channel, uint32_t n_leaves) { return n_leaves && str_eq(channel, STR("MSExchange Management")); }
 
 /* The leaf that holds hashes, or n_leaves. */
 static uint32_t hashes_of(const struct reader_cursor *c)
@@ -399,7 +399,7 @@ static struct str exchange_item(struct event *ev, uint32_t i)
 {
 	struct value *v = event_cell(ev, FIRST_LEAF);
 	if (v->kind == VALUE_LIST) return i < v->n ? value_text(&v->items[i], ev->arena) : (struct str){"", 0};
-	return value_text(event_cell(ev, FIRST_LEAF + i), ev->arena);
+	return FIRST_LEAF + i + EXCHANGE_EXTRA < ev->shape->n_columns ? value_text(event_cell(ev, FIRST_LEAF + i), ev->arena) : (struct str){"", 0};
 }
 
 /* What the event viewer shows for a cmdlet event; the misspelling is Microsoft's. */

@@ -169,7 +169,8 @@ static void matched(struct look *k, struct str field, struct str value, struct s
 /* A stage found natively; the highest stands. */
 static void found(struct look *k, enum stage stage, int rule, const char *campaign, struct str reason)
 {
-	if (stage <= k->trace.stage) return;
+	/* Of two at the same stage the one that may begin a story. */
+	if (stage < k->trace.stage || (stage == k->trace.stage && ((k->trace.flags & TRACE_OPENS) || stage == STAGE_PROBE))) return;
 	k->trace.stage = (uint8_t)stage;
 	k->trace.kind = stage == STAGE_PROBE ? TRACE_PROBE : TRACE_MARK;
 	k->trace.campaign = str_of(campaign);
@@ -269,6 +270,7 @@ static bool is_static(struct str path)
 static void look_at_reach(struct look *k, struct str stem, struct str query)
 {
 	char joined[1000], text[1000];
+	struct script_path script;
 	bool post = str_eq_nocase(lens_text(k->lens, k->ev, F_METHOD), STR("POST"));
 	size_t n = stem.n < 500 ? stem.n : 500, more = query.n < 490 ? query.n : 490;
 	memcpy(joined, stem.p, n);
@@ -283,7 +285,7 @@ static void look_at_reach(struct look *k, struct str stem, struct str query)
 	} else if (starts_nocase(path, "/owa/") && service_reached(path) == STAGE_SESSION) {
 		bool answered = post && status == 200;
 		found(k, answered ? STAGE_SESSION : STAGE_PROBE, answered ? NATIVE_ENCODED : -1, "owassrf", kept(k, shown.p, shown.n));
-	} else if (post && (starts_nocase(path, "/ecp/") || starts_nocase(path, "/owa/auth/")) && is_static(path)) {
+	} else if (post && (starts_nocase(path, "/ecp/") || starts_nocase(path, "/owa/auth/")) && is_static(path) && !path_script(path, &script)) {
 		bool answered = status == 200 || status == 241;
 		found(k, !answered ? STAGE_PROBE : status == 241 ? STAGE_SESSION : STAGE_SSRF, answered ? NATIVE_ENCODED : -1, "proxylogon", kept(k, shown.p, shown.n));
 	}

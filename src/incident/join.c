@@ -10,7 +10,7 @@
 #include "incident/incident_internal.h"
 #include <stdio.h>
 
-enum { NEAR = 600, AFTER = 30 * 86400, WEAK_AFTER = 7 * 86400, CALLED = 30, SAME_USER = 86400, LOOK_BACK = 4096 };
+enum { NEAR = 600, AFTER = 30 * 86400, WEAK_AFTER = 7 * 86400, CALLED = 30, SAME_USER = 86400, LOOK_BACK = 4096, DAY = 86400 };
 
 struct node {
 	uint32_t server, parent;
@@ -511,6 +511,10 @@ static void add_probers(struct incidents *s, struct chains *ret)
 		for (size_t k = 0; k < ret->v.n && !c; k++)
 			if (ret->v.v[k].server == p->resolved && !ret->v.v[k].probes_only && has_attacker(&ret->v.v[k], p->ip)) c = &ret->v.v[k];
 		struct chain *worst = c ? NULL : worst_of(ret, p->resolved);
+		if (worst && !p->ip.n && p->first.sec >= worst->first.sec - DAY && p->last.sec <= worst->last.sec + DAY) { /* an event of the host: no scanner can be named */
+			c = worst;
+			worst = NULL;
+		}
 		if (worst) {
 			vec_push(&worst->scanners, i);
 			continue;

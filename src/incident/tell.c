@@ -89,7 +89,7 @@ static void list_scanners(struct teller *w)
 {
 	for (size_t i = 0; i < w->c->scanners.n; i++) {
 		struct str ip = w->s->probers.v[w->c->scanners.v[i]].ip;
-		bool known = false;
+		bool known = !ip.n;
 		for (size_t k = 0; k < w->scanners.n && !known; k++) known = str_eq(w->scanners.v[k], ip);
 		if (!known) vec_push(&w->scanners, ip);
 	}

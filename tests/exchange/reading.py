@@ -215,75 +215,80 @@ STEMS = ('/Autodiscover/Autodiscover.JSON', '/autodiscover/autodiscover%2ejson',
 
 
 class Encoded(Cases):
-    def one(self, query, status='200', stem='/autodiscover/autodiscover.json', method='POST'):
-        return '\r\n'.join(top(IIS_FIELDS) + [iis(IIS_FIELDS, 1, **{'cs-uri-stem': stem, 'cs-uri-query': query.replace(' ', '+') + TAIL, 'sc-status': status, 'cs-method': method})]) + '\r\n'
+    """Each case is a server of its own, so that one scan tells of all."""
 
-    def proxied(self, query, status='200', stem='/autodiscover/autodiscover.json', columns=HTTPPROXY, method='POST'):
-        return '\r\n'.join(head(columns) + [row(columns, DateTime='2021-08-13T01:10:01.817Z', Protocol='Autodiscover', UrlStem=stem, UrlQuery='?' + query, HttpStatus=status, RoutingHint='',
-                                                Method=method)]) + '\r\n'
+    def iis(self, number, query='', status='200', stem='/autodiscover/autodiscover.json', method='POST'):
+        cells = {'s-computername': f'CASE{number}', 'cs-uri-stem': stem, 'cs-uri-query': query.replace(' ', '+') + TAIL, 'sc-status': status, 'cs-method': method}
+        return {f'case{number}/W3SVC1/u_ex210813.log': '\r\n'.join(top(IIS_FULL) + [iis(IIS_FULL, 1, **cells)]) + '\r\n'}
+
+    def proxy(self, number, query='', status='200', stem='/autodiscover/autodiscover.json', columns=HTTPPROXY, method='POST'):
+        line = row(columns, DateTime='2021-08-13T01:10:01.817Z', Protocol='Autodiscover', UrlStem=stem, UrlQuery='?' + query, HttpStatus=status, RoutingHint='', Method=method,
+                   ServerHostName=f'CASE{number}')
+        return {f'case{number}/HttpProxy/Autodiscover/HttpProxy_2021081301-1.LOG': '\r\n'.join(head(columns) + [line]) + '\r\n'}
+
+    def all(self, cases):
+        """cases: [(what it is, files for a number, what is to be told: (campaign, stage), or None)]."""
+        files = {}
+        for i, (_, make, _) in enumerate(cases):
+            files.update(make(i))
+        self.scan(files=files)
+        got = {f['host']: (f['campaign'], f['stage']) for f in self.incidents()}
+        self.assertEqual({f'case{i} {name}': want for i, (name, _, want) in enumerate(cases)}, {f'case{i} {name}': got.get(f'case{i}') for i, (name, _, _) in enumerate(cases)})
+
+    def case(self, name, want, *args, log='iis', **more):
+        return name, lambda i: getattr(self, log)(i, *args, **more), want
 
     def test_encoded_powershell(self):
+        cases = []
         for name, query in SHELL.items():
-            with self.subTest(name):
-                for status, stages in (('200', ['session']), ('401', ['probe'])):
-                    self.scan(files={LOG: self.one(query, status)})
-                    self.is_intrusion('proxyshell', stages)
-                self.scan(files={PATH: self.proxied(query)})
-                self.is_intrusion('proxyshell', ['session'])
+            cases += [self.case(name, ('proxyshell', 'session'), query), self.case(name + ', refused', ('proxyshell', 'probe'), query, '401'),
+                      self.case(name + ', in HttpProxy', ('proxyshell', 'session'), query, log='proxy'),
+                      self.case(name + ', in the old HttpProxy', ('proxyshell', 'probe'), query, '500', log='proxy', columns=HTTPPROXY_2013)]
+        self.all(cases)
 
     def test_encoded_stems(self):
-        for stem in STEMS:
-            with self.subTest(stem):
-                self.scan(files={LOG: self.one('@evil.invalid/powershell/?X=1', stem=stem)})
-                self.is_intrusion('proxyshell', ['session'])
+        self.all([self.case(stem, ('proxyshell', 'session'), '@evil.invalid/powershell/?X=1', stem=stem, log=log) for stem in STEMS for log in ('iis', 'proxy')])
 
     def test_encoded_in_the_stem(self):
         """Forms in which the address of the other service stands in the path."""
-        for stem in ('/autodiscover/admin@localhost/powershell/autodiscover.json', '/autodiscover/autodiscover.json/@evil.invalid/powershell/', '/autodiscover/autodiscover.json/%40evil.invalid/powershell',
-                     '/autodiscover/admin%2540localhost/%70owershell/autodiscover.json'):
-            with self.subTest(stem):
-                self.scan(files={LOG: self.one('x=a', stem=stem)})
-                self.is_intrusion('proxyshell', ['session'])
+        self.all([self.case(stem, ('proxyshell', 'session'), 'x=a', stem=stem) for stem in (
+            '/autodiscover/admin@localhost/powershell/autodiscover.json', '/autodiscover/autodiscover.json/@evil.invalid/powershell/', '/autodiscover/autodiscover.json/%40evil.invalid/powershell',
+            '/autodiscover/admin%2540localhost/%70owershell/autodiscover.json')])
 
     def test_encoded_mail_services(self):
+        cases = []
         for target in ('mapi/nspi/', 'mapi/emsmdb', 'MAPI%2fnspi', 'ews/exchange.asmx', '%65ws/exchange.asmx', 'autodiscover/autodiscover.xml', 'mapi%252Femsmdb', 'oab/', 'rpc/', 'ecp/default.aspx'):
-            with self.subTest(target):
-                self.scan(files={LOG: self.one('@evil.invalid/' + target)})
-                self.is_intrusion('proxyshell', ['ssrf'])
-                self.scan(files={LOG: self.one('@evil.invalid/' + target, '302')})
-                self.is_intrusion('proxyshell', ['probe'])
+            cases += [self.case(target, ('proxyshell', 'ssrf'), '@evil.invalid/' + target), self.case(target + ', refused', ('proxyshell', 'probe'), '@evil.invalid/' + target, '302')]
+        cases.append(self.case('a page of OWA is what scanners ask for', ('proxyshell', 'probe'), '@test.example/owa/?&Email=autodiscover/autodiscover.json%3F@test.example'))
+        self.all(cases)
 
     def test_encoded_owassrf(self):
+        cases = []
         for stem in ('/owa/a%40b.example/powershell', '/OWA/a@b.example/PowerShell/', '/owa/a%2540b.example/powershell', '/owa/a@b.example/%70owershell', '/owa/a%u0040b.example/powershell',
                      '/owa/a@b.example%2fpowershell', '/owa//a@b.example//powershell', '/%6fwa/a@b.example/powershell', '/owa/a@b.example\\powershell'):
-            with self.subTest(stem):
-                self.scan(files={LOG: self.one('', stem=stem)})
-                self.is_intrusion('owassrf', ['session'])
-                self.scan(files={LOG: self.one('', '404', stem=stem)})
-                self.is_intrusion('owassrf', ['probe'])
+            cases += [self.case(stem, ('owassrf', 'session'), stem=stem), self.case(stem + ', refused', ('owassrf', 'probe'), '', '404', stem=stem)]
+        self.all(cases)
 
     def test_encoded_static_files(self):
+        cases = []
         for stem in ('/ecp/y.js', '/ECP/Y.JS', '/ecp/y%2ejs', '/ecp//y.js', '/%65cp/y.js', '/owa/auth/Current/themes/resources/SegoeUI-Regular.eot', '/ecp/y%252ejs', '/owa/auth/15.1.2176/themes/resources/logon.css'):
-            with self.subTest(stem):
-                for status, stage in (('200', 'ssrf'), ('241', 'session'), ('500', 'probe'), ('302', 'probe')):
-                    self.scan(files={LOG: self.one('', status, stem=stem)})
-                    self.is_intrusion('proxylogon', [stage])
+            cases += [self.case(f'{stem} {status}', ('proxylogon', stage), '', status, stem=stem) for status, stage in (('200', 'ssrf'), ('241', 'session'), ('500', 'probe'), ('302', 'probe'))]
+        self.all(cases)
 
     def test_encoded_lookalikes(self):
         """Honest requests with at signs, per cent signs and those words."""
-        for method, stem, query in (('GET', '/autodiscover/autodiscover.json', 'Email=b.dorn%40hafen.example&Protocol=Powershell&RedirectCount=1'),
-                                    ('GET', '/autodiscover/autodiscover.json/v1.0/b.dorn%40hafen.example', 'Protocol=Ews'),
-                                    ('GET', '/owa/', 'path=/mail/search/rp&q=powershell%20b@hafen.example%2fews'),
-                                    ('POST', '/owa/service.svc', 'action=GetItem&ID=%252fews%252f'),
-                                    ('GET', '/owa/b.dorn%40hafen.example/', 'wa=wsignin1.0'),
-                                    ('POST', '/ecp/b.dorn@hafen.example/DDI/DDIService.svc/GetList', 'schema=Mailbox'),
-                                    ('POST', '/EWS/Exchange.asmx', 'a=b@c.example/ews/'),
-                                    ('GET', '/ecp/y.js', ''), ('POST', '/ecp/default.aspx', 'x=y.js'), ('POST', '/owa/auth.owa', ''),
-                                    ('POST', '/mapi/emsmdb/', 'MailboxId=5f1c4a6b-0000-4d0e-8000-0123456789ab@hafen.example'),
-                                    ('POST', '/Microsoft-Server-ActiveSync', 'User=hafen%5cb.dorn&DeviceId=APPL%40x&DeviceType=iPhone&Cmd=Ping')):
-            with self.subTest(stem + '?' + query):
-                self.scan(files={LOG: self.one(query, stem=stem, method=method), PATH: self.proxied(query, stem=stem, method=method)})
-                self.assertEqual(self.told(), [])
+        self.all([self.case(f'{stem}?{query}', None, query, stem=stem, method=method, log=log) for log in ('iis', 'proxy') for method, stem, query in (
+            ('GET', '/autodiscover/autodiscover.json', 'Email=b.dorn%40hafen.example&Protocol=Powershell&RedirectCount=1'),
+            ('GET', '/autodiscover/autodiscover.json/v1.0/b.dorn%40hafen.example', 'Protocol=Ews'),
+            ('GET', '/owa/', 'path=/mail/search/rp&q=powershell%20b@hafen.example%2fews'),
+            ('POST', '/owa/service.svc', 'action=GetItem&ID=%252fews%252f'),
+            ('GET', '/owa/b.dorn%40hafen.example/', 'wa=wsignin1.0'),
+            ('POST', '/ecp/b.dorn@hafen.example/DDI/DDIService.svc/GetList', 'schema=Mailbox'),
+            ('GET', '/owa/(S(x1y2z3))/auth/logon.aspx', ''),
+            ('POST', '/EWS/Exchange.asmx', 'a=b@c.example/ews/'),
+            ('GET', '/ecp/y.js', ''), ('POST', '/ecp/default.aspx', 'x=y.js'), ('POST', '/owa/auth.owa', ''),
+            ('POST', '/mapi/emsmdb/', 'MailboxId=5f1c4a6b-0000-4d0e-8000-0123456789ab@hafen.example'),
+            ('POST', '/Microsoft-Server-ActiveSync', 'User=hafen%5cb.dorn&DeviceId=APPL%40x&DeviceType=iPhone&Cmd=Ping'))])
 
 
 class Places(Cases):
