@@ -420,6 +420,14 @@ static void look_at_request(struct look *k)
 	if (k->lens->log != LOG_RPS_HTTP && !str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) look_at_page(k, stem, query, agent);
 }
 
+/* Mail that somebody outside sent, or that was sent on. */
+static void look_at_mail(struct look *k)
+{
+	struct str client = client_of(k);
+	if (memchr(client.p, ':', client.n)) client = lower_str(k->ev->arena, client);
+	track_look(k->lens, k->ev, is_private(client) ? (struct str){"", 0} : client, &k->trace);
+}
+
 /* "C:\...\Temporary ASP.NET Files\owa\8e05\e164\x.aspx.f5db.compiled": the application and the page. */
 static bool compiled_page(struct str file, char *out, size_t max, struct str *ret_base)
 {
@@ -589,6 +597,7 @@ const struct clue *analyser_event(struct analyser *a, struct event *ev, uint32_t
 		for (uint32_t t = 0; t < hits[i]->n_tags; t++) look_at_tag(&k, hits[i], hits[i]->tags[t]);
 	if (a->plan->native) {
 		if (l->log == LOG_IIS || l->log == LOG_WEB || l->log == LOG_HTTPPROXY || l->log == LOG_RPS_HTTP) look_at_request(&k);
+		else if (l->log == LOG_TRACKING) look_at_mail(&k);
 		else if (l->log == LOG_SYSMON || l->log == LOG_SECURITY) look_at_file(&k);
 	}
 	if (!k.trace.stage) return NULL;

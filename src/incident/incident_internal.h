@@ -98,7 +98,7 @@ size_t ebcdic_look(struct str query, char *out, size_t max);
 
 /* --- trace.c: a clue's payload --- */
 
-enum trace_kind { TRACE_MARK, TRACE_PROBE, TRACE_PAGE };
+enum trace_kind { TRACE_MARK, TRACE_PROBE, TRACE_PAGE, TRACE_MAIL };
 enum trace_flags {
 	TRACE_OPENS = 1,            /* may begin an incident by itself; else it only joins one */
 	TRACE_POST = 2, TRACE_REFERER = 4, TRACE_TOOL_AGENT = 8 /* the user agent is a tool's, or empty */, TRACE_QUERY = 16, TRACE_CODE = 32,
@@ -125,7 +125,8 @@ bool trace_unpack(struct str payload, struct trace *ret);
 
 enum lens_field {
 	F_METHOD, F_STEM, F_QUERY, F_STATUS, F_AGENT, F_CLIENT, F_USER, F_REFERER, F_HOST, F_PORT, F_ADDRESS, F_ANCHOR, F_COOKIE, F_REQUEST,
-	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD, F_GENERIC, F_BYTES, F_FORWARDED,
+	F_FILE, F_IMAGE, F_PARENT, F_COMMAND, F_UTC, F_TEXT, F_MINOR, F_BUILD, F_GENERIC, F_BYTES, F_FORWARDED, F_EVENT, F_SOURCE, F_SENDER,
+	F_RECIPIENT, F_RELATED, F_DIRECTION,
 	LENS_FIELDS
 };
 struct lens {
@@ -270,6 +271,15 @@ struct server {
 	bool named;                /* by a log itself, not only by folder or address */
 };
 struct proxy_row { uint8_t stage; struct str ip; };
+enum { MAIL_EVIDENCE = 5 };
+struct mail {                  /* messages of message tracking, counted */
+	bool sent_on;              /* of `user` to `target`; else sent from `ip` */
+	struct str server, ip, user, target;
+	uint32_t source, n_evidence;
+	uint64_t n;
+	struct etime first, last;
+	struct evidence_ref evidence[MAIL_EVIDENCE], context;
+};
 struct refusal { struct str server; int64_t sec; };
 struct alias { struct str raw; uint32_t source, server; };
 
@@ -288,6 +298,9 @@ struct incidents {
 	struct map prober_index, page_index, alias_index, request_index;
 	struct map request_rows;   /* request -> number in proxy_rows */
 	VEC(struct proxy_row) proxy_rows; /* clues of HttpProxy */
+	VEC(struct mail) mails;
+	struct map mail_index;
+	uint64_t mails_left;       /* rows for which there was no room */
 	VEC(struct refusal) refusals; /* errors that call a view state wrongly signed */
 	VEC(struct alias) aliases; /* raw server names as they came */
 	VEC(struct server) servers;
@@ -296,6 +309,7 @@ struct incidents {
 };
 struct str keep_str(struct incidents *s, struct str t);
 struct str tell_str(struct incidents *s, struct str t);
+bool same_evidence(const struct evidence_ref *a, const struct evidence_ref *b);
 void row_add(struct row_evidence *r, const struct evidence_ref *e, uint32_t n);
 void row_done(struct row_evidence *r);
 void page_log_done(struct page_log *l);
@@ -332,5 +346,11 @@ struct sentences { VEC(struct str) v; };
 /* The chain's server runs Exchange, by its logs or by the campaign. */
 bool exchange_server(const struct incidents *s, const struct chain *c);
 void find_unknowns(struct incidents *s, const struct chain *c, struct sentences *ret);
+/* --- track.c: message tracking --- */
+/* Whether a row may matter; fills what it says. `client`: who sent it, "" when from inside. */
+bool track_look(const struct lens *l, struct event *ev, struct str client, struct trace *n);
+void track_feed(struct incidents *s, const struct trace *t, const struct clue_record *r);
+/* Adds to a chain what message tracking has of it. After all else has joined. */
+void track_join(struct incidents *s, struct chain *c);
 /* --- tell.c --- */
 void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void *, const struct incident *), void *context);

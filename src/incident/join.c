@@ -598,6 +598,7 @@ void join_chains(struct incidents *s, struct chains *ret)
 	add_probers(s, ret);
 	for (size_t i = 0; i < ret->v.n; i++) {
 		struct chain *c = &ret->v.v[i];
+		track_join(s, c);
 		name_campaign(s, c);
 		if (c->marks.n > 1) qsort_r(c->marks.v, c->marks.n, sizeof c->marks.v[0], marks_by_time, s);
 	}

@@ -14,7 +14,7 @@ static const char *const names[LENS_FIELDS] = {
 	[F_QUERY] = "cs-uri-query UrlQuery",
 	[F_STATUS] = "sc-status HttpStatus",
 	[F_AGENT] = "cs(User-Agent) cs-user-agent csUser-Agent c-useragent UserAgent ClientInfo",
-	[F_CLIENT] = "c-ip ClientIpAddress ClientIPAddress ClientIP",
+	[F_CLIENT] = "c-ip ClientIpAddress ClientIPAddress ClientIP original-client-ip client-ip",
 	[F_USER] = "cs-username AuthenticatedUser SubjectUserName UserId User",
 	[F_REFERER] = "cs(Referer) cs-referer csReferer",
 	[F_HOST] = "OriginatingServer ServerHostName server-hostname s-computername ServerName Computer Hostname",
@@ -33,6 +33,12 @@ static const char *const names[LENS_FIELDS] = {
 	[F_BUILD] = "BuildVersion",
 	[F_GENERIC] = "GenericInfo",
 	[F_BYTES] = "sc-bytes ResponseBytes",
+	[F_EVENT] = "event-id",
+	[F_SOURCE] = "source",
+	[F_SENDER] = "sender-address",
+	[F_RECIPIENT] = "recipient-address",
+	[F_RELATED] = "related-recipient-address",
+	[F_DIRECTION] = "directionality",
 	[F_FORWARDED] = "X-Forwarded-For x-forwarded-for X-FORWARDED-FOR OriginalIP"
 };
 

@@ -184,6 +184,7 @@ void find_unknowns(struct incidents *s, const struct chain *c, struct sentences 
 		look_at_log(s, c, LOG_IIS, ret);
 	}
 	look_at_clocks(s, c, ret);
+	if (s->mails_left && !c->probes_only) say(s, ret, "%llu rows of message tracking were not counted for lack of memory", (unsigned long long)s->mails_left);
 	if (s->dropped) say(s, ret, "%llu clues were not kept for lack of memory: there may be more attackers and more evidence", (unsigned long long)s->dropped);
 	if (s->calendar.refused) say(s, ret, "The days of %llu logs were not counted for lack of memory", (unsigned long long)s->calendar.refused);
 }

@@ -33,6 +33,8 @@ void incidents_free(struct incidents *s)
 	map_done(&s->request_rows);
 	vec_free(&s->proxy_rows);
 	vec_free(&s->refusals);
+	vec_free(&s->mails);
+	map_done(&s->mail_index);
 	vec_free(&s->sources);
 	vec_free(&s->marks);
 	vec_free(&s->pool);
@@ -218,7 +220,8 @@ void incidents_feed(struct incidents *s, const struct clue_record *r)
 	if (t.log != LOG_SYSMON) t.time.sec -= 60 * calendar_shift_of(&s->calendar, r->source);
 	add_alias(s, t.server, r->source);
 	if (t.log == LOG_HTTPPROXY && t.kind != TRACE_PAGE && t.request.n) note_row(s, &t);
-	if (t.kind == TRACE_PAGE) feed_page(s, &t, r);
+	if (t.kind == TRACE_MAIL) track_feed(s, &t, r);
+	else if (t.kind == TRACE_PAGE) feed_page(s, &t, r);
 	else if (t.kind == TRACE_PROBE) feed_prober(s, &t, r);
 	else feed_mark(s, &t, r);
 }

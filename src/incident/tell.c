@@ -95,7 +95,7 @@ static void list_scanners(struct teller *w)
 	}
 }
 
-static bool same_record(const struct evidence_ref *a, const struct evidence_ref *b)
+bool same_evidence(const struct evidence_ref *a, const struct evidence_ref *b)
 {
 	return a->source == b->source && a->offset == b->offset && a->length == b->length && a->role == b->role;
 }
@@ -105,7 +105,7 @@ static uint32_t cite(struct teller *w, const struct evidence_ref *e, size_t n, u
 {
 	for (size_t i = 0; i < n; i++) {
 		bool known = w->evidence.n - from >= STAGE_EVIDENCE;
-		for (size_t k = from; k < w->evidence.n && !known; k++) known = same_record(&w->evidence.v[k], &e[i]);
+		for (size_t k = from; k < w->evidence.n && !known; k++) known = same_evidence(&w->evidence.v[k], &e[i]);
 		if (!known) vec_push(&w->evidence, e[i]);
 	}
 	return (uint32_t)w->evidence.n - from;
@@ -208,7 +208,8 @@ static void put_indicators(struct teller *w, struct json_out *o)
 			indicator(&g, "ip", t->ip, (enum stage)s);
 			indicator(&g, "user-agent", t->agent, (enum stage)s);
 			indicator(&g, t->flags & TRACE_FILE ? "file" : "path", t->page, (enum stage)s);
-			if (s >= STAGE_COMMANDS) indicator(&g, "command", t->shown, (enum stage)s);
+			if (t->log == LOG_TRACKING) indicator(&g, "email", t->shown, (enum stage)s);
+			else if (s >= STAGE_COMMANDS) indicator(&g, "command", t->shown, (enum stage)s);
 			if (!honest_user(t->user) && s <= STAGE_SESSION) indicator(&g, "account", t->user, (enum stage)s);
 		}
 		for (size_t i = 0; i < c->pages.n && s == STAGE_USED; i++) {

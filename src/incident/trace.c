@@ -41,5 +41,5 @@ bool trace_unpack(struct str payload, struct trace *ret)
 		uint16_t n = 0;
 		good = cursor_u16(&c, &n) && cursor_bytes(&c, n, (struct str *)(void *)((char *)ret + strings[i]));
 	}
-	return good && ret->stage < STAGES && ret->log < LOGS && ret->level < LEVELS && ret->kind <= TRACE_PAGE;
+	return good && ret->stage < STAGES && ret->log < LOGS && ret->level < LEVELS && ret->kind <= TRACE_MAIL;
 }
