@@ -238,6 +238,7 @@ struct prober {
 	struct etime first, last;
 	struct row_evidence evidence;
 	uint32_t names;            /* distinct pages asked for */
+	enum log_kind log;
 };
 enum { PAGE_CLIENTS = FEW_CLIENTS, PAGE_CALLS = 400, PAGE_SIZES = 12 };
 struct page_call { int64_t sec; uint32_t client; /* PAGE_CLIENTS: one of many */ };
@@ -352,5 +353,45 @@ bool track_look(const struct lens *l, struct event *ev, struct str client, struc
 void track_feed(struct incidents *s, const struct trace *t, const struct clue_record *r);
 /* Adds to a chain what message tracking has of it. After all else has joined. */
 void track_join(struct incidents *s, struct chain *c);
-/* --- tell.c --- */
+/* --- tell.c: a chain as an incident; story.c: the same for people --- */
+enum { REASONS = 4 };
+struct reason { struct str text; uint64_t n; bool echo; };
+struct told {                  /* what happened at one stage */
+	struct etime first, last;
+	struct reason reasons[REASONS];
+	uint32_t n_reasons;
+	uint64_t more;             /* reasons beyond those */
+	uint64_t n;                /* clues */
+	struct row_evidence evidence;
+};
+struct indicator { const char *type; struct str value; enum stage stage; };
+/* "high", "medium", "low". */
+const char *indicator_confidence(const struct indicator *x);
+struct happening {             /* an entry of the timeline */
+	struct etime time;
+	enum stage stage;
+	enum log_kind log;
+	struct str what, ip, detail;
+	uint64_t n;
+	bool echo;
+	uint32_t order;
+};
+struct teller {
+	struct incidents *s;
+	const struct chain *c;
+	struct told stage[STAGES];
+	VEC(struct evidence_ref) evidence;
+	struct finding_stage stages[STAGES];
+	uint32_t n_stages;
+	struct buf extra, story, json[STAGES];
+	struct sentences unknown;
+	VEC(struct str) scanners;
+	VEC(struct indicator) indicators; /* the highest stage first */
+	VEC(struct happening) timeline;   /* by time */
+	struct map seen;
+};
+/* Advice by the stage reached and the kind of server. */
+bool advised(const struct teller *w, const struct action_text *a);
+/* Appends the story to w->story, when all else of it is there. */
+void story_make(struct teller *w, struct str title);
 void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void *, const struct incident *), void *context);

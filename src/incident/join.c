@@ -485,7 +485,7 @@ static void find_shell_seekers(struct incidents *s)
 			bool fresh;
 			int n = snprintf(text, sizeof text, "%u %.*s", p->resolved, STR_FMT(str_sub(l->clients[k].ip, 0, 100)));
 			uint32_t at = *map_put(&seen, (struct str){text, (size_t)n}, (uint32_t)s->probers.n, &fresh);
-			if (fresh) vec_push(&s->probers, (struct prober){.server = p->server, .resolved = p->resolved, .ip = l->clients[k].ip, .campaign = STR("any"),
+			if (fresh) vec_push(&s->probers, (struct prober){.server = p->server, .resolved = p->resolved, .ip = l->clients[k].ip, .campaign = STR("any"), .log = p->iis.refused ? LOG_IIS : LOG_HTTPPROXY,
 				.reason = STR("asked for scripts that intruders leave behind, none was there")});
 			struct prober *b = &s->probers.v[at];
 			b->names++;

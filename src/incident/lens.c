@@ -75,7 +75,7 @@ static enum log_kind log_of(const struct shape *s)
 		web |= str_eq(ls->category, STR("webserver"));
 	}
 	if (!web) return LOG_OTHER;
-	return iis || shape_column(s, STR("s-port")) >= 0 ? LOG_IIS : LOG_WEB;
+	return iis || (shape_column(s, STR("s-port")) >= 0 && !str_eq(s->format, STR("ncsa"))) ? LOG_IIS : LOG_WEB;
 }
 
 void lens_make(const struct shape *s, struct lens *ret)

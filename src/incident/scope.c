@@ -52,6 +52,19 @@ static bool cover_of(const struct incidents *s, uint32_t server, enum log_kind l
 	return false;
 }
 
+static uint64_t clues_in(const struct incidents *s, uint32_t server, enum log_kind log)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < s->marks.n; i++) n += s->marks.v[i].server == server && s->marks.v[i].trace.log == log;
+	for (size_t i = 0; i < s->probers.n; i++)
+		if (s->probers.v[i].resolved == server && s->probers.v[i].log == log) n += s->probers.v[i].evidence.n;
+	for (size_t i = 0; i < s->pages.n; i++) {
+		const struct page *p = &s->pages.v[i];
+		if (p->shell && p->resolved == server) n += log == LOG_HTTPPROXY ? p->proxy.answered : log == LOG_IIS || log == LOG_WEB ? p->iis.answered : 0;
+	}
+	return n;
+}
+
 void make_scope(struct incidents *s)
 {
 	int32_t first = 0, last = 0;
@@ -62,7 +75,7 @@ void make_scope(struct incidents *s)
 			if (!cover_of(s, server, (enum log_kind)log, &c)) continue;
 			struct scope_row row = {.server = s->servers.v[server].name, .log = str_of(log_word((enum log_kind)log)), .first = c.v.v[0].first, .last = c.v.v[0].last,
 				.days = (uint32_t)c.v.v[0].days.n, .days_missing = (uint32_t)(last - first + 1) - (uint32_t)c.v.v[0].days.n, .events = c.v.v[0].events};
-			for (size_t i = 0; i < s->marks.n; i++) row.clues += s->marks.v[i].server == server && s->marks.v[i].trace.log == log;
+			row.clues = clues_in(s, server, (enum log_kind)log);
 			vec_push(&s->scope, row);
 			calendar_done(&c);
 		}
@@ -170,13 +183,21 @@ static void look_at_version(struct incidents *s, const struct chain *c, struct s
 	}
 }
 
+/* A log that only Windows has. An Apache may run on it too, but of that nothing tells. */
+static bool windows_server(const struct incidents *s, uint32_t server)
+{
+	for (size_t i = 0; i < s->calendar.v.n; i++)
+		if (s->calendar.v.v[i].log != LOG_WEB && alias_server(s, s->calendar.v.v[i].server) == server) return true;
+	return false;
+}
+
 void find_unknowns(struct incidents *s, const struct chain *c, struct sentences *ret)
 {
 	static const enum log_kind exchange[] = {LOG_HTTPPROXY, LOG_IIS, LOG_ECP, LOG_MANAGEMENT, LOG_SECURITY, LOG_SYSMON};
 	if (!c->probes_only) {
-		bool all = exchange_server(s, c);
+		bool all = exchange_server(s, c), windows = all || windows_server(s, c->server);
 		for (size_t i = 0; i < COUNT(exchange); i++)
-			if (all || exchange[i] >= LOG_SECURITY) look_at_log(s, c, exchange[i], ret);
+			if (all || (windows && exchange[i] >= LOG_SECURITY)) look_at_log(s, c, exchange[i], ret);
 		if (str_eq(c->campaign, STR("cve-2020-0688"))) look_at_log(s, c, LOG_APPLICATION, ret);
 		if (c->pages.n) look_at_version(s, c, ret);
 	} else if (exchange_server(s, c)) {

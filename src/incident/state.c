@@ -113,7 +113,7 @@ static void feed_prober(struct incidents *s, const struct trace *t, const struct
 	if (!known && !charge(s, sizeof(struct prober) + SOME * sizeof(struct evidence_ref))) return;
 	uint32_t at = *map_put(&s->prober_index, (struct str){key, (size_t)n}, (uint32_t)s->probers.n, &fresh);
 	if (fresh) vec_push(&s->probers, (struct prober){.server = keep_str(s, t->server), .ip = keep_str(s, t->ip), .agent = keep_str(s, t->agent), .source = r->source,
-		.reason = keep_str(s, t->reason), .campaign = keep_str(s, t->campaign), .first = t->time});
+		.reason = keep_str(s, t->reason), .campaign = keep_str(s, t->campaign), .first = t->time, .log = (enum log_kind)t->log});
 	struct prober *p = &s->probers.v[at];
 	p->last = t->time;
 	if (t->log == LOG_APPLICATION && str_eq(t->campaign, STR("cve-2020-0688"))) vec_push(&s->refusals, (struct refusal){p->server, t->time.sec});
@@ -310,9 +310,9 @@ void incidents_finish(struct incidents *s, void (*report)(void *context, const s
 	use_tiers(s);
 	resolve_servers(s);
 	use_refusals(s);
-	make_scope(s);
 	judge_pages(s);
 	join_chains(s, &chains);
+	make_scope(s);
 	for (size_t i = 0; i < chains.v.n; i++) tell_chain(s, &chains.v.v[i], report, context);
 	chains_done(&chains);
 }

@@ -3,29 +3,7 @@
 #include "text/json_write.h"
 #include <stdio.h>
 
-enum { STAGE_EVIDENCE = 40, REASONS = 4, TIMELINE_MAX = 200, INDICATORS_MAX = 100 };
-
-/* What happened at one stage, gathered. */
-struct reason { struct str text; uint64_t n; };
-struct told {
-	struct etime first, last;
-	struct reason reasons[REASONS];
-	uint32_t n_reasons;
-	uint64_t more;             /* reasons beyond those */
-	uint64_t n;                /* clues */
-	struct row_evidence evidence;
-};
-struct teller {
-	struct incidents *s;
-	const struct chain *c;
-	struct told stage[STAGES];
-	VEC(struct evidence_ref) evidence;
-	struct finding_stage stages[STAGES];
-	uint32_t n_stages;
-	struct buf extra, story, json[STAGES];
-	struct sentences unknown;
-	VEC(struct str) scanners;
-};
+enum { STAGE_EVIDENCE = 40, TIMELINE_MAX = 200, INDICATORS_MAX = 100 };
 
 static void widen(struct told *t, struct etime first, struct etime last)
 {
@@ -33,7 +11,7 @@ static void widen(struct told *t, struct etime first, struct etime last)
 	if (last.present && (!t->last.present || etime_cmp(last, t->last) > 0)) t->last = last;
 }
 
-static void add_reason(struct told *t, struct str text, uint64_t n)
+static void add_reason(struct told *t, struct str text, uint64_t n, bool echo)
 {
 	t->n += n;
 	for (uint32_t i = 0; i < t->n_reasons; i++) {
@@ -41,7 +19,7 @@ static void add_reason(struct told *t, struct str text, uint64_t n)
 		t->reasons[i].n += n;
 		return;
 	}
-	if (t->n_reasons < REASONS) t->reasons[t->n_reasons++] = (struct reason){text, n};
+	if (t->n_reasons < REASONS) t->reasons[t->n_reasons++] = (struct reason){text, n, echo};
 	else t->more++;
 }
 
@@ -57,7 +35,7 @@ static void gather_page(struct teller *w, const struct page *p)
 	const struct page_log *l = p->iis.answered ? &p->iis : &p->proxy;
 	struct told *t = &w->stage[STAGE_USED];
 	int n = snprintf(text, sizeof text, "%.*s answered %llu requests (%s)", STR_FMT(p->path), (unsigned long long)l->answered, p->why);
-	add_reason(t, tell_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}), 1);
+	add_reason(t, tell_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1}), 1, false);
 	widen(t, l->first, l->last);
 	add_row(t, &p->iis.evidence);
 	add_row(t, &p->proxy.evidence);
@@ -69,7 +47,7 @@ static void gather(struct teller *w)
 	for (size_t i = 0; i < c->probers.n; i++) {
 		const struct prober *p = &w->s->probers.v[c->probers.v[i]];
 		struct told *t = &w->stage[STAGE_PROBE];
-		add_reason(t, p->reason, p->evidence.n);
+		add_reason(t, p->reason, p->evidence.n, false);
 		widen(t, p->first, p->last);
 		add_row(t, &p->evidence);
 	}
@@ -78,7 +56,7 @@ static void gather(struct teller *w)
 			const struct mark *m = &w->s->marks.v[c->marks.v[i]];
 			struct told *t = &w->stage[m->trace.stage];
 			if (((m->trace.flags & TRACE_ECHO) != 0) != echo) continue;
-			add_reason(t, m->trace.reason, 1);
+			add_reason(t, m->trace.reason, 1, echo);
 			widen(t, m->trace.time, m->trace.time);
 			row_add(&t->evidence, w->s->pool.v + m->evidence, m->n_evidence);
 		}
@@ -119,14 +97,11 @@ static void put_time(struct json_out *o, struct etime t)
 	else json_put_null(o);
 }
 
-/* `longest`: bytes of one reason that are shown. */
-static void put_reason(struct buf *b, const struct told *t, size_t longest)
+static void put_reason(struct buf *b, const struct told *t)
 {
 	for (uint32_t i = 0; i < t->n_reasons; i++) {
-		struct str text = str_sub(t->reasons[i].text, 0, longest);
 		if (i) buf_lit(b, "; ");
-		buf_str(b, text);
-		if (text.n < t->reasons[i].text.n) buf_lit(b, " ...");
+		buf_str(b, t->reasons[i].text);
 		if (t->reasons[i].n > 1) buf_printf(b, " (%llu times)", (unsigned long long)t->reasons[i].n);
 	}
 	if (t->more) buf_printf(b, "; and %llu more", (unsigned long long)t->more);
@@ -139,7 +114,7 @@ static void make_stage(struct teller *w, enum stage s)
 	struct buf *b = &w->json[s], reason = {0};
 	struct json_out o = JSON_OUT(b);
 	uint32_t from = (uint32_t)w->evidence.n;
-	put_reason(&reason, t, SIZE_MAX);
+	put_reason(&reason, t);
 	json_begin_object(&o);
 	json_key_str(&o, STR("stage"), str_of(stage_word(s)));
 	json_key(&o, STR("first"));
@@ -166,27 +141,20 @@ static void put_strings(struct json_out *o, struct str name, const struct str *v
 	json_end(o);
 }
 
-struct indicators {
-	struct json_out *o;
-	struct map seen;
-	uint32_t n;
-};
-
-static void indicator(struct indicators *g, const char *type, struct str value, enum stage s)
+/* Gathers an indicator once; the first stage that names it is the highest. */
+static void indicator(struct teller *w, const char *type, struct str value, enum stage s)
 {
 	char text[700];
 	bool fresh;
-	if (!value.n || g->n >= INDICATORS_MAX) return;
+	if (!value.n || w->indicators.n >= INDICATORS_MAX) return;
 	int n = snprintf(text, sizeof text, "%s %.*s", type, STR_FMT(str_sub(value, 0, 600)));
-	map_put(&g->seen, (struct str){text, (size_t)n}, 0, &fresh);
-	if (!fresh) return;
-	g->n++;
-	json_begin_object(g->o);
-	json_key_str(g->o, STR("type"), str_of(type));
-	json_key_str(g->o, STR("value"), value);
-	json_key_str(g->o, STR("stage"), str_of(stage_word(s)));
-	json_key_str(g->o, STR("confidence"), s >= STAGE_SESSION ? STR("high") : s >= STAGE_SSRF ? STR("medium") : STR("low"));
-	json_end(g->o);
+	map_put(&w->seen, (struct str){text, (size_t)n}, 0, &fresh);
+	if (fresh) vec_push(&w->indicators, (struct indicator){type, value, s});
+}
+
+const char *indicator_confidence(const struct indicator *x)
+{
+	return x->stage >= STAGE_SESSION ? "high" : x->stage >= STAGE_SSRF ? "medium" : "low";
 }
 
 static bool honest_user(struct str user)
@@ -194,58 +162,125 @@ static bool honest_user(struct str user)
 	return !user.n || user.p[user.n - 1] == '$' || str_eq_nocase(user, STR("SYSTEM")) || ends_nocase(user, "\\SYSTEM");
 }
 
-/* The highest stage first, so that an address gets the confidence of the worst it did. */
-static void put_indicators(struct teller *w, struct json_out *o)
+/* "C:\\Windows\\x.log": what was deleted, not a command that deletes. */
+static bool is_file(struct str s)
 {
-	struct indicators g = {.o = o};
+	return s.n > 3 && s.p[1] == ':' && s.p[2] == '\\' && !memchr(s.p, '"', s.n) && str_find(s, STR(" /"), 0) == SIZE_MAX;
+}
+
+/* The highest stage first, so that an address gets the confidence of the worst it did. */
+static void gather_indicators(struct teller *w)
+{
 	const struct chain *c = w->c;
-	json_key(o, STR("indicators"));
-	json_begin_array(o);
 	for (unsigned s = STAGES; s-- > 1;) {
 		for (size_t i = 0; i < c->marks.n; i++) {
 			const struct trace *t = &w->s->marks.v[c->marks.v[i]].trace;
 			if (t->stage != s) continue;
-			indicator(&g, "ip", t->ip, (enum stage)s);
-			indicator(&g, "user-agent", t->agent, (enum stage)s);
-			indicator(&g, t->flags & TRACE_FILE ? "file" : "path", t->page, (enum stage)s);
-			if (t->log == LOG_TRACKING) indicator(&g, "email", t->shown, (enum stage)s);
-			else if (s >= STAGE_COMMANDS) indicator(&g, "command", t->shown, (enum stage)s);
-			if (!honest_user(t->user) && s <= STAGE_SESSION) indicator(&g, "account", t->user, (enum stage)s);
+			indicator(w, "ip", t->ip, (enum stage)s);
+			indicator(w, "user-agent", t->agent, (enum stage)s);
+			indicator(w, t->flags & TRACE_FILE ? "file" : "path", t->page, (enum stage)s);
+			if (t->log == LOG_TRACKING) indicator(w, "email", t->shown, (enum stage)s);
+			else if (s >= STAGE_COMMANDS) indicator(w, s == STAGE_CLEANUP && is_file(t->shown) ? "file" : "command", t->shown, (enum stage)s);
+			if (!honest_user(t->user) && s <= STAGE_SESSION) indicator(w, "account", t->user, (enum stage)s);
 		}
 		for (size_t i = 0; i < c->pages.n && s == STAGE_USED; i++) {
 			const struct page *p = &w->s->pages.v[c->pages.v[i]];
 			const struct page_log *l = p->iis.answered ? &p->iis : &p->proxy;
-			indicator(&g, "path", p->path, STAGE_USED);
-			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++) indicator(&g, "ip", l->clients[k].ip, STAGE_USED);
+			indicator(w, "path", p->path, STAGE_USED);
+			for (uint32_t k = 0; k < l->n_clients && k < PAGE_CLIENTS; k++) indicator(w, "ip", l->clients[k].ip, STAGE_USED);
 		}
-		for (size_t i = 0; i < c->scanners.n && s == STAGE_PROBE; i++) indicator(&g, "scanner-ip", w->s->probers.v[c->scanners.v[i]].ip, STAGE_PROBE);
+		for (size_t i = 0; i < c->scanners.n && s == STAGE_PROBE; i++) indicator(w, "scanner-ip", w->s->probers.v[c->scanners.v[i]].ip, STAGE_PROBE);
 		for (size_t i = 0; i < c->probers.n && s == STAGE_PROBE; i++) {
 			const struct prober *p = &w->s->probers.v[c->probers.v[i]];
-			indicator(&g, c->probes_only ? "scanner-ip" : "ip", p->ip, STAGE_PROBE);
+			indicator(w, c->probes_only ? "scanner-ip" : "ip", p->ip, STAGE_PROBE);
 		}
 	}
+}
+
+static void put_indicators(struct teller *w, struct json_out *o)
+{
+	json_key(o, STR("indicators"));
+	json_begin_array(o);
+	for (size_t i = 0; i < w->indicators.n; i++) {
+		const struct indicator *x = &w->indicators.v[i];
+		json_begin_object(o);
+		json_key_str(o, STR("type"), str_of(x->type));
+		json_key_str(o, STR("value"), x->value);
+		json_key_str(o, STR("stage"), str_of(stage_word(x->stage)));
+		json_key_str(o, STR("confidence"), str_of(indicator_confidence(x)));
+		json_end(o);
+	}
 	json_end(o);
-	map_done(&g.seen);
+}
+
+/* --- the timeline: clues, calls of pages, probes --- */
+
+static void happened(struct teller *w, struct etime time, enum stage s, enum log_kind log, struct str what, struct str ip, struct str detail, uint64_t n, bool echo)
+{
+	vec_push(&w->timeline, (struct happening){time, s, log, what, ip, detail, n, echo, (uint32_t)w->timeline.n});
+}
+
+/* A page is called hundreds of times: its calls by address, first come first told, with the time of the first. */
+static void page_happened(struct teller *w, const struct page *p)
+{
+	char text[400];
+	const struct page_log *l = log_of_page(p);
+	uint64_t by_client[PAGE_CLIENTS + 1] = {0};
+	for (size_t i = 0; i < l->calls.n; i++) by_client[l->calls.v[i].client]++;
+	for (size_t i = 0; i < l->calls.n; i++) {
+		uint32_t k = l->calls.v[i].client;
+		if (!by_client[k]) continue;
+		int n = snprintf(text, sizeof text, "%.*s called", STR_FMT(str_sub(p->path, 0, 300)));
+		happened(w, etime_from_unix(l->calls.v[i].sec, 0, 0), STAGE_USED, p->iis.answered ? LOG_IIS : LOG_HTTPPROXY, tell_str(w->s, (struct str){text, (size_t)n}),
+			k < PAGE_CLIENTS ? l->clients[k].ip : STR(""), STR(""), by_client[k], false);
+		by_client[k] = 0;
+	}
+	if (!l->gone.present) return;
+	int n = snprintf(text, sizeof text, "%.*s gone", STR_FMT(str_sub(p->path, 0, 300)));
+	happened(w, l->gone, STAGE_USED, p->iis.answered ? LOG_IIS : LOG_HTTPPROXY, tell_str(w->s, (struct str){text, (size_t)n}), STR(""), STR(""), 1, false);
+}
+
+static int by_moment(const void *a, const void *b)
+{
+	const struct happening *x = a, *y = b;
+	int c = etime_cmp(x->time, y->time);
+	return c ? c : x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void gather_timeline(struct teller *w)
+{
+	const struct chain *c = w->c;
+	for (size_t i = 0; i < c->probers.n; i++) {
+		const struct prober *p = &w->s->probers.v[c->probers.v[i]];
+		happened(w, p->first, STAGE_PROBE, p->log, p->reason, p->ip, STR(""), p->evidence.n, false);
+	}
+	for (size_t i = 0; i < c->marks.n; i++) {
+		const struct trace *t = &w->s->marks.v[c->marks.v[i]].trace;
+		happened(w, t->time, (enum stage)t->stage, (enum log_kind)t->log, t->reason, t->ip, t->shown, 1, (t->flags & TRACE_ECHO) != 0);
+	}
+	for (size_t i = 0; i < c->pages.n; i++) page_happened(w, &w->s->pages.v[c->pages.v[i]]);
+	if (w->timeline.n > 1) qsort(w->timeline.v, w->timeline.n, sizeof w->timeline.v[0], by_moment);
 }
 
 static void put_timeline(struct teller *w, struct json_out *o)
 {
-	const struct chain *c = w->c;
 	json_key(o, STR("timeline"));
 	json_begin_array(o);
-	for (size_t i = 0; i < c->marks.n && i < TIMELINE_MAX; i++) {
-		const struct mark *m = &w->s->marks.v[c->marks.v[i]];
+	for (size_t i = 0; i < w->timeline.n && i < TIMELINE_MAX; i++) {
+		const struct happening *h = &w->timeline.v[i];
 		json_begin_object(o);
 		json_key(o, STR("time"));
-		put_time(o, m->trace.time);
-		json_key_str(o, STR("stage"), str_of(stage_word((enum stage)m->trace.stage)));
-		json_key_str(o, STR("log"), str_of(log_word((enum log_kind)m->trace.log)));
-		json_key_str(o, STR("what"), m->trace.reason);
-		if (m->trace.ip.n) json_key_str(o, STR("ip"), m->trace.ip);
-		if (m->trace.shown.n) json_key_str(o, STR("detail"), m->trace.shown);
+		put_time(o, h->time);
+		json_key_str(o, STR("stage"), str_of(stage_word(h->stage)));
+		json_key_str(o, STR("log"), str_of(log_word(h->log)));
+		json_key_str(o, STR("what"), h->what);
+		if (h->n > 1) json_key_u64(o, STR("times"), h->n);
+		if (h->ip.n) json_key_str(o, STR("ip"), h->ip);
+		if (h->detail.n) json_key_str(o, STR("detail"), h->detail);
 		json_end(o);
 	}
 	json_end(o);
+	if (w->timeline.n > TIMELINE_MAX) json_key_u64(o, STR("timeline_more"), w->timeline.n - TIMELINE_MAX);
 }
 
 static void put_scope(struct teller *w, struct json_out *o)
@@ -272,7 +307,7 @@ static void put_scope(struct teller *w, struct json_out *o)
 }
 
 /* Advice by the stage reached and the kind of server. For probing there is one of its own. */
-static bool advised(const struct teller *w, const struct action_text *a)
+bool advised(const struct teller *w, const struct action_text *a)
 {
 	bool exchange = exchange_server(w->s, w->c);
 	if (str_eq(a->server, STR("exchange")) ? !exchange : str_eq(a->server, STR("other")) && exchange) return false;
@@ -329,54 +364,6 @@ static struct str title_of(struct teller *w)
 	return tell_str(w->s, (struct str){text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1});
 }
 
-static void put_stamp(struct buf *b, struct etime t)
-{
-	char text[ETIME_MAX];
-	size_t n = etime_print(t, 0, text);
-	if (n) text[10] = ' ';
-	buf_put(b, n ? text : "(no time)          ", 19);
-}
-
-static void make_story(struct teller *w, struct str title)
-{
-	const struct chain *c = w->c;
-	struct buf *b = &w->story;
-	buf_str(b, title);
-	buf_lit(b, "\n");
-	put_stamp(b, c->first);
-	buf_lit(b, " to ");
-	put_stamp(b, c->last);
-	buf_lit(b, " UTC");
-	for (size_t i = 0; i < c->attackers.n && i < 6; i++) {
-		buf_str(b, i ? STR(", ") : c->probes_only ? STR(", scanners ") : STR(", attackers "));
-		buf_str(b, c->attackers.v[i]);
-	}
-	if (c->attackers.n > 6) buf_printf(b, " and %zu more", c->attackers.n - 6);
-	if (w->scanners.n) buf_printf(b, "; %zu scanner%s besides", w->scanners.n, w->scanners.n == 1 ? "" : "s");
-	buf_lit(b, "\n");
-	for (unsigned s = 1; s < STAGES; s++) {
-		if (!w->stage[s].n) continue;
-		buf_printf(b, "  %-11s  ", stage_word((enum stage)s));
-		put_stamp(b, w->stage[s].first);
-		buf_lit(b, "  ");
-		put_reason(b, &w->stage[s], 140);
-		buf_lit(b, "\n");
-	}
-	for (size_t i = 0; i < w->unknown.v.n; i++) {
-		buf_str(b, i ? STR("             ") : STR("  not known    "));
-		if (i) buf_lit(b, "  ");
-		buf_str(b, w->unknown.v.v[i]);
-		buf_lit(b, "\n");
-	}
-	unsigned number = 0;
-	for (size_t i = 0; i < w->s->plan->actions.n; i++) {
-		if (!advised(w, &w->s->plan->actions.v[i])) continue;
-		buf_str(b, number++ ? STR("             ") : STR("  to do        "));
-		if (number > 1) buf_lit(b, "  ");
-		buf_printf(b, "%u. %.*s\n", number, STR_FMT(w->s->plan->actions.v[i].text));
-	}
-}
-
 static enum level level_of(enum stage s)
 {
 	return s <= STAGE_PROBE ? LEVEL_INFORMATIONAL : s < STAGE_WRITTEN ? LEVEL_HIGH : LEVEL_CRITICAL;
@@ -389,9 +376,11 @@ void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void 
 	for (unsigned g = 1; g < STAGES; g++) make_stage(&w, (enum stage)g);
 	list_scanners(&w);
 	find_unknowns(s, c, &w.unknown);
+	gather_indicators(&w);
+	gather_timeline(&w);
 	make_extra(&w);
 	struct str title = title_of(&w);
-	make_story(&w, title);
+	story_make(&w, title);
 	struct incident i = {.stage = c->stage, .story = buf_view(&w.story), .finding = {
 		.kind = FINDING_INCIDENT, .level = level_of(c->stage), .time = c->first, .rule_index = UINT32_MAX, .host = s->servers.v[c->server].name, .event_id = -1,
 		.evidence = w.evidence.v, .n_evidence = (uint32_t)w.evidence.n, .evidence_total = w.evidence.n, .first = c->first, .last = c->last,
@@ -404,6 +393,9 @@ void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void 
 	vec_free(&w.evidence);
 	vec_free(&w.unknown.v);
 	vec_free(&w.scanners);
+	vec_free(&w.indicators);
+	vec_free(&w.timeline);
+	map_done(&w.seen);
 	buf_done(&w.extra);
 	buf_done(&w.story);
 }

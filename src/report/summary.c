@@ -410,23 +410,63 @@ static void put_twice(struct page *p, const struct report_run *r)
 	}
 }
 
-/* Incidents first: they are what the rest is about. */
+/* Bytes of s that fit into so many columns, ended at a blank where there is one. */
+static size_t fitting(struct str s, size_t columns)
+{
+	size_t n = 0, width = 0, blank = 0;
+	while (n < s.n) {
+		size_t next = n + 1;
+		while (next < s.n && ((uint8_t)s.p[next] & 0xc0) == 0x80) next++;
+		width += utf8_width(str_sub(s, n, next - n));
+		if (width > columns) return blank ? blank : n ? n : next;
+		if (s.p[n] == ' ') blank = n;
+		n = next;
+	}
+	return n;
+}
+
+/* A line of a story; a tab says where its text begins, and what does not fit goes on below that column. */
+static void put_story_line(struct page *p, struct str line)
+{
+	size_t tab = str_find_byte(line, '\t', 0), width = p->o->width > 60 ? p->o->width : 60, indent = 4;
+	struct str rest = line;
+	if (tab != SIZE_MAX) {
+		struct str label = str_sub(line, 0, tab);
+		term_str(p->out, label);
+		indent = utf8_width(label);
+		if (indent > 48) indent = 48;
+		rest = str_sub(line, tab + 1, SIZE_MAX);
+	}
+	size_t room = width - (tab != SIZE_MAX ? utf8_width(str_sub(line, 0, tab)) : 0);
+	for (;;) {
+		size_t n = fitting(rest, room);
+		term_str(p->out, str_sub(rest, 0, n));
+		buf_byte(p->out, '\n');
+		rest = str_sub(rest, n, SIZE_MAX);
+		while (rest.n && rest.p[0] == ' ') rest = str_sub(rest, 1, SIZE_MAX);
+		if (!rest.n) return;
+		buf_printf(p->out, "%*s", (int)indent, "");
+		room = width - indent;
+	}
+}
+
+/* Incidents first: they are what the rest is about. The worst are told whole, of the others what happened. */
 static void put_stories(struct page *p, const struct report_run *r)
 {
-	enum { SHOWN = 5 };
-	for (uint32_t i = 0; i < r->n_stories && i < SHOWN; i++) {
+	enum { WHOLE = 3, NAMED = 20 };
+	for (uint32_t i = 0; i < r->n_stories && i < NAMED; i++) {
 		struct str rest = r->stories[i];
 		for (bool first = true; rest.p; first = false) {
 			struct str line = str_cut(&rest, '\n');
-			if (!rest.p && !line.n) break;
+			if (!rest.p && !line.n) break; /* what follows the last line's end */
 			if (first) colour(p, "\033[1;31m");
-			term_str(p->out, line);
+			put_story_line(p, line);
 			if (first) colour(p, "\033[0m");
-			buf_byte(p->out, '\n');
+			if (i >= WHOLE && !first) break; /* its title and when */
 		}
 		buf_byte(p->out, '\n');
 	}
-	if (r->n_stories > SHOWN) buf_printf(p->out, "and %u more incidents\n\n", r->n_stories - SHOWN);
+	if (r->n_stories > NAMED) buf_printf(p->out, "and %u more incidents (-o FILE.jsonl lists all)\n\n", r->n_stories - NAMED);
 }
 
 /* What rules could see: a line for each of the ways in which nothing is found. */

@@ -88,7 +88,17 @@ static void incident_found(void *arg, const struct incident *i)
 {
 	struct scan *s = arg;
 	struct str story = arena_str(&s->strings, i->story);
-	if (story.p) vec_push(&s->stories, story);
+	size_t at = s->stories.n;
+	if (story.p) { /* the worst first; of those that got as far the earlier */
+		vec_push(&s->stories, story);
+		vec_push(&s->story_stages, (uint8_t)i->stage);
+		for (; at && s->story_stages.v[at - 1] < i->stage; at--) {
+			s->stories.v[at] = s->stories.v[at - 1];
+			s->story_stages.v[at] = s->story_stages.v[at - 1];
+		}
+		s->stories.v[at] = story;
+		s->story_stages.v[at] = (uint8_t)i->stage;
+	}
 	struct finding f = i->finding;
 	f.rule_index = UINT32_MAX;
 	spill_fired(s, &f);

@@ -94,6 +94,7 @@ void scan_free(struct scan *s)
 	for (size_t i = 0; i < s->analysers.n; i++) analyser_free(s->analysers.v[i]);
 	vec_free(&s->analysers);
 	vec_free(&s->stories);
+	vec_free(&s->story_stages);
 	incidents_free(s->incidents);
 	spill_free(s->fired);
 	correlate_free(s->correlate);

@@ -57,6 +57,7 @@ struct scan {
 	struct twins *twins;
 	uint32_t twin_source;         /* the record counted last in results.twins */
 	uint64_t twin_offset;
+	VEC(uint8_t) story_stages;
 	bool correlating;             /* at least one rule feeds a correlation */
 	struct rule_coverage *coverage;
 	struct skew_table *clocks;    /* all workers' */

@@ -141,7 +141,7 @@ class Site:
 class Cases(unittest.TestCase):
     def scan(self, *sites, files=None, options=()):
         """Findings of a scan of all these. Of every incident each stage's own evidence is read again and hashed."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as told:
             out = dict(files or {})
             for s in sites:
                 out.update(s.files())
@@ -150,12 +150,14 @@ class Cases(unittest.TestCase):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, 'wb') as f:
                     f.write(data if isinstance(data, bytes) else data.encode())
-            run = subprocess.run([PROGRAM, 'scan', folder, '-o', '-', '--stats', os.path.join(folder, 'stats'), *options], capture_output=True, cwd=folder)
-            self.assertIn(run.returncode, (0, 3), run.stderr.decode())
-            self.text = run.stderr.decode()
-            with open(os.path.join(folder, 'stats'), encoding='utf-8') as f:
+            found, stats = os.path.join(told, 'found.jsonl'), os.path.join(told, 'stats')
+            run = subprocess.run([PROGRAM, 'scan', folder, '-o', found, '--stats', stats, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder)
+            self.text = run.stdout.decode()
+            self.assertIn(run.returncode, (0, 3), self.text)
+            with open(stats, encoding='utf-8') as f:
                 self.stats = json.load(f)
-            self.findings = [json.loads(line) for line in run.stdout.decode().splitlines()]
+            with open(found, encoding='utf-8') as f:
+                self.findings = [json.loads(line) for line in f]
             for incident in self.incidents():
                 self.evidence_holds(folder, incident)
         return self.findings
