@@ -382,7 +382,7 @@ static bool sifted_out(struct matcher *m, const struct sieve *sieve)
 	struct str text;
 	uintptr_t says = shape_says(m, sieve);
 	if (ev->raw.p && says & SHAPE_RAW_ONLY) return !sieve_may_have(sieve, ev->raw);
-	if (ev->raw.p || !ev->ops->sift || !(says & SHAPE_SIFTED)) return false;
+	if (!ev->ops->sift || !(says & SHAPE_SIFTED)) return false;
 	m->joined.n = 0;
 	enum sift kind = ev->ops->sift(ev, &m->joined, &text);
 	return kind != SIFT_NONE && (kind == SIFT_WHOLE || sieve_tells(sieve)) && !sieve_may_have(sieve, text);

@@ -1,6 +1,6 @@
-/* sieve.c: see sieve_internal.h. Grams of four or three bytes out of the runs, in up to eight buckets a set; a text is passed over once for each set, 32 or 64
- * places at a time, by tables of nibbles; what passes is looked up and compared. Capitals are not made small for it: 0x20 is set in both, which takes a
- * few marks for each other but overlooks nothing. */
+/* sieve.c: see sieve_internal.h. Grams of four or three bytes out of the runs, in up to eight buckets a set; a text is looked through 32 or 64 places at
+ * a time, by tables of nibbles or of whole characters; what passes is looked up and compared. Capitals are not made small for it: 0x20 is set in both,
+ * which takes a few marks for each other but overlooks nothing. */
 #include "match/sieve_internal.h"
 #include "base/alloc.h"
 #include "base/cpu.h"
@@ -19,7 +19,8 @@ struct sieve_entry {
 };
 struct sieve_set {
 	uint32_t width, first, n; /* entries */
-	uint8_t low[LONGEST][16], high[LONGEST][16];
+	uint8_t low[LONGEST][16], high[LONGEST][16]; /* buckets by nibbles */
+	uint8_t exact[LONGEST][64];                  /* buckets by what is left of a character without 0x20 and 0x80 */
 };
 struct sieve {
 	struct sieve_set sets[SETS];
@@ -82,6 +83,7 @@ static void fill_set(struct sieve_set *set, const struct sieve_entry *entries)
 			/* As it is and without 0x20, which 0x20 set makes the same. */
 			set->high[j][byte >> 4] |= bucket;
 			set->high[j][(byte >> 4) & ~2] |= bucket;
+			set->exact[j][(byte & 0x1f) | (byte & 0x40) >> 1] |= bucket;
 		}
 	}
 }
@@ -194,118 +196,127 @@ static bool may_have_plain(const struct sieve *s, struct str text)
 /* Whether a run stands at one of the places whose bits are set, counted from `from`. */
 INLINE bool any_stands(const struct sieve *s, uint32_t width, struct str text, size_t from, uint64_t places)
 {
-	for (; places; places &= places - 1)
-		if (stands(s, text.p, text.n, from + (uint32_t)__builtin_ctzll(places), width)) return true;
+	for (; places; places &= places - 1) {
+		size_t at = from + (uint32_t)__builtin_ctzll(places);
+		if (at + width > text.n) return false;
+		if (stands(s, text.p, text.n, at, width)) return true;
+	}
 	return false;
 }
 
-enum { LANE2 = 32, LANE5 = 64 };
-struct tables2 { __m256i low[LONGEST], high[LONGEST]; };
+enum { LANE2 = 32, LANE5 = 64, CHUNK2 = 1024 };
+/* The nibbles of a part of the text, split once for all sets. */
+struct nibbles { uint8_t low[CHUNK2 + LANE2], high[CHUNK2 + LANE2]; };
 
-/* Bit i: a gram of the set may stand at p + i. */
-__attribute__((target("avx2,bmi"))) INLINE uint32_t places2(const struct tables2 *t, uint32_t width, const char *p)
+/* Splits n bytes, at most CHUNK2 + LANE2, and fills up with zeros to a whole vector and one more where there is room; *all: which bits are set in any. */
+__attribute__((target("avx2,bmi"))) INLINE void split_one(__m256i bytes, size_t i, struct nibbles *ret)
 {
 	const __m256i nibble = _mm256_set1_epi8(15);
-	__m256i buckets = _mm256_set1_epi8(-1);
-#pragma GCC unroll 4
-	for (uint32_t j = 0; j < width; j++) {
-		__m256i bytes = _mm256_loadu_si256((const __m256i *)(p + j));
-		__m256i in = _mm256_shuffle_epi8(t->low[j], _mm256_and_si256(bytes, nibble));
-		buckets = _mm256_and_si256(buckets, _mm256_and_si256(in, _mm256_shuffle_epi8(t->high[j], _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble))));
-	}
-	return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, _mm256_setzero_si256()));
+	_mm256_storeu_si256((__m256i *)(ret->low + i), _mm256_and_si256(bytes, nibble));
+	_mm256_storeu_si256((__m256i *)(ret->high + i), _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble));
 }
 
-/* All places of a text of at least LANE2 + width - 1 bytes; the last vector goes over some of them again. *ret_high: bytes from 0x80 on. */
-__attribute__((target("avx2,bmi"))) INLINE bool pass2(const struct sieve *s, const struct sieve_set *set, uint32_t width, struct str text, bool *ret_high)
+__attribute__((target("avx2,bmi"))) INLINE void split2(const char *p, size_t n, struct nibbles *ret, __m256i *all)
 {
-	struct tables2 t;
-	__m256i all = _mm256_loadu_si256((const __m256i *)(text.p + text.n - LANE2));
-	size_t last = text.n - width - (LANE2 - 1);
+	size_t i = 0;
+	for (; n - i >= LANE2; i += LANE2) {
+		__m256i bytes = _mm256_loadu_si256((const __m256i *)(p + i));
+		split_one(bytes, i, ret);
+		*all = _mm256_or_si256(*all, bytes);
+	}
+	if (i < n) {
+		char rest[LANE2] = {0};
+		memcpy(rest, p + i, n - i);
+		__m256i bytes = _mm256_loadu_si256((const __m256i *)rest);
+		split_one(bytes, i, ret);
+		*all = _mm256_or_si256(*all, bytes);
+		i += LANE2;
+	}
+	if (i < CHUNK2 + LANE2) split_one(_mm256_setzero_si256(), i, ret);
+}
+
+/* One set at the first n places of a part of the text that begins at `from`. */
+__attribute__((target("avx2,bmi"))) INLINE bool pass2(const struct sieve *s, const struct sieve_set *set, uint32_t width, struct str text, size_t from, size_t n,
+	const struct nibbles *split)
+{
+	__m256i low[LONGEST], high[LONGEST];
 #pragma GCC unroll 4
 	for (uint32_t j = 0; j < width; j++) {
-		t.low[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->low[j]));
-		t.high[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->high[j]));
+		low[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->low[j]));
+		high[j] = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)set->high[j]));
 	}
-	for (size_t i = 0;; i += LANE2) {
-		if (i > last) i = last;
-		uint32_t at = places2(&t, width, text.p + i);
-		all = _mm256_or_si256(all, _mm256_loadu_si256((const __m256i *)(text.p + i)));
-		if (__builtin_expect(at != 0, 0) && any_stands(s, width, text, i, at)) return true;
-		if (i == last) break;
+	for (size_t i = 0; i < n; i += LANE2) {
+		__m256i buckets = _mm256_set1_epi8(-1);
+#pragma GCC unroll 4
+		for (uint32_t j = 0; j < width; j++) {
+			__m256i a = _mm256_shuffle_epi8(low[j], _mm256_loadu_si256((const __m256i *)(split->low + i + j)));
+			__m256i b = _mm256_shuffle_epi8(high[j], _mm256_loadu_si256((const __m256i *)(split->high + i + j)));
+			buckets = _mm256_and_si256(buckets, _mm256_and_si256(a, b));
+		}
+		uint32_t places = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(buckets, _mm256_setzero_si256()));
+		if (__builtin_expect(places != 0, 0) && any_stands(s, width, text, from + i, places)) return true;
 	}
-	*ret_high = _mm256_movemask_epi8(all) != 0;
 	return false;
 }
 
 __attribute__((target("avx2,bmi"))) static bool pass_sets2(const struct sieve *s, struct str text, bool *ret_high)
 {
-	for (uint32_t i = 0; i < s->n_sets; i++)
-		if (s->sets[i].width == LONGEST ? pass2(s, &s->sets[i], LONGEST, text, ret_high) : pass2(s, &s->sets[i], SHORTEST, text, ret_high)) return true;
+	struct nibbles split;
+	__m256i all = _mm256_setzero_si256();
+	for (size_t from = 0; from < text.n; from += CHUNK2) {
+		size_t left = text.n - from, n = left < CHUNK2 ? left : CHUNK2;
+		split2(text.p + from, left < CHUNK2 + LANE2 ? left : CHUNK2 + LANE2, &split, &all);
+		for (uint32_t i = 0; i < s->n_sets; i++) {
+			const struct sieve_set *set = &s->sets[i];
+			if (set->width == LONGEST ? pass2(s, set, LONGEST, text, from, n, &split) : pass2(s, set, SHORTEST, text, from, n, &split)) return true;
+		}
+	}
+	*ret_high = _mm256_movemask_epi8(all) != 0;
 	return false;
 }
 
-struct tables5 { __m512i low[LONGEST], high[LONGEST]; };
-
-__attribute__((target("avx512f,avx512bw,bmi"))) INLINE uint64_t places5(const struct tables5 *t, uint32_t width, const char *p)
+/* Which of 64 places a gram of the set may stand at. */
+__attribute__((target("avx512f,avx512bw,avx512vbmi,bmi"))) INLINE uint64_t places5(const struct sieve_set *set, uint32_t width, const __m512i *index)
 {
-	const __m512i nibble = _mm512_set1_epi8(15);
-	__m512i buckets = _mm512_set1_epi8(-1);
-#pragma GCC unroll 4
-	for (uint32_t j = 0; j < width; j++) {
-		__m512i bytes = _mm512_loadu_si512(p + j);
-		__m512i low = _mm512_shuffle_epi8(t->low[j], _mm512_and_si512(bytes, nibble));
-		__m512i high = _mm512_shuffle_epi8(t->high[j], _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble));
-		buckets = _mm512_ternarylogic_epi64(buckets, low, high, 0x80);
-	}
-	return _mm512_test_epi8_mask(buckets, buckets);
+	__m512i a = _mm512_permutexvar_epi8(index[0], _mm512_loadu_si512(set->exact[0])), b = _mm512_permutexvar_epi8(index[1], _mm512_loadu_si512(set->exact[1]));
+	__m512i c = _mm512_permutexvar_epi8(index[2], _mm512_loadu_si512(set->exact[2]));
+	if (width == SHORTEST) return _mm512_test_epi8_mask(_mm512_and_si512(a, b), c);
+	return _mm512_test_epi8_mask(_mm512_ternarylogic_epi64(a, b, c, 0x80), _mm512_permutexvar_epi8(index[3], _mm512_loadu_si512(set->exact[3])));
 }
 
-__attribute__((target("avx512f,avx512bw,bmi"))) INLINE bool pass5(const struct sieve *s, const struct sieve_set *set, uint32_t width, struct str text, bool *ret_high)
+__attribute__((target("avx512f,avx512bw,avx512vbmi,bmi"))) static bool pass_sets5(const struct sieve *s, struct str text, bool *ret_high)
 {
-	struct tables5 t;
-	__m512i all = _mm512_loadu_si512(text.p + text.n - LANE5);
-	size_t last = text.n - width - (LANE5 - 1);
+	const __m512i low = _mm512_set1_epi8(0x1f);
+	__m512i all = _mm512_setzero_si512();
+	for (size_t from = 0; from < text.n; from += LANE5) {
+		__m512i index[LONGEST];
+		size_t left = text.n - from;
 #pragma GCC unroll 4
-	for (uint32_t j = 0; j < width; j++) {
-		t.low[j] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)set->low[j]));
-		t.high[j] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)set->high[j]));
-	}
-	for (size_t i = 0;; i += LANE5) {
-		if (i > last) i = last;
-		uint64_t at = places5(&t, width, text.p + i);
-		all = _mm512_or_si512(all, _mm512_loadu_si512(text.p + i));
-		if (__builtin_expect(at != 0, 0) && any_stands(s, width, text, i, at)) return true;
-		if (i == last) break;
+		for (uint32_t j = 0; j < LONGEST; j++) {
+			/* Nothing behind the text is read. */
+			size_t n = left > j ? left - j : 0;
+			__m512i bytes = n >= LANE5 ? _mm512_loadu_si512(text.p + from + j) : _mm512_maskz_loadu_epi8((1ull << n) - 1, text.p + from + j);
+			if (!j) all = _mm512_or_si512(all, bytes);
+			/* The lower five bits as they are, the sixth for the seventh. */
+			index[j] = _mm512_ternarylogic_epi64(low, bytes, _mm512_srli_epi16(bytes, 1), 0xca);
+		}
+		for (uint32_t i = 0; i < s->n_sets; i++) {
+			uint32_t width = s->sets[i].width;
+			uint64_t places = places5(&s->sets[i], width, index);
+			if (__builtin_expect(places != 0, 0) && any_stands(s, width, text, from, places)) return true;
+		}
 	}
 	*ret_high = _mm512_movepi8_mask(all) != 0;
 	return false;
 }
 
-__attribute__((target("avx512f,avx512bw,bmi"))) static bool pass_sets5(const struct sieve *s, struct str text, bool *ret_high)
-{
-	for (uint32_t i = 0; i < s->n_sets; i++)
-		if (s->sets[i].width == LONGEST ? pass5(s, &s->sets[i], LONGEST, text, ret_high) : pass5(s, &s->sets[i], SHORTEST, text, ret_high)) return true;
-	return false;
-}
-
 static bool may_have_vectors(const struct sieve *s, struct str text)
 {
-	char copy[LANE5 + LONGEST];
-	struct str shown = text;
-	size_t least = (s->lane == LANE5 ? LANE5 : LANE2) + LONGEST - 1;
-	/* A short text in a copy filled up with zeros, which are in no run. */
-	if (text.n < least) {
-		memcpy(copy, text.p, text.n);
-		memset(copy + text.n, 0, sizeof copy - text.n);
-		shown = (struct str){copy, least};
-	}
 	bool high;
-	if (s->lane == LANE5 ? pass_sets5(s, shown, &high) : pass_sets2(s, shown, &high)) return true;
+	if (s->lane == LANE5 ? pass_sets5(s, text, &high) : pass_sets2(s, text, &high)) return true;
 	return high && has_disguised(text);
 }
 #else
-enum { LANE2 = 0, LANE5 = 0 };
 static bool may_have_vectors(const struct sieve *s, struct str text) { return may_have_plain(s, text); }
 #endif
 

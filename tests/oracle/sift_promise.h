@@ -38,6 +38,7 @@ static inline struct str sift_lacks(struct event *ev, size_t most, enum sift *re
 		for (uint32_t k = 0; k < (v->kind == VALUE_LIST ? v->n : 1); k++)
 			if (!sift_keeps(value_text(&items[k], ev->arena), sift, *ret_kind == SIFT_WHOLE)) lacks = c->name.p ? c->name : STR("?");
 	}
+	if (*ret_kind != SIFT_NONE && sift.n <= most && ev->raw.p && !sift_keeps(ev->raw, sift, *ret_kind == SIFT_WHOLE)) lacks = STR("the raw text");
 	buf_done(&room);
 	return lacks;
 }
