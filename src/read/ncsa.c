@@ -4,6 +4,8 @@
  *	host ident user [10/Oct/2000:13:55:36 -0700] "GET /a?b HTTP/1.0" 200 2326 "referer" "user agent" ...
  *	vhost:port host ident user [...
  * Quotes and backslashes within quotes are escaped (\" and \x22); such fields are given unescaped, the raw line as it is. */
+#include "read/marks_internal.h"
+#include "read/ncsa_internal.h"
 #include "read/read_internal.h"
 #include "read/text_internal.h"
 #include "text/stamp.h"
@@ -30,16 +32,9 @@ static const struct column columns[N_COLUMNS] = {
 	[N_C_AGENT] = HIDDEN("c-useragent"),
 };
 
-/* A line taken apart: views of it. p == NULL: not there. */
-struct access {
-	struct str vhost, port, client, ident, user, time, request, status, bytes, referer, agent, extra;
-	struct str method, uri, version;
-	bool whole_request; /* method, URI and version could be told */
-	struct etime when;
-};
-
 struct own {
 	struct access access;
+	struct ncsa_day day;
 	const struct shape *shapes[2]; /* lines with escapes, lines without */
 	struct shape specs[2];
 };
@@ -142,8 +137,7 @@ static void part_vhost(struct str s, struct access *a)
 	if (port) a->port = str_sub(s, colon, s.n);
 }
 
-/* A whole line; false: it is none of these logs'. */
-static bool part(struct str line, struct access *a)
+bool ncsa_part(struct str line, struct access *a)
 {
 	struct str rest = line;
 	*a = (struct access){.whole_request = false};
@@ -176,6 +170,104 @@ static bool part(struct str line, struct access *a)
 	if (rest.p && quoted(&rest, &a->referer) && rest.p) quoted(&rest, &a->agent);
 	a->extra = rest;
 	part_request(a);
+	return true;
+}
+
+/* --- the usual form -------------------------------------------------------------------------------------------------------------- */
+
+struct line_marks { uint64_t blanks[MARKS_WORDS], quotes[MARKS_WORDS]; };
+
+/* False when the line is too long, or has a backslash. */
+static bool mark(struct str line, struct line_marks *ret)
+{
+	uint64_t slashes = 0;
+	if (line.n > MARKS_BYTES) return false;
+	for (size_t i = 0; i < line.n; i += 64) {
+		uint64_t within = marks_within(line.n, i);
+		ret->blanks[i / 64] = marks_of(line.p + i, ' ') & within;
+		ret->quotes[i / 64] = marks_of(line.p + i, '"') & within;
+		slashes |= marks_of(line.p + i, '\\') & within;
+	}
+	return !slashes;
+}
+
+/* 01/Mar/2021:00:00:00 +0000]: the day is mostly that of the line before. */
+static bool usual_time(struct str s, struct ncsa_day *day, struct etime *ret)
+{
+	unsigned hour, minute, second;
+	if (!day->known || memcmp(day->date, s.p, sizeof day->date) != 0 || memcmp(day->zone, s.p + 20, sizeof day->zone) != 0) {
+		day->known = s.p[2] == '/' && s.p[6] == '/' && s.p[20] == ' ' && ncsa_time(s, ret);
+		if (!day->known) return false;
+		memcpy(day->date, s.p, sizeof day->date);
+		memcpy(day->zone, s.p + 20, sizeof day->zone);
+		day->known = two_digits(s.p + 12, &hour) && two_digits(s.p + 15, &minute) && two_digits(s.p + 18, &second) && second < 60;
+		if (day->known) day->midnight = ret->sec - (int64_t)(hour * 3600 + minute * 60 + second);
+		return day->known;
+	}
+	if (s.p[11] != ':' || s.p[14] != ':' || s.p[17] != ':' || !two_digits(s.p + 12, &hour) || !two_digits(s.p + 15, &minute) || !two_digits(s.p + 18, &second) ||
+		hour > 23 || minute > 59 || second > 59) return false;
+	*ret = etime_from_unix(day->midnight + (int64_t)(hour * 3600 + minute * 60 + second), 0, 0);
+	return true;
+}
+
+/* The quoted text that begins at *at; *at moves behind the blank that follows it, or to SIZE_MAX. */
+static bool usual_quoted(struct str line, const struct line_marks *m, size_t *at, struct str *ret)
+{
+	if (*at >= line.n || line.p[*at] != '"') return false;
+	for (size_t from = *at + 1, close = from;; close++) {
+		close = marks_next(m->quotes, line.n, close);
+		if (close == SIZE_MAX) return false;
+		if (close + 1 < line.n && line.p[close + 1] != ' ') continue;
+		*ret = (struct str){line.p + from, close - from};
+		*at = close + 1 < line.n ? close + 2 : SIZE_MAX;
+		return true;
+	}
+}
+
+/* The same as part_request, by the marks; `from`: where the request begins in the line. */
+static void usual_request(struct str line, const struct line_marks *m, struct access *a)
+{
+	size_t from = (size_t)(a->request.p - line.p), end = from + a->request.n, first = marks_next(m->blanks, end, from);
+	if (first >= end || first == from) return;
+	for (size_t i = from; i < first; i++)
+		if ((line.p[i] < 'A' || line.p[i] > 'Z') && line.p[i] != '_' && line.p[i] != '-') return;
+	size_t last = marks_last(m->blanks, end) + 1;
+	struct str version = {line.p + last, end - last};
+	bool has_version = last > first + 1 && str_starts(version, STR("HTTP/"));
+	a->method = (struct str){line.p + from, first - from};
+	a->uri = (struct str){line.p + first + 1, has_version ? last - first - 2 : end - first - 1};
+	if (has_version) a->version = version;
+	a->whole_request = true;
+}
+
+bool ncsa_part_usual(struct str line, struct ncsa_day *day, struct access *a, bool *ret_plain)
+{
+	enum { TIME = 26 };
+	struct line_marks m;
+	if (!mark(line, &m)) return false;
+	/* Three words, none of which begins with a bracket, then the time in brackets, then the request. */
+	size_t s0 = marks_next(m.blanks, line.n, 0), s1 = s0 == SIZE_MAX ? s0 : marks_next(m.blanks, line.n, s0 + 1);
+	size_t s2 = s1 == SIZE_MAX ? s1 : marks_next(m.blanks, line.n, s1 + 1), at = s2 + 1;
+	if (s2 == SIZE_MAX || s0 == 0 || s1 == s0 + 1 || s2 == s1 + 1 || line.n < at + TIME + 4) return false;
+	if (line.p[s0 + 1] == '[' || line.p[s1 + 1] == '[' || line.p[at] != '[' || line.p[at + TIME + 1] != ']' || line.p[at + TIME + 2] != ' ') return false;
+	if (line.p[s1 + 1] < '!' || line.p[s2 - 1] < '!') return false; /* the user name would be trimmed */
+	*a = (struct access){.client = {line.p, s0}, .ident = {line.p + s0 + 1, s1 - s0 - 1}, .user = {line.p + s1 + 1, s2 - s1 - 1}, .time = {line.p + at + 1, TIME}};
+	if (!usual_time(a->time, day, &a->when)) return false;
+	at += TIME + 3;
+	if (!usual_quoted(line, &m, &at, &a->request) || at == SIZE_MAX) return false;
+	size_t space = marks_next(m.blanks, line.n, at);
+	if (space == SIZE_MAX || space == at) return false;
+	a->status = (struct str){line.p + at, space - at};
+	if (!is_number(a->status) && !str_eq(a->status, STR("-"))) return false;
+	at = space + 1;
+	space = marks_next(m.blanks, line.n, at);
+	if (space == SIZE_MAX || space == at) return false;
+	a->bytes = (struct str){line.p + at, space - at};
+	at = space + 1;
+	if (!usual_quoted(line, &m, &at, &a->referer) || at == SIZE_MAX || !usual_quoted(line, &m, &at, &a->agent)) return false;
+	if (at != SIZE_MAX) a->extra = (struct str){line.p + at, line.n - at};
+	usual_request(line, &m, a);
+	*ret_plain = true;
 	return true;
 }
 
@@ -285,15 +377,16 @@ static bool next(struct reader *r)
 	struct line line;
 	while (lines_next(&r->lines, &line)) {
 		struct str text = line.text;
+		bool usual = false, plain = false;
 		while (text.n && text.p[text.n - 1] == ' ') text.n--;
 		if (!text.n) {
 			r->report.slack += line.size;
 		} else if (text.p[0] == '#') {
 			r->report.header += line.size;
-		} else if (!part(text, &o->access)) {
+		} else if (!(usual = ncsa_part_usual(text, &o->day, &o->access, &plain)) && !ncsa_part(text, &o->access)) {
 			text_damage(r, &line, line.ended ? "no line of an access log" : "line cut off");
 		} else {
-			text_line_event(r, shape_of(r, !memchr(text.p, '\\', text.n)), &ops, o->access.when, &line);
+			text_line_event(r, shape_of(r, usual ? plain : !memchr(text.p, '\\', text.n)), &ops, o->access.when, &line);
 			return true;
 		}
 		arena_reset(&r->arena);
@@ -314,7 +407,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 		struct str line = str_trim(str_cut(&rest, '\n'));
 		/* The head may end within a line. */
 		if (!line.n || line.p[0] == '#' || (!rest.p && head.n < size)) continue;
-		if (part(line, &a)) good++;
+		if (ncsa_part(line, &a)) good++;
 		else bad++;
 	}
 	free(scratch);

@@ -5,15 +5,13 @@
  *	2019-09-03 10:13:36 10.0.2.15 GET /x.aspx - ...
  * Cells are separated by blanks (tabs in some products), '-' is none, a blank within one is '+' (or the cell is in quotes, in proxies). The
  * header may change in mid-file; lines that do not fit the one in force are damage. Dates are UTC unless the log says "Local". */
+#include "read/marks_internal.h"
 #include "read/read_internal.h"
 #include "read/text_internal.h"
 #include "read/web_internal.h"
 #include "text/utf.h"
 #include <stddef.h>
 #include <stdio.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 enum { CELLS_MAX = 128, DERIVED_MAX = 12 };
 
@@ -43,6 +41,9 @@ struct own {
 	bool has_header, local, assumed_header, assumed_date;
 	struct cell cells[CELLS_MAX + 1];
 	struct line line;
+	char day[10];                 /* the date that a line had last, as written; and its first second */
+	int64_t midnight;
+	bool has_day;
 };
 
 static struct own *own(struct reader *r) { return r->own; }
@@ -202,28 +203,32 @@ static void take_directive(struct reader *r, const struct line *line)
 	}
 }
 
-/* Cells of a line by the header's separator. Returns how many there are, at most CELLS_MAX. */
+/* Cells of a text by the header's separator. Returns how many there are, at most CELLS_MAX. */
 static uint32_t split(struct str s, char separator, struct cell *ret)
 {
-	uint32_t n = 0, from = 0, i = 0;
-#if defined(__SSE2__)
-	/* Cells are short: sixteen bytes are looked at at once, not one cell at a time. */
-	const __m128i wanted = _mm_set1_epi8(separator);
-	for (; s.n - i >= 16; i += 16) {
-		uint32_t hits = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(const void *)(s.p + i)), wanted));
-		for (; hits; hits &= hits - 1) {
-			uint32_t at = i + (uint32_t)__builtin_ctz(hits);
-			ret[n++] = (struct cell){from, at - from};
-			from = at + 1;
-			if (n == CELLS_MAX) return n;
-		}
-	}
-#endif
-	for (; i < s.n; i++) {
+	uint32_t n = 0, from = 0;
+	for (uint32_t i = 0; i < s.n; i++) {
 		if (s.p[i] != separator) continue;
 		ret[n++] = (struct cell){from, i - from};
 		from = i + 1;
 		if (n == CELLS_MAX) return n;
+	}
+	ret[n++] = (struct cell){from, (uint32_t)s.n - from};
+	return n;
+}
+
+/* The same of a line in the window. */
+static uint32_t split_line(struct str s, char separator, struct cell *ret)
+{
+	uint32_t n = 0, from = 0;
+	for (uint32_t i = 0; i < s.n; i += 64) {
+		uint64_t hits = marks_of(s.p + i, separator) & marks_within(s.n, i);
+		if (n + 64 > CELLS_MAX) return split(s, separator, ret);
+		for (; hits; hits &= hits - 1) {
+			uint32_t at = i + (uint32_t)__builtin_ctzll(hits);
+			ret[n++] = (struct cell){from, at - from};
+			from = at + 1;
+		}
 	}
 	ret[n++] = (struct cell){from, (uint32_t)s.n - from};
 	return n;
@@ -251,12 +256,31 @@ static struct str cell(const struct own *o, int8_t i)
 	return i < 0 ? (struct str){"", 0} : str_sub(o->line.text, o->cells[i].at, o->cells[i].n);
 }
 
+/* hh:mm:ss of the day that the line before had. */
+static bool same_day(const struct own *o, struct str date, struct str time, struct etime *ret)
+{
+	unsigned bad = 0, v[8];
+	if (!o->has_day || time.n != 8 || date.n != 10 || memcmp(date.p, o->day, 10) != 0) return false;
+	for (unsigned i = 0; i < 8; i++) {
+		v[i] = (unsigned char)time.p[i] - (unsigned)'0';
+		bad |= i == 2 || i == 5 ? time.p[i] != ':' : v[i] > 9;
+	}
+	unsigned hour = v[0] * 10 + v[1], minute = v[3] * 10 + v[4], second = v[6] * 10 + v[7];
+	if (bad || hour > 23 || minute > 59 || second > 59) return false;
+	*ret = etime_from_unix(o->midnight + (int64_t)(hour * 3600 + minute * 60 + second), 0, 0);
+	return true;
+}
+
 static bool line_time(struct reader *r, struct etime *ret)
 {
 	struct own *o = own(r);
 	struct str date = cell(o, o->header.date), time = cell(o, o->header.time);
 	char iso[32];
 	if (o->header.time < 0) return false;
+	if (same_day(o, date, time, ret)) {
+		if (o->local) *ret = text_zoned(r, *ret);
+		return true;
+	}
 	if (o->header.date < 0) {
 		date = str_of(o->date);
 		o->assumed_date = true;
@@ -266,6 +290,13 @@ static bool line_time(struct reader *r, struct etime *ret)
 	iso[10] = 'T';
 	memcpy(iso + 11, time.p, time.n);
 	if (!etime_parse((struct str){iso, 11 + time.n}, ret, NULL)) return false;
+	/* A time without zone and fraction, of at most 24 hours: what is left without it is the day. */
+	if (time.n == 8 && o->header.date >= 0) {
+		struct civil c = civil_from_sec(ret->sec);
+		o->has_day = true;
+		memcpy(o->day, date.p, 10);
+		o->midnight = ret->sec - (int64_t)(c.hour * 3600 + c.minute * 60 + c.second);
+	}
 	if (o->local) *ret = text_zoned(r, *ret);
 	return true;
 }
@@ -350,7 +381,7 @@ static bool fits(struct reader *r)
 	struct str s = o->line.text;
 	/* Some products end their lines with a blank. */
 	while (s.n && s.p[s.n - 1] == h->separator && h->separator == ' ') s.n--;
-	if (split(s, h->separator, o->cells) == h->n) return true;
+	if (split_line(s, h->separator, o->cells) == h->n) return true;
 	return s.n && memchr(s.p, '"', s.n) && split_quoted(s, h->separator, o->cells) == h->n;
 }
 

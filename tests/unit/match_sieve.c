@@ -125,4 +125,29 @@ TEST(what_tells)
 	sieves_done(&s);
 }
 
+/* Texts are looked through in parts: a literal may lie across their bounds. */
+TEST(a_literal_across_the_parts_of_a_long_text)
+{
+	struct sieves s;
+	enum { LONG = 3000 };
+	char *text = malloc(LONG);
+	sieves_new(&s, words, 2);
+	for (size_t total = 1000; total < LONG; total += total < 1100 ? 1 : 53) {
+		memset(text, '~', total);
+		check_all(&s, text, total, false);
+		for (size_t at = total - 120; at + 8 <= total; at += 7) {
+			memset(text, '~', total);
+			memcpy(text + at, words[0], 8);
+			check_all(&s, text, total, true);
+		}
+		for (size_t at = 990; at < 1060 && at + 8 <= total; at++) {
+			memset(text, '~', total);
+			memcpy(text + at, words[0], 8);
+			check_all(&s, text, total, true);
+		}
+	}
+	free(text);
+	sieves_done(&s);
+}
+
 TEST_MAIN

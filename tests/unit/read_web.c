@@ -1,5 +1,6 @@
 /* Web logs: W3C (IIS and its kin), access logs, error logs. */
 #include "read_check.h"
+#include "read/ncsa_internal.h"
 
 #define IIS_FIELDS "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status time-taken\n"
 
@@ -173,4 +174,109 @@ TEST(real_logs_in_full)
 	read_whole("ncsa", "evtx/attack-samples/Command and Control/web_attack_and_isp_webshell_localhost_access_log.txt", 2661);
 	read_whole("web-error", "logs/Apache/Apache_2k.log", 2000);
 }
+/* --- the usual form of access logs against the general one --- */
+
+static bool same_text(struct str a, struct str b) { return (a.p == NULL) == (b.p == NULL) && a.n == b.n && (!a.n || a.p == b.p); }
+
+static bool same_access(const struct access *a, const struct access *b)
+{
+	return same_text(a->vhost, b->vhost) && same_text(a->port, b->port) && same_text(a->client, b->client) && same_text(a->ident, b->ident) && same_text(a->user, b->user) &&
+		same_text(a->time, b->time) && same_text(a->request, b->request) && same_text(a->status, b->status) && same_text(a->bytes, b->bytes) && same_text(a->referer, b->referer) &&
+		same_text(a->agent, b->agent) && same_text(a->extra, b->extra) && same_text(a->method, b->method) && same_text(a->uri, b->uri) && same_text(a->version, b->version) &&
+		a->whole_request == b->whole_request && a->when.sec == b->when.sec && a->when.nsec == b->when.nsec && a->when.digits == b->when.digits && a->when.present == b->when.present;
+}
+
+/* Lines of every sort, whole and with bytes changed: what ncsa_part_usual takes, ncsa_part takes, and says the same of. */
+TEST(the_usual_form_says_what_the_general_one_says)
+{
+	static const char *const hosts[] = {"192.0.2.7", "::1", "web.example.org:80 192.0.2.7", "a"}, *const users[] = {"- -", "- frank", "- a b", "- ", "x -", "- [x", "-  -"},
+		*const days[] = {"01/Mar/2021", "01/Mar/2021", "28/Feb/2020", "30/Feb/2020", "01/mar/2021", "02/sep./2015"}, *const zones[] = {" +0000", " +0000", " -0730", "", " 0000", "]+0000"},
+		*const requests[] = {"GET / HTTP/1.1", "POST /a b?c=d HTTP/1.0", "-", "", "GET", " GET /", "get / HTTP/1.1", "HEAD /x", "GET / HTTP/1.1 ", "\\x16\\x03", "GET /a\" b HTTP/1.1", "GET  HTTP/1.1"},
+		*const ends[] = {"", " \"-\" \"curl/7\"", " \"http://a/\" \"Mozilla/5.0 (X11; Linux)\"", " \"-\" \"x\" 0.001 \"y\"", " \"-\"", " \"a\\\"b\" \"c\"", " \"-\" \"x\" ", " \"-\" \"x"};
+	uint32_t state = 7, usual = 0, spoilt = 0, refused = 0;
+	struct ncsa_day day = {0};
+	char line[4096];
+	for (uint32_t i = 0; i < 60000; i++) {
+		uint32_t r[12];
+		for (size_t k = 0; k < COUNT(r); k++) r[k] = (state = state * 1664525 + 1013904223) >> 8;
+		bool plain = i % 3 == 0; /* a third as servers write them */
+		int n = snprintf(line, sizeof line, "%s %s [%s:%02u:%02u:%02u%s] \"%s\" %s %s%s", hosts[plain ? 0 : r[0] % COUNT(hosts)], users[plain ? r[1] % 2 : r[1] % COUNT(users)],
+			days[r[2] % (plain ? 3 : COUNT(days))], r[3] % (plain ? 24 : 26), r[4] % (plain ? 60 : 62), r[5] % 61, zones[plain ? r[6] % 3 : r[6] % COUNT(zones)],
+			requests[plain ? r[7] % 2 : r[7] % COUNT(requests)], r[8] % 9 ? "200" : r[8] % 2 ? "-" : "2x", r[9] % 5 ? "1234" : r[9] % 2 ? "-" : "", ends[plain ? 1 + r[10] % 3 : r[10] % COUNT(ends)]);
+		NEED(n > 0 && n < 1000);
+		if (r[11] % 4 == 0) {
+			line[(state >> 9) % (uint32_t)n] = " \"[]\\x0:\x1f\x80"[(state >> 20) % 10];
+			spoilt++;
+		}
+		struct access fast = {.port = {"", 0}}, slow;
+		bool no_backslash = false;
+		/* As much behind it as a window has. */
+		memset(line + n, i % 2 ? '"' : ' ', 64);
+		bool taken = ncsa_part_usual((struct str){line, (size_t)n}, &day, &fast, &no_backslash), is_line = ncsa_part((struct str){line, (size_t)n}, &slow);
+		usual += taken;
+		refused += is_line && !taken;
+		bool right = !taken || (is_line && same_access(&fast, &slow) && no_backslash == !memchr(line, '\\', (size_t)n));
+		CHECK(right);
+		if (!right) printf("# %.*s\n", n, line);
+	}
+	printf("# usual %u, left to the general form %u, of 60000, %u spoilt\n", usual, refused, spoilt);
+	CHECK(usual > 15000 && refused > 5000);
+}
+
+/* The day of the line before is not asked again: lines of many days and hours, alone and one behind the other. */
+TEST(w3c_times_are_the_same_in_any_company)
+{
+	static const char *const dates[] = {"2021-03-01", "2021-03-01", "2020-02-29", "2021-02-29", "1999-12-31", "2021-3-001", "0001-01-01"},
+		*const times[] = {"00:00:00", "23:59:59", "23:59:60", "24:00:00", "12:34:56", "12:34:56.5", "12:34:5x", "12-34:56", "12:60:00"};
+	struct buf log = {0}, alone = {0};
+	static const char head[] = "#Fields: date time cs-method cs-uri-stem\n";
+	buf_put(&log, head, sizeof head - 1);
+	for (uint32_t i = 0; i < 500; i++) {
+		char line[100];
+		int n = snprintf(line, sizeof line, "%s %s GET /%u\n", dates[i * 7919 % 13 % COUNT(dates)], times[i * 104729 % 31 % COUNT(times)], i);
+		struct read_run one = {0};
+		struct buf text = {0};
+		buf_put(&text, head, sizeof head - 1);
+		buf_put(&text, line, (size_t)n);
+		buf_put(&log, line, (size_t)n);
+		NEED(read_run_bytes(&one, "w3c", NULL, text.p, text.n, "x"));
+		buf_printf(&alone, "%lld.%u ", one.n ? (long long)one.report.first.sec : -1, one.report.first.nsec);
+		read_run_done(&one);
+		buf_done(&text);
+	}
+	/* Behind one another: what the report says of the first i lines is the same for every i, so each is read anew with all before it. */
+	const struct reader_ops *ops = read_format("w3c");
+	struct taxonomy *taxonomy = taxonomy_new(NULL);
+	struct shape_table *shapes = shape_table_new(taxonomy, 1 << 20);
+	struct arena strings;
+	struct source_report report = {.arena = &strings};
+	static const struct reader_options none = {0};
+	struct input in;
+	struct fault f = FAULT_INIT;
+	struct buf together = {0};
+	uint32_t next = 0;
+	arena_init(&strings, 1 << 20);
+	input_of_memory(&in, log.p, log.n, STR("x"));
+	struct reader *r = ops->open(&in, &none, &f);
+	NEED(r);
+	struct reader_cursor *c = ops->cursor_new(r, shapes);
+	for (struct event *ev; (ev = ops->next(c)); next++) {
+		for (; next + 2 < ev->records[0].line; next++) buf_lit(&together, "-1.0 ");
+		buf_printf(&together, "%lld.%u ", (long long)ev->time.sec, ev->time.nsec);
+	}
+	for (; next < 500; next++) buf_lit(&together, "-1.0 ");
+	CHECK(str_eq(buf_view(&together), buf_view(&alone)));
+	ops->cursor_free(c);
+	ops->finish(r, &report);
+	ops->free(r);
+	report_done(&report);
+	input_close(&in);
+	arena_done(&strings);
+	shape_table_free(shapes);
+	taxonomy_free(taxonomy);
+	buf_done(&log);
+	buf_done(&alone);
+	buf_done(&together);
+}
+
 TEST_MAIN
