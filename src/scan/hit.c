@@ -124,13 +124,14 @@ static void keep_values(struct scan_worker *w, struct event *ev, const struct hi
 	}
 }
 
-static void spill(struct scan_worker *w, struct event *ev, const struct finding *f)
+static void spill(struct scan_worker *w, struct event *ev, const struct finding *f, bool shown)
 {
 	struct fault fault = FAULT_INIT;
 	struct spill_key key = {.sec = ev->time.sec, .order = w->source->result.order, .offset = ev->records[0].offset, .nsec = ev->time.nsec,
 		.rank = scan_rule_rank(w->scan, f->rule_index), .present = ev->time.present, .kind = f->kind};
 	w->packed.n = 0;
-	finding_pack(f, &w->packed);
+	if (shown) finding_pack(f, &w->packed);
+	else finding_pack_feed(f, &w->packed);
 	if (spill_add(w->spill, &key, buf_view(&w->packed), &fault)) return;
 	pthread_mutex_lock(&w->scan->lock);
 	w->scan->spill_fault = fault;
@@ -156,7 +157,7 @@ static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit 
 	if (is_shown(ev, h)) f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
 	if (is_shown(ev, h) && h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
 	keep_values(w, ev, h, &f);
-	spill(w, ev, &f);
+	spill(w, ev, &f, is_shown(ev, h));
 }
 
 /* The clue of a native analyser, and the hit that comes with it when it names a rule. */
@@ -166,14 +167,14 @@ static void spill_clue(struct scan_worker *w, struct event *ev, const struct clu
 	f.kind = (enum finding_kind)PACKED_CLUE;
 	f.fields_json = (struct str){"", 0};
 	f.extra_json = c->payload;
-	if (c->payload.n) spill(w, ev, &f);
+	if (c->payload.n) spill(w, ev, &f, true);
 	if (!c->rule) return;
 	f = finding_of(ev, p);
 	f.level = c->rule->level;
 	f.rule_index = NATIVE_RULE + (uint32_t)(c->rule - w->scan->native);
 	f.matched = c->matched;
 	f.n_matched = c->n_matched;
-	spill(w, ev, &f);
+	spill(w, ev, &f, true);
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 
@@ -184,7 +185,7 @@ static void spill_integrity(struct scan_worker *w, struct event *ev, struct find
 	f->kind = FINDING_INTEGRITY;
 	f->title = str_of(title);
 	f->level = level;
-	spill(w, ev, f);
+	spill(w, ev, f, true);
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 

@@ -9,6 +9,7 @@ struct group {
 	struct arena arena;
 	VEC(struct finding) findings;
 	VEC(bool) joined; /* swallowed by an earlier one */
+	bool several;     /* of more than one source */
 };
 
 static const struct scan_source *source_of(const struct scan *s, const struct finding *f)
@@ -179,7 +180,7 @@ static bool take_for_report(struct pass *p, struct finding *f)
 
 static void flush_group(struct pass *p, struct group *g)
 {
-	for (size_t i = 0; i < g->findings.n && g->findings.n > 1; i++)
+	for (size_t i = 0; i < g->findings.n && g->several; i++)
 		for (size_t j = i + 1; !g->joined.v[i] && j < g->findings.n; j++) {
 			if (g->joined.v[j] || !same_record(p->scan, &g->findings.v[i], &g->findings.v[j])) continue;
 			join(g, &g->findings.v[i], &g->findings.v[j]);
@@ -189,6 +190,7 @@ static void flush_group(struct pass *p, struct group *g)
 		if (!g->joined.v[i]) p->stopped = !p->take(p, &g->findings.v[i]);
 	g->findings.n = 0;
 	g->joined.n = 0;
+	g->several = false;
 	arena_reset(&g->arena);
 }
 
@@ -208,6 +210,7 @@ static bool add(const struct scan *s, struct group *g, struct str payload, struc
 		e[i].source = s->final[e[i].source];
 	}
 	if (hit && s->left_out && s->left_out[e[0].source]) return true;
+	g->several |= g->findings.n && g->findings.v[0].evidence[0].source != e[0].source;
 	vec_push(&g->findings, finding);
 	vec_push(&g->joined, false);
 	return true;

@@ -36,11 +36,45 @@ static void put_evidence(struct buf *b, const struct evidence_ref *e)
 	buf_byte(b, (char)e->recovered);
 }
 
+enum { PACKED_FEED = 5 };
+
 uint32_t finding_packed_hit(struct str bytes)
 {
 	struct cursor c = cursor_of(bytes.p, bytes.n);
 	uint32_t head, rule;
-	return cursor_u32(&c, &head) && cursor_u32(&c, &rule) && (head & 0xff) == FINDING_HIT ? rule : UINT32_MAX;
+	return cursor_u32(&c, &head) && cursor_u32(&c, &rule) && ((head & 0xff) == FINDING_HIT || (head & 0xff) == PACKED_FEED) ? rule : UINT32_MAX;
+}
+
+/* --- hits that only feed correlations: a head, then texts, then evidence as it lies in memory --- */
+
+struct feed_head {
+	uint8_t kind, digits, present, has_keep;
+	uint32_t rule;
+	int64_t sec;
+	uint32_t nsec, n_keep, n_evidence, host_n;
+};
+struct feed_ref {                /* 64 bytes, none of them unused by the compiler */
+	uint64_t offset, length;
+	uint32_t source, line;
+	uint8_t role, recovered, pad[6];
+	uint8_t sha256[SHA256_SIZE];
+};
+
+void finding_pack_feed(const struct finding *f, struct buf *b)
+{
+	struct feed_head head = {.kind = PACKED_FEED, .digits = f->time.digits, .present = f->time.present, .rule = f->rule_index, .sec = f->time.sec,
+		.nsec = f->time.nsec, .n_keep = f->n_keep, .n_evidence = f->n_evidence, .host_n = (uint32_t)f->host.n};
+	buf_put(b, &head, sizeof head);
+	for (uint32_t i = 0; i < f->n_keep; i++) put32(b, f->keep[i].name.n ? (uint32_t)f->keep[i].value.n : UINT32_MAX);
+	buf_str(b, f->host);
+	for (uint32_t i = 0; i < f->n_keep; i++)
+		if (f->keep[i].name.n) buf_str(b, f->keep[i].value);
+	for (uint32_t i = 0; i < f->n_evidence; i++) {
+		const struct evidence_ref *e = &f->evidence[i];
+		struct feed_ref ref = {.offset = e->offset, .length = e->length, .source = e->source, .line = e->line, .role = e->role, .recovered = e->recovered};
+		memcpy(ref.sha256, e->sha256, SHA256_SIZE);
+		buf_put(b, &ref, sizeof ref);
+	}
 }
 
 void finding_pack(const struct finding *f, struct buf *b)
@@ -171,8 +205,41 @@ static void take_lists(struct take *t, struct finding *f)
 	for (uint32_t i = 0; !t->bad && i < f->n_stages; i++) t->bad |= stages[i].from > n || stages[i].n > n - stages[i].from;
 }
 
+static bool unpack_feed(struct take *t, struct finding *f)
+{
+	struct feed_head head;
+	struct str bytes, lengths;
+	if (!cursor_bytes(&t->c, sizeof head, &bytes)) return false;
+	memcpy(&head, bytes.p, sizeof head);
+	*f = (struct finding){.kind = FINDING_HIT, .rule_index = head.rule, .time = {.sec = head.sec, .nsec = head.nsec, .digits = head.digits, .present = head.present},
+		.event_id = -1, .count = 1, .evidence_total = head.n_evidence, .n_keep = head.n_keep, .n_evidence = head.n_evidence};
+	struct named *keep = take_array(t, head.n_keep, 4, sizeof *keep);
+	t->bad |= !cursor_bytes(&t->c, (size_t)head.n_keep * 4, &lengths);
+	t->bad |= !cursor_bytes(&t->c, head.host_n, &f->host);
+	for (uint32_t i = 0; !t->bad && i < head.n_keep; i++) {
+		uint32_t n = le32_at(lengths.p + (size_t)i * 4);
+		keep[i] = (struct named){{"", 0}, {"", 0}};
+		if (n == UINT32_MAX) continue;
+		keep[i].name = STR("kept");
+		t->bad |= !cursor_bytes(&t->c, n, &keep[i].value);
+	}
+	struct evidence_ref *e = take_array(t, head.n_evidence, sizeof(struct feed_ref), sizeof *e);
+	t->bad |= !cursor_bytes(&t->c, head.n_evidence * sizeof(struct feed_ref), &bytes);
+	for (uint32_t i = 0; !t->bad && i < head.n_evidence; i++) {
+		struct feed_ref r;
+		memcpy(&r, bytes.p + i * sizeof r, sizeof r);
+		e[i] = (struct evidence_ref){.source = r.source, .offset = r.offset, .length = r.length, .line = r.line, .role = r.role, .recovered = r.recovered};
+		memcpy(e[i].sha256, r.sha256, SHA256_SIZE);
+	}
+	if (t->bad) return false;
+	f->keep = keep;
+	f->evidence = e;
+	return true;
+}
+
 bool finding_unpack(struct str bytes, struct arena *a, struct finding *f)
 {
+	if (bytes.n && bytes.p[0] == PACKED_FEED) return unpack_feed(&(struct take){cursor_of(bytes.p, bytes.n), a, false}, f);
 	struct take t = {cursor_of(bytes.p, bytes.n), a, false};
 	struct str root = {0};
 	*f = (struct finding){0};

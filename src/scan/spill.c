@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { HEADER = sizeof(uint32_t) + sizeof(struct spill_key), READ_BUFFER = 64 << 10, MAX_FAN_IN = 128 };
+enum { HEADER = sizeof(uint32_t) + sizeof(struct spill_key), READ_BUFFER = 64 << 10, MAX_FAN_IN = 128, LATE = 3 };
 
 struct entry {
 	struct spill_key key;
@@ -70,10 +70,26 @@ static int by_key(const void *a, const void *b)
 	return c ? c : (x->at > y->at) - (x->at < y->at);
 }
 
+/* Mostly they came in order, but for some that had waited: those alone are sorted, then put among the others. */
 static void sort_entries(struct spill *s)
 {
-	if (!s->sorted && s->entries.n) qsort(s->entries.v, s->entries.n, sizeof *s->entries.v, by_key);
+	VEC(struct entry) late = {0};
+	size_t n = 0;
+	if (s->sorted) return;
 	s->sorted = true;
+	for (size_t i = 0; i < s->entries.n; i++) {
+		const struct entry *e = &s->entries.v[i];
+		/* What comes before the last three of those in order is late; else they are. */
+		while (n && by_key(e, &s->entries.v[n - 1]) < 0 && (n < LATE || by_key(e, &s->entries.v[n - LATE]) >= 0)) vec_push(&late, s->entries.v[--n]);
+		if (n && by_key(e, &s->entries.v[n - 1]) < 0) vec_push(&late, *e);
+		else s->entries.v[n++] = *e;
+	}
+	if (late.n) qsort(late.v, late.n, sizeof *late.v, by_key);
+	for (size_t to = s->entries.n, i = late.n; i;) {
+		bool is_late = !n || by_key(&late.v[i - 1], &s->entries.v[n - 1]) > 0;
+		s->entries.v[--to] = is_late ? late.v[--i] : s->entries.v[--n];
+	}
+	vec_free(&late);
 }
 
 static int unnamed_file(const char *dir, struct fault *f)
