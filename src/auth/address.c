@@ -24,6 +24,12 @@ static struct str inner(struct str s)
 
 size_t address_canonical(struct str word, char *out)
 {
+	/* Mostly there is nothing to take off. */
+	uint8_t bytes[4];
+	if (str_ipv4(word, bytes)) {
+		memcpy(out, word.p, word.n);
+		return word.n;
+	}
 	struct str s = inner(word);
 	char text[64];
 	struct in_addr four;

@@ -77,6 +77,23 @@ bool str_u64(struct str s, uint64_t *ret)
 	return true;
 }
 
+bool str_ipv4(struct str s, uint8_t ret[4])
+{
+	size_t i = 0;
+	for (int part = 0; part < 4; part++) {
+		unsigned v = 0, digits = 0;
+		if (part && (i >= s.n || s.p[i++] != '.')) return false;
+		for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
+			if (digits++ && !v) return false;
+			v = v * 10 + (unsigned)(s.p[i] - '0');
+			if (v > 255) return false;
+		}
+		if (!digits) return false;
+		ret[part] = (uint8_t)v;
+	}
+	return i == s.n;
+}
+
 bool str_i64(struct str s, int64_t *ret)
 {
 	bool negative = s.n && s.p[0] == '-';

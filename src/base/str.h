@@ -62,5 +62,7 @@ struct str str_cut(struct str *rest, char c);
 /* Whole s as a decimal number: digits only (a leading '-' for i64), no blanks, no sign '+', no overflow. On failure false, *ret untouched. */
 bool str_u64(struct str s, uint64_t *ret);
 bool str_i64(struct str s, int64_t *ret);
+/* Whole s as a.b.c.d, decimal without leading zeros: what inet_pton takes for IPv4, which is also the one way to write it. */
+bool str_ipv4(struct str s, uint8_t ret[4]);
 /* Whole s as hex digits, without 0x. On failure false, *ret untouched. */
 bool str_hex64(struct str s, uint64_t *ret);

@@ -1,6 +1,7 @@
 /* detect_attack.c: open findings of the detectors: what they cite, whom they name, and how they read when they are over. */
 #include "correlate/detect_internal.h"
 #include "event/value.h"
+#include <math.h>
 
 enum { RULE_GUESSING, RULE_SPRAY, RULE_STUFFING, RULE_SLOW, RULE_DISTRIBUTED, RULE_GUESSED, RULES };
 static const struct str t1110_001[] = {STR("attack.credential-access"), STR("attack.t1110.001")};
@@ -34,30 +35,62 @@ static bool take_reserved(struct detectors *d, size_t n)
 	return taken;
 }
 
-static void names_add(struct detectors *d, struct names *n, struct str name)
+static bool cell_add(const struct detectors *d, struct names *n, struct str name)
+{
+	uint64_t hash = sketch_hash(d->c, name), rest = hash / NAME_CELLS;
+	uint8_t *cell = &n->cells[hash % NAME_CELLS], rank = rest ? (uint8_t)(__builtin_clzll(rest) - 8) : 56; /* nine bits chose the cell */
+	if (rank <= *cell) return false;
+	*cell = rank;
+	return true;
+}
+
+/* A name there is no room for. Without room for cells either, only the first such one counts: "at least". */
+static void estimate_name(struct detectors *d, struct names *n, struct str name)
+{
+	double sum = 0, m = NAME_CELLS;
+	unsigned zeros = 0;
+	if (n->total == n->map.n) n->total++;
+	if (!n->cells || !cell_add(d, n, name)) return;
+	for (unsigned i = 0; i < NAME_CELLS; i++) sum += ldexp(1, -n->cells[i]), zeros += !n->cells[i];
+	double about = 0.7213 / (1 + 1.079 / m) * m * m / sum;
+	if (about <= 2.5 * m && zeros) about = m * log(m / zeros);
+	if (about > (double)n->total) n->total = (uint64_t)about;
+}
+
+enum { NAMES_FULL = UINT32_MAX };
+/* Its place among the names, or NAMES_FULL: it is only counted. */
+static uint32_t names_add(struct detectors *d, struct names *n, struct str name)
 {
 	bool fresh = false;
 	uint32_t *have = map_get(&n->map, name);
 	if (have) {
 		(*have)++;
-		return;
+		return (uint32_t)((char *)have - (char *)&n->map.entries[0].value) / (uint32_t)sizeof *n->map.entries;
 	}
-	n->total++;
-	if (n->full) return;
+	if (n->full) {
+		estimate_name(d, n, name);
+		return NAMES_FULL;
+	}
 	/* The map's own arithmetic is its business: a name is charged with what it and its places take at most. */
 	size_t charge = name.n + 96;
 	if (n->map.n == NAMES_MAX || d->named + charge > d->budget.limit / 4 || !take_reserved(d, charge)) {
 		n->full = true;
-		return;
+		n->cells = take_reserved(d, NAME_CELLS) ? xcalloc(NAME_CELLS, 1) : NULL;
+		for (uint32_t i = 0; n->cells && i < n->map.n; i++) cell_add(d, n, n->map.entries[i].key);
+		estimate_name(d, n, name);
+		return NAMES_FULL;
 	}
 	n->charged += charge;
 	d->named += charge;
 	map_put(&n->map, name, 1, &fresh);
+	n->total = n->map.n;
+	return n->map.n - 1;
 }
 
 static void names_done(struct detectors *d, struct names *n)
 {
-	budget_give(&d->budget, n->charged);
+	budget_give(&d->budget, n->charged + (n->cells ? NAME_CELLS : 0));
+	free(n->cells);
 	d->named -= n->charged;
 	map_done(&n->map);
 }
@@ -88,7 +121,7 @@ struct attack *attack_open(struct detectors *d, enum attack_kind kind, enum atta
 	struct attack *f = xcalloc(1, sizeof *f);
 	*f = (struct attack){.kind = kind, .reason = reason, .episode = episode, .opened = time, .opened_digits = digits, .last = time, .burst_began = NEVER, .begun = time};
 	vec_push(&d->attacks, f);
-	*ret_number = (uint32_t)d->attacks.n;
+	*ret_number = f->number = (uint32_t)d->attacks.n;
 	vec_push(&d->live, *ret_number);
 	const struct corr_event *e = d->c->event;
 	if (e && e->host.n) buf_str(&f->host, str_sub(e->host, 0, 255));
@@ -109,19 +142,41 @@ static void note_burst(struct attack *f, int64_t time)
 	f->burst_began = time;
 }
 
+static void name_origin(struct detectors *d, struct attack *f, uint32_t origin)
+{
+	struct origin *o = origin_at(d, origin);
+	if (o->named_in == f->number) return;
+	d->text.n = 0;
+	origin_text(d, origin, &d->text);
+	names_add(d, &f->origins, buf_view(&d->text));
+	o->named_in = f->number;
+}
+
+/* How often it was is asked by campaigns: they take who shares names. */
+static void name_account(struct detectors *d, struct attack *f, uint32_t account)
+{
+	struct account *a = account_at(d, account);
+	if (!a->name_n) return;
+	if (a->named_in != f->number) {
+		a->named_at = names_add(d, &f->accounts, account_name(d, account));
+		a->named_in = f->number;
+		a->own = false;
+	} else if (a->named_at != NAMES_FULL) {
+		f->accounts.map.entries[a->named_at].value++;
+	}
+	if (!a->successes || a->own) return;
+	names_add(d, &f->own, account_name(d, account));
+	a->own = true;
+}
+
 void attack_add(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record, uint32_t origin, uint32_t account, uint32_t attempts)
 {
-	struct str name = account_name(d, account);
 	episode_append(d->c, &d->corr, episode_at(d->c, f->episode), time, digits, record);
 	note_burst(f, time);
 	if (time > f->last) f->last = time;
 	f->tries += attempts;
-	d->text.n = 0;
-	origin_text(d, origin, &d->text);
-	names_add(d, &f->origins, buf_view(&d->text));
-	if (!name.n) return;
-	names_add(d, &f->accounts, name);
-	if (account_at(d, account)->successes) names_add(d, &f->own, name);
+	name_origin(d, f, origin);
+	name_account(d, f, account);
 }
 
 void attack_add_waiting(struct detectors *d, struct attack *f, struct waiting *w)
@@ -192,8 +247,9 @@ static void say_span(struct buf *b, double hours)
 
 static void say_counts(struct buf *b, const struct attack *f, const struct episode *e)
 {
-	buf_printf(b, "%llu tries from %llu address%s for %llu name%s", (unsigned long long)f->tries, (unsigned long long)f->origins.total,
-		f->origins.total == 1 ? "" : "es", (unsigned long long)f->accounts.total, f->accounts.total == 1 ? "" : "s");
+	buf_printf(b, "%llu tries from %s%llu address%s for %s%llu name%s", (unsigned long long)f->tries, f->origins.full ? "about " : "",
+		(unsigned long long)f->origins.total, f->origins.total == 1 ? "" : "es", f->accounts.full ? "about " : "", (unsigned long long)f->accounts.total,
+		f->accounts.total == 1 ? "" : "s");
 	if (f->own.total) buf_printf(b, " (%llu of them in use here)", (unsigned long long)f->own.total);
 	buf_lit(b, " within ");
 	say_span(b, hours_of(e));
@@ -254,6 +310,7 @@ static void put_extra(struct detectors *d, const struct attack *f, const struct 
 		buf_str(b, buf_view(&f->entered));
 		buf_byte(b, ']');
 	}
+	if (f->origins.full || f->accounts.full) buf_lit(b, ",\"approximate\":true");
 	if (e->uncited) buf_printf(b, ",\"uncited\":%llu", (unsigned long long)e->uncited);
 	buf_lit(b, ",\"reason\":");
 	put_text(b, buf_view(&say));

@@ -126,11 +126,12 @@ uint32_t detect_pool_take(struct detectors *d, size_t bytes)
 static bool parse(struct str text, uint8_t ret[16])
 {
 	char copy[64];
+	memset(ret, 0, 10);
+	ret[10] = ret[11] = 0xff;
+	if (str_ipv4(text, ret + 12)) return true;
 	if (!text.n || text.n >= sizeof copy) return false;
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = 0;
-	memset(ret, 0, 10);
-	ret[10] = ret[11] = 0xff;
 	return inet_pton(AF_INET, copy, ret + 12) == 1 || inet_pton(AF_INET6, copy, ret) == 1;
 }
 
@@ -198,13 +199,23 @@ bool origins_of(struct detectors *d, struct str address, int64_t time, uint32_t 
 	return true;
 }
 
+static void put_ipv4(const uint8_t *a, struct buf *out)
+{
+	for (int i = 0; i < 4; i++) {
+		if (i) buf_byte(out, '.');
+		if (a[i] >= 100) buf_byte(out, (char)('0' + a[i] / 100));
+		if (a[i] >= 10) buf_byte(out, (char)('0' + a[i] / 10 % 10));
+		buf_byte(out, (char)('0' + a[i] % 10));
+	}
+}
+
 void origin_text(const struct detectors *d, uint32_t origin, struct buf *out)
 {
 	const struct origin *o = origin_at(d, origin);
 	char text[INET6_ADDRSTRLEN];
 	bool four = is_four(o->address);
-	inet_ntop(four ? AF_INET : AF_INET6, four ? o->address + 12 : o->address, text, sizeof text);
-	buf_str(out, str_of(text));
+	if (four) put_ipv4(o->address + 12, out);
+	else buf_str(out, str_of(inet_ntop(AF_INET6, o->address, text, sizeof text)));
 	if (o->bits < 128) buf_printf(out, "/%u", four ? o->bits - 96u : o->bits);
 }
 

@@ -3,10 +3,8 @@
  * A record id stands for the references of one event: in memory, counted, each with its followers (contexts shared between events);
  * or, when there is a folder for it, in an unnamed file that is only appended to, so that an id costs no memory at all. Ids with
  * BUNDLE_BIT stand for an inner finding. */
-#define OPENSSL_SUPPRESS_DEPRECATED /* the plain functions cost a third less than EVP for inputs as short as these */
 #include "correlate/correlate_internal.h"
 #include <fcntl.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -235,20 +233,12 @@ bool record_next(const struct correlate *c, struct record_walk *w, struct eviden
 
 /* --- RFC 6962 2.1: leaf = SHA-256(0x00 || data), node = SHA-256(0x01 || left || right) --- */
 
-static void hash_short(const uint8_t *bytes, size_t n, uint8_t ret[SHA256_SIZE])
-{
-	SHA256_CTX h;
-	SHA256_Init(&h);
-	SHA256_Update(&h, bytes, n);
-	SHA256_Final(ret, &h);
-}
-
 static void node_of(const uint8_t left[SHA256_SIZE], const uint8_t right[SHA256_SIZE], uint8_t ret[SHA256_SIZE])
 {
 	uint8_t bytes[1 + 2 * SHA256_SIZE] = {1};
 	memcpy(bytes + 1, left, SHA256_SIZE);
 	memcpy(bytes + 1 + SHA256_SIZE, right, SHA256_SIZE);
-	hash_short(bytes, sizeof bytes, ret);
+	sha256_of(bytes, sizeof bytes, ret);
 }
 
 void tree_root_add(struct tree_root *t, const uint8_t record[SHA256_SIZE])
@@ -256,7 +246,7 @@ void tree_root_add(struct tree_root *t, const uint8_t record[SHA256_SIZE])
 	uint8_t bytes[1 + SHA256_SIZE] = {0}, hash[SHA256_SIZE];
 	unsigned top = (unsigned)__builtin_popcountll(t->n);
 	memcpy(bytes + 1, record, SHA256_SIZE);
-	hash_short(bytes, sizeof bytes, hash);
+	sha256_of(bytes, sizeof bytes, hash);
 	for (uint64_t n = t->n; n & 1; n >>= 1) node_of(t->stack[--top], hash, hash);
 	verify(top < COUNT(t->stack));
 	memcpy(t->stack[top], hash, SHA256_SIZE);
