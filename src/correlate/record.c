@@ -6,9 +6,10 @@
 #include "correlate/correlate_internal.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAX_LENGTH = (1u << 29) - 1, SLOT = 64, BUFFER_SLOTS = 16384, MAX_SLOTS = BUNDLE_BIT - BUFFER_SLOTS };
+enum { MAX_LENGTH = (1u << 29) - 1, SLOT = 64, BUFFER_SLOTS = 32768, WRITE_SLOTS = BUFFER_SLOTS / 2, WINDOW_SLOTS = 1 << 18, MAX_SLOTS = BUNDLE_BIT - BUFFER_SLOTS };
 
 /* --- in a file --- */
 
@@ -24,7 +25,9 @@ struct store {
 	int fd;
 	bool failed;
 	uint32_t flushed, n;     /* slots in the file; all slots. Slot 0 is never used */
-	struct slot buffer[BUFFER_SLOTS];
+	struct slot *window;     /* older ones, mapped: WINDOW_SLOTS from `window_at` on; NULL: none yet, or it cannot be had */
+	uint32_t window_at;
+	struct slot buffer[BUFFER_SLOTS]; /* a ring of the newest, written by halves: what was written last is still here */
 };
 
 struct store *store_new(const char *dir, struct fault *f)
@@ -45,29 +48,31 @@ struct store *store_new(const char *dir, struct fault *f)
 void store_free(struct store *s)
 {
 	if (!s) return;
+	if (s->window) munmap(s->window, (size_t)WINDOW_SLOTS * SLOT);
 	close(s->fd);
 	free(s);
 }
 
+/* A half of the ring that is full. */
 static bool flush(struct store *s)
 {
-	size_t left = (size_t)(s->n - s->flushed) * SLOT, done = 0;
+	size_t left = (size_t)WRITE_SLOTS * SLOT, done = 0;
 	while (done < left) {
-		ssize_t n = pwrite(s->fd, (char *)s->buffer + done, left - done, (off_t)((uint64_t)s->flushed * SLOT + done));
+		ssize_t n = pwrite(s->fd, (char *)&s->buffer[s->flushed % BUFFER_SLOTS] + done, left - done, (off_t)((uint64_t)s->flushed * SLOT + done));
 		if (n <= 0) {
 			s->failed = true;
 			return false;
 		}
 		done += (size_t)n;
 	}
-	s->flushed = s->n;
+	s->flushed += WRITE_SLOTS;
 	return true;
 }
 
 static bool put_slot(struct store *s, const struct evidence_ref *e, uint32_t more)
 {
 	if (s->n - s->flushed == BUFFER_SLOTS && !flush(s)) return false;
-	struct slot *to = &s->buffer[s->n++ - s->flushed];
+	struct slot *to = &s->buffer[s->n++ % BUFFER_SLOTS];
 	*to = (struct slot){.source = e->source, .line = e->line, .offset = e->offset, .length = e->length, .more = (uint16_t)more};
 	to->flags = (e->role == EVIDENCE_CONTEXT ? RECORD_CONTEXT : 0) | (e->recovered ? RECORD_RECOVERED : 0);
 	memcpy(to->sha256, e->sha256, SHA256_SIZE);
@@ -84,10 +89,27 @@ static uint32_t store_put(struct correlate *c, const struct corr_event *e)
 	return first;
 }
 
-static bool store_get(const struct store *s, uint32_t at, struct slot *ret)
+/* A slot of the file. It is mapped piece by piece: findings cite by the thousand, and a call for each would cost more than all the rest. */
+static bool slot_of_file(struct store *s, uint32_t at, struct slot *ret)
 {
-	if (at >= s->flushed) *ret = s->buffer[at - s->flushed];
-	else if (pread(s->fd, ret, SLOT, (off_t)((uint64_t)at * SLOT)) != SLOT) return false;
+	uint32_t first = at / WINDOW_SLOTS * WINDOW_SLOTS;
+	if (s->window && s->window_at != first) munmap(s->window, (size_t)WINDOW_SLOTS * SLOT), s->window = NULL;
+	if (!s->window) {
+		void *p = mmap(NULL, (size_t)WINDOW_SLOTS * SLOT, PROT_READ, MAP_SHARED, s->fd, (off_t)((uint64_t)first * SLOT));
+		if (p == MAP_FAILED) return pread(s->fd, ret, SLOT, (off_t)((uint64_t)at * SLOT)) == SLOT;
+		s->window = p;
+		s->window_at = first;
+	}
+	*ret = s->window[at - first];
+	return true;
+}
+
+static bool store_get(struct store *s, uint32_t at, struct slot *ret)
+{
+	/* Places of the ring from n on are overwritten next; n - BUFFER_SLOTS is the oldest that still stands. */
+	if (at >= s->n) return false;
+	if (s->n - at > BUFFER_SLOTS) return slot_of_file(s, at, ret);
+	*ret = s->buffer[at % BUFFER_SLOTS];
 	return true;
 }
 
