@@ -175,6 +175,31 @@ static uint64_t front(struct str s)
 	return v;
 }
 
+/* Up to eight bytes at the end, the last highest. */
+static uint64_t back(struct str s)
+{
+	uint64_t v = 0;
+	size_t n = s.n < 8 ? s.n : 8;
+	if (n) memcpy((char *)&v + 8 - n, s.p + s.n - n, n);
+	return v;
+}
+
+static struct pattern_front front_of(const struct pattern *p, uint32_t number)
+{
+	const struct element *e = p->elements, *last = &e[p->n - 1];
+	struct pattern_front f = {.pattern = number};
+	if (e->kind == ELEMENT_TEXT) {
+		f.bytes = front(e->text);
+		f.mask = e->text.n >= 8 ? UINT64_MAX : ((uint64_t)1 << 8 * e->text.n) - 1;
+		f.lead = e->text;
+	}
+	if (last->kind == ELEMENT_TEXT) {
+		f.end = back(last->text);
+		f.end_mask = last->text.n >= 8 ? UINT64_MAX : ~(UINT64_MAX >> 8 * last->text.n);
+	}
+	return f;
+}
+
 /* The patterns that a message with this first byte may be, in their order; and the words. */
 static bool index_service(struct arena *a, struct service *s)
 {
@@ -185,10 +210,8 @@ static bool index_service(struct arena *a, struct service *s)
 			l->n = 0;
 			for (uint32_t i = 0; i < s->patterns.n; i++) {
 				const struct element *e = s->patterns.v[i].elements;
-				bool text = e->kind == ELEMENT_TEXT;
-				if (text && (uint8_t)e->text.p[0] != byte) continue;
-				uint64_t mask = !text ? 0 : e->text.n >= 8 ? UINT64_MAX : ((uint64_t)1 << 8 * e->text.n) - 1;
-				if (fill) l->v[l->n] = (struct pattern_front){text ? front(e->text) : 0, mask, i};
+				if (e->kind == ELEMENT_TEXT && (uint8_t)e->text.p[0] != byte) continue;
+				if (fill) l->v[l->n] = front_of(&s->patterns.v[i], i);
 				l->n++;
 			}
 			if (!fill && l->n && !(l->v = arena_calloc(a, l->n, sizeof *l->v))) return false;
@@ -419,7 +442,9 @@ static bool read_otherwise(const struct service *s, const struct pattern_list *l
 	struct pattern_match other;
 	char a[ADDRESS_MAX], b[ADDRESS_MAX];
 	size_t n = address_canonical(addr, a), m;
+	uint64_t begin = front(message), end = back(message);
 	for (; n && i < l->n; i++) {
+		if ((begin & l->v[i].mask) != l->v[i].bytes || (end & l->v[i].end_mask) != l->v[i].end) continue;
 		if (!pattern_match(&s->patterns.v[l->v[i].pattern], message, &other) || !other.addr.p || !(m = address_canonical(other.addr, b))) continue;
 		if (n != m || memcmp(a, b, n)) return true;
 	}
@@ -429,10 +454,11 @@ static bool read_otherwise(const struct service *s, const struct pattern_list *l
 bool service_match(const struct service *s, struct str message, struct pattern_match *ret)
 {
 	const struct pattern_list *l = &s->by_byte[message.n ? (uint8_t)message.p[0] : 0];
-	uint64_t begin = front(message);
+	uint64_t begin = front(message), end = back(message);
 	for (uint32_t i = 0; i < l->n; i++) {
-		const struct pattern *p = &s->patterns.v[l->v[i].pattern];
-		if ((begin & l->v[i].mask) != l->v[i].bytes || !pattern_match(p, message, ret)) continue;
+		const struct pattern_front *f = &l->v[i];
+		const struct pattern *p = &s->patterns.v[f->pattern];
+		if ((begin & f->mask) != f->bytes || (end & f->end_mask) != f->end || !str_starts(message, f->lead) || !pattern_match(p, message, ret)) continue;
 		if (ret->addr.p && doubtful(p, ret) && read_otherwise(s, l, i + 1, message, ret->addr)) {
 			ret->addr = ret->user = (struct str){NULL, 0};
 			ret->contested = true;

@@ -40,8 +40,8 @@ struct pattern {
 	uint32_t n, first_wild, last_wild; /* of the elements; first_wild == n: none */
 	struct str service;                /* its name */
 };
-/* A pattern by the bytes its messages begin with: eight of them under a mask. */
-struct pattern_front { uint64_t bytes, mask; uint32_t pattern; };
+/* A pattern by the bytes its messages begin and end with: eight of each under masks, then all it begins with. */
+struct pattern_front { uint64_t bytes, mask, end, end_mask; struct str lead; uint32_t pattern; };
 struct pattern_list { struct pattern_front *v; uint32_t n; };
 /* Words looked for in one pass: which pairs of bytes they begin with, then the words. */
 struct words { VEC(struct str) v; uint64_t *pairs; };

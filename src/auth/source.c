@@ -26,12 +26,20 @@ struct connection {
 	struct attempt attempt;
 };
 
+/* A name of a program that was looked up. */
+enum { PROGRAMS = 64, PROGRAM_MAX = 46 };
+struct known_program { const struct service *service; uint8_t n; bool known; char name[PROGRAM_MAX]; };
+
 struct auth_source {
 	const struct auth *auth;
 	struct shape_table *shapes;
 	struct auth_kind *kinds;    /* [KINDS], by hash of the shape */
 	struct connection *connections; /* [CONNECTIONS], made when the first is met */
 	uint32_t looked_at;         /* the connection whose time is looked at next */
+	struct known_program programs[PROGRAMS]; /* by their beginning and length */
+	uint64_t host_hash;         /* of `host`, the one of the line before */
+	uint32_t host_n;
+	char host[64];
 	VEC(struct attempt) due;
 	size_t due_at;
 	struct attempt current;     /* what auth_source_due gave last */
@@ -135,6 +143,19 @@ static const struct service *service_of_program(const struct auth_source *s, str
 	while (name.p[last - 1] != '/') last--;
 	found = service_of(s, names, str_sub(name, 0, slash));
 	return found ? found : service_of(s, names, str_sub(name, last - 1, name.n));
+}
+
+/* The same, remembered. */
+static const struct service *service_of_line(struct auth_source *s, struct str name)
+{
+	uint64_t begin = 0;
+	if (!name.n || name.n > PROGRAM_MAX) return service_of_program(s, name);
+	memcpy(&begin, name.p, name.n < 8 ? name.n : 8);
+	struct known_program *k = &s->programs[(begin ^ name.n) * 0x9e3779b97f4a7c15 >> 58];
+	if (k->known && k->n == name.n && !memcmp(k->name, name.p, name.n)) return k->service;
+	*k = (struct known_program){.service = service_of_program(s, name), .n = (uint8_t)name.n, .known = true};
+	memcpy(k->name, name.p, name.n);
+	return k->service;
 }
 
 static void learn(struct auth_source *s, struct auth_kind *k, const struct shape *shape)
@@ -272,6 +293,22 @@ static void make_due(struct auth_source *s, struct connection *c)
 	c->attempt = (struct attempt){.n_records = 0};
 }
 
+static uint64_t hash_of_host(struct auth_source *s, struct str host)
+{
+	if (host.n > sizeof s->host) return hash_bytes(host.p, host.n);
+	if (host.n == s->host_n && s->host_hash && (!host.n || !memcmp(host.p, s->host, host.n))) return s->host_hash;
+	if (host.n) memcpy(s->host, host.p, host.n);
+	s->host_n = (uint32_t)host.n;
+	return s->host_hash = hash_bytes(host.p, host.n);
+}
+
+/* A number stands for itself, so that no two are taken for one; other names by their hash. */
+static uint64_t hash_of_conn(struct str id)
+{
+	uint64_t n;
+	return str_u64(id, &n) ? (n + 1) * 0xd6e8feb86659fd93 : hash_bytes(id.p, id.n);
+}
+
 /* The connection that a line is about: the process, for services of which one serves one; else what the line itself says. */
 static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev, struct str said)
 {
@@ -279,9 +316,8 @@ static struct connection *connection_of(struct auth_source *s, const struct auth
 	/* A web server's process serves many clients: only where syslog names the program is a process a connection. */
 	if (!pid.n && k->program >= 0 && k->service && k->service->forks) pid = cell_text(ev, k->pid);
 	if (!pid.n) return NULL;
-	uint64_t key = hash_bytes(pid.p, pid.n) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
-	struct str host = event_host(ev);
-	key = (key ^ hash_bytes(host.p, host.n)) | 1;
+	uint64_t key = hash_of_conn(pid) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
+	key = (key ^ hash_of_host(s, event_host(ev))) | 1;
 	if (!s->connections) s->connections = xcalloc(CONNECTIONS, sizeof *s->connections);
 	/* The place by the process id alone, so that it does not depend on the process key of the hash. */
 	uint32_t place = 0;
@@ -438,7 +474,7 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	uint32_t times;
 	struct str message = without_stamp(cell_text(ev, k->message));
 	if (!message.n) return ev;
-	if (k->by_event) k->service = service_of_program(s, program_of(ev, k));
+	if (k->by_event) k->service = service_of_line(s, program_of(ev, k));
 	message = unrepeated(message, &times);
 	if (times == 1) times = repeated(ev, k);
 	uint64_t looking = s->stats.looking;

@@ -12,6 +12,7 @@ struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32
 	struct detectors *d = xcalloc(1, sizeof *d);
 	d->c = c;
 	d->rule = rule;
+	for (uint64_t i = 0; i < COUNT(d->key); i++) d->key[i] = hash_bytes(&i, sizeof i);
 	d->known = known;
 	memcpy(d->keep, keep, sizeof d->keep);
 	d->corr.over_findings = true; /* what is cited is sorted by arrival: findings take up what came before them */

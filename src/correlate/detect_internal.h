@@ -53,15 +53,16 @@ struct origin {
 	uint32_t listed;         /* number + 1 of the entry in the list of known sources */
 	uint32_t parent, refs;
 	int64_t first, last, last_success;
-	uint64_t successes, failures;
-	uint32_t success_accounts;
+	uint64_t print;          /* keyed, of address and bits */
+	uint64_t failures;
+	uint32_t successes, success_accounts;
+	uint32_t streak;
 	uint32_t named_in;       /* the number of the attack that named it last */
 	double burst, daily;
 	int64_t burst_at, daily_at;
 	uint64_t children;       /* linear counting of addresses that failed, since children_from */
 	int64_t children_from;
 	int64_t streak_from, streak_last;
-	uint64_t streak;
 	int64_t gap, last_failure; /* between its last failures; how many in a row were alike */
 	uint32_t regular;
 	uint32_t tried;          /* struct tried[TRIED] in the pool */
@@ -70,6 +71,7 @@ struct origin {
 	uint32_t member;         /* of a campaign: its attack's number */
 	uint32_t newest;         /* its last entry of the queue: sequence number */
 	bool noted;
+	uint8_t child_bit;       /* of an address: its place in `children` of its networks */
 	uint32_t queued;         /* entries of the address in the queue */
 };
 struct account_origin { int64_t time; uint32_t print; };
@@ -138,6 +140,7 @@ struct service {
 
 struct detectors {
 	struct correlate *c;
+	uint64_t key[2];         /* of prints; drawn once a process */
 	struct corr corr;        /* stands for the detectors where episodes want a correlation */
 	const struct known_sources *known;
 	struct budget budget;
@@ -207,7 +210,7 @@ uint32_t service_of(struct detectors *d, struct str name);
 uint32_t known_of(const struct known_sources *k, const uint8_t address[16]);
 uint32_t known_count(const struct known_sources *k);
 void known_text(const struct known_sources *k, uint32_t number, struct str *ret_net, struct str *ret_reason);
-uint32_t origin_print(const struct detectors *d, uint32_t origin);
+static inline uint32_t origin_print(const struct detectors *d, uint32_t origin) { return (uint32_t)origin_at(d, origin)->print; }
 
 /* detect_origin.c: loud addresses and networks. */
 /* The address of a waiting entry and its networks. */

@@ -39,8 +39,7 @@ static unsigned children_of(const struct origin *o)
 static void count_child(struct detectors *d, struct origin *o, uint32_t address, int64_t now)
 {
 	if (now - o->children_from > DAY) o->children = 0, o->children_from = now;
-	struct str bytes = {(const char *)origin_at(d, address)->address, 16};
-	o->children |= 1ull << (sketch_hash(d->c, bytes) & 63);
+	o->children |= 1ull << origin_at(d, address)->child_bit;
 }
 
 static void note_gap(struct origin *o, int64_t now)
@@ -164,7 +163,7 @@ void origin_burst(struct detectors *d, const struct attempt *a)
 static void grow_streak(struct origin *o, const struct waiting *w)
 {
 	if (o->streak_last == NEVER || w->time - o->streak_last > STREAK_GAP) o->streak = 0, o->streak_from = w->time;
-	o->streak += w->attempts;
+	o->streak = o->streak < UINT32_MAX - w->attempts ? o->streak + w->attempts : UINT32_MAX;
 	o->streak_last = w->time;
 	leak(&o->daily, &o->daily_at, w->time, DAILY_DRAIN);
 	o->daily += w->attempts;

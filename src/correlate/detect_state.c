@@ -6,20 +6,24 @@ enum { SAMPLE = 32, OLD_DAYS = 60, STRANGER_DAYS = 16 };
 
 /* --- room ------------------------------------------------------------------------------------------------------------------------ */
 
-static uint32_t origin_hash(const uint8_t address[16], uint8_t bits)
+/* Two words folded into one by a product; with a secret in them nobody can aim at a place. */
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-	char key[17];
-	memcpy(key, address, 16);
-	key[16] = (char)bits;
-	return (uint32_t)hash_bytes(key, sizeof key);
+	unsigned __int128 product = (unsigned __int128)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-uint32_t origin_print(const struct detectors *d, uint32_t origin) { return origin_hash(origin_at(d, origin)->address, origin_at(d, origin)->bits); }
+static uint64_t print_of(const struct detectors *d, const uint8_t address[16], uint8_t bits)
+{
+	uint64_t half[2];
+	memcpy(half, address, sizeof half);
+	return fold(fold(half[0] ^ d->key[0], half[1] ^ d->key[1]) ^ bits, d->key[1] ^ 0x9e3779b97f4a7c15);
+}
 
 static void origin_free(struct detectors *d, uint32_t i)
 {
 	struct origin *o = origin_at(d, i);
-	table_remove(&d->origin_table, origin_hash(o->address, o->bits), i);
+	table_remove(&d->origin_table, (uint32_t)o->print, i);
 	if (o->parent) origin_at(d, o->parent)->refs--;
 	if (o->tried) pool_give(&d->pool, o->tried, TRIED * sizeof(struct tried));
 	o->live = false;
@@ -157,7 +161,8 @@ static void mask(uint8_t a[16], unsigned bits)
 
 static uint32_t origin_find(struct detectors *d, const uint8_t address[16], uint8_t bits, uint32_t parent, int64_t time)
 {
-	uint32_t hash = origin_hash(address, bits);
+	uint64_t print = print_of(d, address, bits);
+	uint32_t hash = (uint32_t)print;
 	for (TABLE_EACH(&d->origin_table, hash, i))
 		if (origin_at(d, i)->bits == bits && !memcmp(origin_at(d, i)->address, address, 16)) return i;
 	if (parent) origin_at(d, parent)->refs++; /* not to be evicted for its own child */
@@ -169,9 +174,10 @@ static uint32_t origin_find(struct detectors *d, const uint8_t address[16], uint
 		return 0;
 	}
 	struct origin *o = origin_at(d, i);
-	*o = (struct origin){.bits = bits, .live = true, .parent = parent, .first = time, .last = time, .last_success = NEVER, .burst_at = time, .daily_at = time,
+	*o = (struct origin){.bits = bits, .print = print, .live = true, .parent = parent, .first = time, .last = time, .last_success = NEVER, .burst_at = time, .daily_at = time,
 		.children_from = time, .streak_last = NEVER, .inside = is_inside(address)};
 	memcpy(o->address, address, 16);
+	o->child_bit = bits == 128 ? sketch_hash(d->c, (struct str){(const char *)address, 16}) & 63 : 0;
 	if (bits == 128 && d->known) o->listed = known_of(d->known, address);
 	return i;
 }
@@ -277,9 +283,7 @@ struct str account_name(const struct detectors *d, uint32_t account)
 
 static uint64_t habit_print(const struct detectors *d, uint32_t account, uint32_t origin)
 {
-	struct { uint32_t name; uint8_t bits, address[16], pad[3]; } key = {account_at(d, account)->hash, origin_at(d, origin)->bits, {0}, {0}};
-	memcpy(key.address, origin_at(d, origin)->address, 16);
-	return hash_bytes(&key, sizeof key);
+	return fold(account_at(d, account)->hash ^ d->key[0], origin_at(d, origin)->print);
 }
 
 static struct habit *habit_find(const struct detectors *d, uint64_t print)
