@@ -143,7 +143,7 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 	}
 	if (f->kind != FINDING_HIT || f->rule_index >= NATIVE_RULE || !correlate_wants(s->correlate, f->rule_index) || f->n_keep > MAX_KEEP) return true;
 	struct str host = f->host.n || f->evidence[0].source >= s->results.n_sources ? f->host : s->homes[f->evidence[0].source];
-	if (str_eq(rule_set_at(s->config.rules, f->rule_index)->info.logsource.category, STR("authentication")) &&
+	if (s->results.n_sources > 1 && str_eq(rule_set_at(s->config.rules, f->rule_index)->info.logsource.category, STR("authentication")) &&
 		twins_told(s->twins, &f->login, host, f->rule_index, f->evidence[0].source, f->time)) {
 		/* The hits of a record come one behind the other. */
 		s->results.twins += s->twin_source != f->evidence[0].source || s->twin_offset != f->evidence[0].offset;

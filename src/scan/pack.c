@@ -52,6 +52,7 @@ struct feed_head {
 	uint32_t rule;
 	int64_t sec;
 	uint32_t nsec, n_keep, n_evidence, host_n;
+	struct login_mark login;
 };
 struct feed_ref {                /* 64 bytes, none of them unused by the compiler */
 	uint64_t offset, length;
@@ -63,7 +64,7 @@ struct feed_ref {                /* 64 bytes, none of them unused by the compile
 void finding_pack_feed(const struct finding *f, struct buf *b)
 {
 	struct feed_head head = {.kind = PACKED_FEED, .digits = f->time.digits, .present = f->time.present, .rule = f->rule_index, .sec = f->time.sec,
-		.nsec = f->time.nsec, .n_keep = f->n_keep, .n_evidence = f->n_evidence, .host_n = (uint32_t)f->host.n};
+		.nsec = f->time.nsec, .n_keep = f->n_keep, .n_evidence = f->n_evidence, .host_n = (uint32_t)f->host.n, .login = f->login};
 	buf_put(b, &head, sizeof head);
 	for (uint32_t i = 0; i < f->n_keep; i++) put32(b, f->keep[i].name.n ? (uint32_t)f->keep[i].value.n : UINT32_MAX);
 	buf_str(b, f->host);
@@ -211,7 +212,7 @@ static bool unpack_feed(struct take *t, struct finding *f)
 	struct str bytes, lengths;
 	if (!cursor_bytes(&t->c, sizeof head, &bytes)) return false;
 	memcpy(&head, bytes.p, sizeof head);
-	*f = (struct finding){.kind = FINDING_HIT, .rule_index = head.rule, .time = {.sec = head.sec, .nsec = head.nsec, .digits = head.digits, .present = head.present},
+	*f = (struct finding){.kind = FINDING_HIT, .rule_index = head.rule, .login = head.login, .time = {.sec = head.sec, .nsec = head.nsec, .digits = head.digits, .present = head.present},
 		.event_id = -1, .count = 1, .evidence_total = head.n_evidence, .n_keep = head.n_keep, .n_evidence = head.n_evidence};
 	struct named *keep = take_array(t, head.n_keep, 4, sizeof *keep);
 	t->bad |= !cursor_bytes(&t->c, (size_t)head.n_keep * 4, &lengths);
