@@ -201,12 +201,23 @@ static bool look_at_anchor(struct look *k)
 	return true;
 }
 
+/* "X-Rps-CAT=": looked for at every request, so by its rarest character. */
+static bool has_token(struct str query)
+{
+	static const char name[] = "X-Rps-CAT";
+	enum { N = sizeof name - 1 };
+	const char *end = query.p + query.n;
+	for (const char *at = query.p; (at = memchr(at, '=', (size_t)(end - at))); at++)
+		if (at - query.p >= N && (at[-1] | 32) == 't' && starts_nocase((struct str){at - N, N}, name)) return true;
+	return false;
+}
+
 /* A token of remote PowerShell in the address: only forged requests have it there, Exchange itself sends it in a header. */
 static void look_at_token(struct look *k, struct str stem, struct str query)
 {
 	struct cat_token t = {0};
 	char text[320];
-	if (!has_nocase(query, "X-Rps-CAT=")) return;
+	if (!has_token(query)) return;
 	k->trace.flags |= TRACE_TOKEN;
 	bool answered = lens_status(k->lens, k->ev) == 200, shell = answered && (has_nocase(stem, "powershell") || has_nocase(query, "powershell"));
 	if (!token_look(query, &t)) {
@@ -225,7 +236,7 @@ static void look_at_token(struct look *k, struct str stem, struct str query)
 	matched(k, STR("X-Rps-CAT"), shown, STR("*-500"));
 }
 
-static void look_at_ebcdic(struct look *k, struct str query, struct str agent)
+static void look_at_ebcdic(struct look *k, struct str query)
 {
 	char text[300];
 	size_t n = ebcdic_look(query, text, sizeof text);
@@ -236,7 +247,7 @@ static void look_at_ebcdic(struct look *k, struct str query, struct str agent)
 	if (k->trace.stage == stage) k->trace.stage = STAGE_NONE; /* what the request hid says more than a rule's title */
 	found(k, stage, answered ? NATIVE_HIDDEN : -1, "proxynotshell", shown);
 	matched(k, STR("decoded"), shown, STR("*autodiscover*"));
-	matched(k, STR("cs-user-agent"), agent, STR("UP *"));
+	matched(k, STR("cs-user-agent"), lens_text(k->lens, k->ev, F_AGENT), STR("UP *"));
 }
 
 /* Which service an address reaches that stands behind a mailbox in it: "...@host/powershell". NONE: none. */
@@ -261,7 +272,9 @@ static enum stage service_reached(struct str plain)
 static bool is_static(struct str path)
 {
 	static const char *const endings[] = {".js", ".css", ".flt", ".gif", ".png", ".ico", ".eot", ".ttf", ".woff", ".woff2", ".svg", ".jpg"};
-	for (size_t i = 0; i < COUNT(endings); i++)
+	size_t dot = path.n > 6 ? path.n - 6 : 0;
+	while (dot < path.n && path.p[dot] != '.') dot++;
+	for (size_t i = 0; dot < path.n && i < COUNT(endings); i++)
 		if (ends_nocase(path, endings[i])) return true;
 	return false;
 }
@@ -366,7 +379,7 @@ static uint16_t page_flags(struct look *k, struct str query, struct str agent, s
 }
 
 /* A script that is not shipped: kept for the judgement of pages. */
-static void look_at_page(struct look *k, struct str stem, struct str query, struct str agent)
+static void look_at_page(struct look *k, struct str stem, struct str query)
 {
 	struct script_path path;
 	struct trace *n = &k->trace;
@@ -382,7 +395,7 @@ static void look_at_page(struct look *k, struct str stem, struct str query, stru
 	if (!exchange && !crowd_add(k->a->crowds.clients, crowd_hash(path_str(&path)), client)) return;
 	if (n->stage && n->stage != STAGE_USED) return; /* the row says more than that */
 	uint64_t bytes;
-	n->flags = (uint16_t)(page_flags(k, query, agent, method, answered) | (exchange ? TRACE_EXCHANGE : 0));
+	n->flags = (uint16_t)(page_flags(k, query, lens_text(k->lens, k->ev, F_AGENT), method, answered) | (exchange ? TRACE_EXCHANGE : 0));
 	n->kind = TRACE_PAGE;
 	n->stage = STAGE_USED;
 	n->page = kept(k, path.text, path.n);
@@ -396,11 +409,12 @@ static void look_at_page(struct look *k, struct str stem, struct str query, stru
 	}
 }
 
-/* The query behind the '?' (readers join stem and query for rules), without Exchange's own tail. */
-static struct str own_query(struct str stem, struct str query)
+/* The query behind the '?' (readers join stem and query for rules), without Exchange's own tail, which IIS has. */
+static struct str own_query(struct str stem, struct str query, bool tailed)
 {
 	if (stem.n && str_starts(query, stem)) query = str_sub(query, stem.n, SIZE_MAX);
 	if (query.n && query.p[0] == '?') query = str_sub(query, 1, SIZE_MAX);
+	if (!tailed) return query;
 	static const char before[] = "&CorrelationID=";
 	size_t tail = find_nocase(query, "<empty>;"); /* '<' is rare: quickly looked for */
 	if (tail == SIZE_MAX || tail < strlen(before) || !ends_nocase(str_sub(query, 0, tail), before)) return query;
@@ -409,15 +423,17 @@ static struct str own_query(struct str stem, struct str query)
 
 static void look_at_request(struct look *k)
 {
-	struct str stem = lens_text(k->lens, k->ev, F_STEM), query = own_query(stem, lens_text(k->lens, k->ev, F_QUERY)), agent = lens_text(k->lens, k->ev, F_AGENT);
-	bool cookie = k->lens->log == LOG_HTTPPROXY && look_at_anchor(k);
+	enum log_kind log = k->lens->log;
+	struct str stem = lens_text(k->lens, k->ev, F_STEM), query = lens_text(k->lens, k->ev, F_QUERY);
+	bool cookie = log == LOG_HTTPPROXY && look_at_anchor(k);
 	if (query.n) {
+		query = own_query(stem, query, log != LOG_HTTPPROXY);
 		look_at_token(k, stem, query);
-		look_at_ebcdic(k, query, agent);
+		if (memchr(query.p, '%', query.n)) look_at_ebcdic(k, query);
 	}
-	if (!cookie && k->lens->log != LOG_WEB && may_reach(stem, query)) look_at_reach(k, stem, query);
+	if (!cookie && log != LOG_WEB && may_reach(stem, query)) look_at_reach(k, stem, query);
 	/* Port 444 is Exchange's back end: the same request again. */
-	if (k->lens->log != LOG_RPS_HTTP && !str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) look_at_page(k, stem, query, agent);
+	if (log != LOG_RPS_HTTP && !str_eq(lens_text(k->lens, k->ev, F_PORT), STR("444"))) look_at_page(k, stem, query);
 }
 
 /* Mail that somebody outside sent, or that was sent on. */

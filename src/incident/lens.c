@@ -89,6 +89,7 @@ struct str lens_text(const struct lens *l, struct event *ev, enum lens_field f)
 {
 	if (l->column[f] < 0) return (struct str){"", 0};
 	struct value *v = event_cell(ev, (uint32_t)l->column[f]);
+	if (v->kind == VALUE_STR) return v->text.n == 1 && v->text.p[0] == '-' ? (struct str){"", 0} : v->text;
 	if (v->kind == VALUE_LIST) v = v->n ? &v->items[0] : NULL;
 	if (!v || v->kind == VALUE_ABSENT || v->kind == VALUE_NULL) return (struct str){"", 0};
 	struct str s = value_text(v, ev->arena);

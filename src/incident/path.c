@@ -10,12 +10,13 @@ static bool same_nocase(const char *p, const char *needle, size_t n)
 	return true;
 }
 
-/* Goes by the needle's first character that is no letter, which has one form and is rare in text; by the first one else. */
+/* Goes by the needle's first character that is no letter, which has one form and is rare in text, best one that is no '-' either, of which identifiers
+ * are full; by the first character else. */
 size_t find_nocase(struct str s, const char *needle)
 {
 	size_t n = strlen(needle), anchor = 0;
 	if (n > s.n) return SIZE_MAX;
-	while (anchor < n && lower(needle[anchor]) >= 'a' && lower(needle[anchor]) <= 'z') anchor++;
+	while (anchor < n && ((lower(needle[anchor]) >= 'a' && lower(needle[anchor]) <= 'z') || needle[anchor] == '-')) anchor++;
 	if (anchor < n) {
 		const char *at = s.p + anchor, *end = s.p + s.n - (n - anchor) + 1;
 		while (at < end && (at = memchr(at, needle[anchor], (size_t)(end - at)))) {
@@ -32,6 +33,7 @@ size_t find_nocase(struct str s, const char *needle)
 
 bool starts_nocase(struct str s, const char *prefix)
 {
+	if (!s.n || lower(s.p[0]) != lower(prefix[0])) return s.n < 1 && !prefix[0];
 	size_t n = strlen(prefix);
 	return s.n >= n && str_eq_nocase((struct str){s.p, n}, (struct str){prefix, n});
 }

@@ -429,7 +429,7 @@ static uint32_t number_leaf(struct compiler *c, const struct leaf *l, uint32_t i
 		return text.n ? branch_of_test(c, atom(c, input, LITERAL_CONTAINS, text)) : present(c, input);
 	}
 	if (l->is_integer && number_of_text(l->written, &n)) {
-		struct test t = {.kind = TEST_NUMBER, .input = input, .guard = NONE, .number = l->integer, .p = 0.02f};
+		struct test t = {.kind = TEST_NUMBER, .input = input, .guard = NONE, .number = l->integer, .p = l->integer == 200 ? 0.9f : 0.02f};
 		return branch_of_test(c, test_of(c, &t, (struct str){"", 0}));
 	}
 	return leaf_test(c, (struct test){.kind = TEST_LEAF, .input = input, .guard = NONE, .leaf = l, .p = 0.02f});
