@@ -9,20 +9,20 @@ const char *log_word(enum log_kind k) { return (unsigned)k < LOGS ? words[k] : "
 
 /* Names a field goes by, best first; separated by blanks. The first that a shape has is taken. */
 static const char *const names[LENS_FIELDS] = {
-	[F_METHOD] = "cs-method Method",
-	[F_STEM] = "cs-uri-stem UrlStem",
-	[F_QUERY] = "cs-uri-query UrlQuery",
-	[F_STATUS] = "sc-status HttpStatus",
-	[F_AGENT] = "cs(User-Agent) cs-user-agent csUser-Agent c-useragent UserAgent ClientInfo",
-	[F_CLIENT] = "c-ip ClientIpAddress ClientIPAddress ClientIP original-client-ip client-ip",
-	[F_USER] = "cs-username AuthenticatedUser SubjectUserName UserId User",
+	[F_METHOD] = "cs-method csMethod Method",
+	[F_STEM] = "cs-uri-stem csUriStem UrlStem",
+	[F_QUERY] = "cs-uri-query csUriQuery UrlQuery",
+	[F_STATUS] = "sc-status scStatus HttpStatus",
+	[F_AGENT] = "cs(User-Agent) cs-user-agent csUser-Agent csUserAgent c-useragent UserAgent ClientInfo",
+	[F_CLIENT] = "c-ip cIP ClientIpAddress ClientIPAddress ClientIP original-client-ip client-ip",
+	[F_USER] = "cs-username csUserName AuthenticatedUser SubjectUserName UserId User",
 	[F_REFERER] = "cs(Referer) cs-referer csReferer",
 	[F_HOST] = "OriginatingServer ServerHostName server-hostname s-computername ServerName Computer Hostname",
-	[F_PORT] = "s-port",
-	[F_ADDRESS] = "s-ip",
+	[F_PORT] = "s-port sPort",
+	[F_ADDRESS] = "s-ip sIP",
 	[F_ANCHOR] = "AnchorMailbox",
 	[F_COOKIE] = "BackEndCookie",
-	[F_REQUEST] = "RequestId",
+	[F_REQUEST] = "RequestId RequestID",
 	[F_FILE] = "TargetFilename RelativeTargetName",
 	[F_IMAGE] = "Image NewProcessName",
 	[F_PARENT] = "ParentImage ParentProcessName",
@@ -32,7 +32,7 @@ static const char *const names[LENS_FIELDS] = {
 	[F_MINOR] = "MinorVersion",
 	[F_BUILD] = "BuildVersion",
 	[F_GENERIC] = "GenericInfo",
-	[F_BYTES] = "sc-bytes ResponseBytes",
+	[F_BYTES] = "sc-bytes scBytes ResponseBytes",
 	[F_EVENT] = "event-id",
 	[F_SOURCE] = "source",
 	[F_SENDER] = "sender-address",
@@ -65,6 +65,21 @@ static enum log_kind log_of_service(struct str product, struct str service)
 	return LOG_NONE;
 }
 
+/* An extract or an export of such a log, as JSON or CSV that says nothing of where it comes from: by columns that only these have together. */
+static enum log_kind log_of_columns(const struct shape *s)
+{
+	static const struct { const char *has[3]; enum log_kind log; } known[] = {
+		{{"AnchorMailbox", "HttpStatus", "UrlStem"}, LOG_HTTPPROXY}, {{"Cmdlet", "Parameters", "ExecutingUserSid"}, LOG_RPS_CMDLET}, {{"ClientInfo", "ShellId", "HttpStatus"}, LOG_RPS_HTTP},
+		{{"cs-uri-stem", "sc-status", "s-port"}, LOG_IIS}, {{"csUriStem", "scStatus", "sPort"}, LOG_IIS}
+	};
+	for (size_t i = 0; i < COUNT(known); i++) {
+		unsigned has = 0;
+		for (size_t k = 0; k < 3; k++) has += shape_column(s, str_of(known[i].has[k])) >= 0;
+		if (has == 3) return known[i].log;
+	}
+	return LOG_OTHER;
+}
+
 static enum log_kind log_of(const struct shape *s)
 {
 	bool web = starts_nocase(s->format, "iis") || str_eq(s->channel, STR("Microsoft-IIS-Logging/Logs")), iis = web;
@@ -74,7 +89,7 @@ static enum log_kind log_of(const struct shape *s)
 		if (k) return k;
 		web |= str_eq(ls->category, STR("webserver"));
 	}
-	if (!web) return LOG_OTHER;
+	if (!web) return log_of_columns(s);
 	return iis || (shape_column(s, STR("s-port")) >= 0 && !str_eq(s->format, STR("ncsa"))) ? LOG_IIS : LOG_WEB;
 }
 

@@ -31,7 +31,7 @@ struct kind {
 	bool by_type;                /* other kinds have its columns, too: without the type it could be one of them */
 };
 static const struct kind kinds[] = {
-	{"httpproxy", {"ProxyAction", "AnchorMailbox"}, NULL, false, NULL, NULL, false},
+	{"httpproxy", {"AnchorMailbox", "HttpStatus"}, NULL, false, NULL, NULL, false}, /* extracts have a few of its columns */
 	{"ecp-activity", {"TimeStamp", "EventId", "EventData"}, "Activity", true, "EventData", "PSA URL REFERRER SID USID CMD", true},
 	{"ecp-server", {"TimeStamp", "EventId", "EventData"}, NULL, true, "EventData", "CMD URL REFERRER SID USID EX REQID ACTID TIME BLD", false},
 	{"rps-cmdlet", {"Cmdlet", "Parameters", "ExecutingUserSid"}, NULL, false, "GenericInfo", "PSSenderInfo", false},
@@ -46,7 +46,36 @@ static const struct kind kinds[] = {
 	{"exchange", {NULL}, NULL, false, NULL, NULL, false},
 };
 
+/* The columns of lines without any header, as a search over many files leaves them: by how many there are. */
+static const struct usual { uint32_t n; const char *third; /* what the third cell begins with; NULL: a number */ const char *names; } usual[] = {
+	{74, NULL,
+		"DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ClientRequestId,Protocol,UrlHost,UrlStem,"
+		"ProtocolAction,AuthenticationType,IsAuthenticated,AuthenticatedUser,Organization,AnchorMailbox,UserAgent,"
+		"ClientIpAddress,ServerHostName,HttpStatus,BackEndStatus,ErrorCode,Method,ProxyAction,TargetServer,TargetServerVersion,"
+		"RoutingType,RoutingHint,BackEndCookie,ServerLocatorHost,ServerLocatorLatency,RequestBytes,ResponseBytes,"
+		"TargetOutstandingRequests,AuthModulePerfContext,HttpPipelineLatency,CalculateTargetBackEndLatency,GlsLatencyBreakup,"
+		"TotalGlsLatency,AccountForestLatencyBreakup,TotalAccountForestLatency,ResourceForestLatencyBreakup,"
+		"TotalResourceForestLatency,ADLatency,SharedCacheLatencyBreakup,TotalSharedCacheLatency,ActivityContextLifeTime,"
+		"ModuleToHandlerSwitchingLatency,ClientReqStreamLatency,BackendReqInitLatency,BackendReqStreamLatency,"
+		"BackendProcessingLatency,BackendRespInitLatency,BackendRespStreamLatency,ClientRespStreamLatency,"
+		"KerberosAuthHeaderLatency,HandlerCompletionLatency,RequestHandlerLatency,HandlerToModuleSwitchingLatency,ProxyTime,"
+		"CoreLatency,RoutingLatency,HttpProxyOverhead,TotalRequestTime,RouteRefresherLatency,UrlQuery,BackEndGenericInfo,"
+		"GenericInfo,GenericErrors,EdgeTraceId,DatabaseGuid,UserADObjectGuid,PartitionEndpointLookupLatency,RoutingStatus"},
+	{54, NULL,
+		"DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ClientRequestId,Protocol,UrlStem,"
+		"ProtocolAction,AuthenticationType,IsAuthenticated,AuthenticatedUser,Organization,AnchorMailbox,UserAgent,"
+		"ClientIpAddress,ServerHostName,HttpStatus,BackEndStatus,ErrorCode,Method,ProxyAction,TargetServer,,"
+		"TargetServerVersion,RoutingHint,BackEndCookie,ServerLocatorHost,ServerLocatorLatency,RequestBytes,ResponseBytes,"
+		"TargetOutstandingRequests,AuthModulePerfContext,HttpPipelineLatency,CalculateTargetBackEndLatency,GlsLatencyBreakup,"
+		"TotalGlsLatency,AccountForestLatencyBreakup,TotalAccountForestLatency,ResourceForestLatencyBreakup,"
+		"TotalResourceForestLatency,ADLatency,ActivityContextLifeTime,ModuleToHandlerSwitching,FirstResponseByteReceived,"
+		"ProxyTime,RequestHandlerLatency,HandlerToModuleSwitching,HttpProxyOverhead,TotalRequestTime,UrlQuery,GenericInfo,"
+		"GenericErrors"},
+	{4, "ECP.", "TimeStamp,ServerName,EventId,EventData"},
+};
+
 struct own {
+	bool assumed;                /* the columns, for there was no header */
 	struct delimited csv;
 	struct json_events audit;    /* JSON in the audit queue's Data column */
 	struct arena names;          /* of the header in force */
@@ -148,6 +177,7 @@ static bool set_header(struct reader *r, struct str fields, struct range where)
 	while (rest.p) {
 		if (o->n == COLUMNS_MAX) return o->n = 0, false;
 		struct str name = str_trim(str_cut(&rest, ','));
+		if (name.n > 1 && name.p[0] == '"' && name.p[name.n - 1] == '"') name = str_sub(name, 1, name.n - 2);
 		/* A column without name occurs between named ones. */
 		if (!name.n) {
 			char *p = arena_alloc(&o->names, 16);
@@ -330,13 +360,42 @@ static void take_directive(struct reader *r)
 	}
 }
 
-/* A header without '#': first cell is the name of a time column. */
+/* A header without '#': first cell is the name of a time column; in an export all names are in quotes. */
 static bool is_header(struct str line)
 {
-	static const char *const firsts[] = {"DateTime,", "TimeStamp,", "Timestamp,", "date-time,", "dateTime,"};
+	static const char *const firsts[] = {"DateTime", "TimeStamp", "Timestamp", "date-time", "dateTime"};
+	bool quoted = line.n && line.p[0] == '"';
+	struct str first = str_cut(&line, ',');
+	if (!line.p || (quoted && (first.n < 3 || first.p[first.n - 1] != '"'))) return false;
+	if (quoted) first = str_sub(first, 1, first.n - 2);
 	for (size_t i = 0; i < COUNT(firsts); i++)
-		if (str_starts(line, str_of(firsts[i]))) return true;
+		if (str_eq(first, str_of(firsts[i]))) return true;
 	return false;
+}
+
+/* Which of the usual logs a line is of, by the number of its cells, its time, and what stands in its third; NULL: none. */
+static const struct usual *usual_of(struct str line, uint32_t cells)
+{
+	struct str rest = line, first = str_cut(&rest, ',');
+	struct etime t;
+	if (first.n < 20 || first.p[10] != 'T' || !etime_parse(first, &t, NULL)) return NULL;
+	str_cut(&rest, ',');
+	struct str third = str_cut(&rest, ',');
+	for (size_t i = 0; i < COUNT(usual); i++) {
+		const struct usual *u = &usual[i];
+		if (u->third ? cells >= u->n && str_starts(third, str_of(u->third)) : cells == u->n && third.n && third.p[0] >= '0' && third.p[0] <= '9') return u;
+	}
+	return NULL;
+}
+
+static bool assume_header(struct reader *r)
+{
+	struct own *o = own(r);
+	const struct usual *u = usual_of(o->csv.text, (uint32_t)o->csv.row.n);
+	if (o->n || !u || !set_header(r, str_of(u->names), (struct range){0, 0})) return false;
+	o->assumed = true;
+	report_note(&r->report, o->csv.offset, "no header: the usual columns were assumed");
+	return true;
 }
 
 static bool record_time(struct reader *r, struct etime *ret)
@@ -384,7 +443,7 @@ static bool next(struct reader *r)
 			r->report.header += d->size;
 			if (!set_header(r, d->text, (struct range){d->offset, d->length})) report_note(&r->report, d->offset,
 				"a header without names or with too many");
-		} else if ((why = misfit(o)) || (why = record_time(r, &t) ? NULL : "no time where the header says")) {
+		} else if ((!o->n && !assume_header(r) && (why = misfit(o))) || (why = misfit(o)) || (why = record_time(r, &t) ? NULL : "no time where the header says")) {
 			delimited_damage(r, d, why);
 		} else if (audit_event(r)) {
 			return true;
@@ -417,12 +476,20 @@ static void parameters(struct reader *r, struct buf *out)
 	struct own *o = own(r);
 	buf_printf(out, " kind=%s zone=UTC", o->kind ? o->kind->format : "exchange");
 	if (o->version[0]) buf_printf(out, " version=%s", o->version);
+	if (o->assumed) buf_lit(out, " fields=assumed");
 	if (o->kind && o->data >= 0) json_events_parameters(&o->audit, out);
 }
 
 static const struct text_format format = {"exchange", sizeof(struct own), begin, next, end, parameters};
 
 /* --- the contract --- */
+
+static uint32_t commas(struct str line)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < line.n; i++) n += line.p[i] == ',';
+	return n;
+}
 
 static int sniff(struct str head, uint64_t size, struct str path)
 {
@@ -435,6 +502,8 @@ static int sniff(struct str head, uint64_t size, struct str path)
 		struct str line = str_trim(str_cut(&rest, '\n'));
 		if (str_starts(line, STR("#Software: Microsoft Exchange"))) score = 97;
 		else if (str_starts(line, STR("#Fields:")) && str_find_byte(line, ',', 0) != SIZE_MAX) score = 90;
+		else if (i == 0 && usual_of(line, commas(line) + 1)) score = 80;
+		else if (i == 0 && str_starts(line, STR("#TYPE "))) i = -1; /* written by an export; the header comes next */
 		else if (i == 0 && is_header(line)) {
 			static const char *const marks[] = {"AnchorMailbox", "EventData", "ExecutingUserSid", "ClientInfo", "SoapAction", "internal-message-id",
 				"session-id",

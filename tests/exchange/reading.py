@@ -291,6 +291,53 @@ class Encoded(Cases):
             ('POST', '/Microsoft-Server-ActiveSync', 'User=hafen%5cb.dorn&DeviceId=APPL%40x&DeviceType=iPhone&Cmd=Ping'))])
 
 
+class Extracts(Cases):
+    """What responders hand on: a few columns, exports of scripts and of collectors, the hits of a search without any header."""
+    HITS = [('/autodiscover/autodiscover.xml?#', 200)] + list(STEPS)
+
+    def cells(self, **names):
+        """Of each hit what it has, under the names given."""
+        for i, (path, status) in enumerate(self.HITS):
+            yield {'DateTime': f'2021-03-03T06:59:{10 + 2 * i}.817Z', 'UrlStem': '/ecp/y.js', 'RoutingHint': 'X-BEResource-Cookie', 'UserAgent': TOOL, 'ClientIpAddress': EVIL, 'RequestId': f'5f1c-{i}',
+                   'ServerHostName': 'MX1', 'AnchorMailbox': f'ServerInfo~a]@srv.x.local:444{path}', 'HttpStatus': str(status)}
+
+    def table(self, columns, quote=''):
+        return [','.join(f'{quote}{c}{quote}' for c in columns)] + [','.join(f'{quote}{row.get(c, row.get({"RequestID": "RequestId", "ClientIPAddress": "ClientIpAddress"}.get(c, c), ""))}{quote}'
+                                                                             for c in columns) for row in self.cells()]
+
+    def whole(self, name, data):
+        self.scan(files={name: data})
+        self.is_intrusion('proxylogon', ['probe'] + TOLD)
+
+    def test_extract_of_columns(self):
+        self.whole('hafnium.csv', '\n'.join(self.table(['DateTime', 'UrlStem', 'RoutingHint', 'UserAgent', 'AnchorMailbox', 'HttpStatus'])) + '\n')
+        table = self.table(['DateTime', 'RequestID', 'ClientIPAddress', 'UrlHost', 'UrlStem', 'RoutingHint', 'UserAgent', 'AnchorMailbox', 'HttpStatus'], '"')
+        self.whole('MX1-Cve-2021-26855.csv', '\r\n'.join(table) + '\r\n')
+        self.whole('MX1-Cve-2021-26855.csv', '\r\n'.join(['#TYPE System.Management.Automation.PSCustomObject'] + table) + '\r\n')
+        self.whole('hits.json', '\n'.join(map(json.dumps, self.cells())) + '\n')
+
+    def test_extract_without_header(self):
+        for columns in (HTTPPROXY, HTTPPROXY_2013):
+            self.whole('hits.log', '\n'.join(rows(columns, self.HITS)) + '\n')
+            self.assertEqual([[e['line'] for e in s['evidence']] for s in self.incidents()[0]['stages']], [[1], [2], [3], [4], [5]])
+        s = Site()
+        s.ecp(0, f"Set-OabVirtualDirectory.ExternalUrl=''{TAG}''.Identity=''a''")
+        text = next(v for k, v in s.files().items() if 'ECPServer' in k).decode('utf-8-sig')
+        self.scan(files={'ecp.log': ''.join(line + '\n' for line in text.split('\r\n') if line[:1].isdigit())})
+        self.is_intrusion('proxylogon', ['written'])
+
+    def test_extract_of_collectors(self):
+        """IIS as collectors store it: the log's own names, and those of a workspace."""
+        line = {'s-ip': '10.20.0.11', 'cs-method': 'POST', 'cs-uri-stem': '/autodiscover/autodiscover.json', 'cs-uri-query': '@e.invalid/powershell/?X-Rps-CAT=AAAA', 's-port': 443, 'cs-username': '-',
+                'c-ip': EVIL, 'cs(User-Agent)': 'python', 'sc-status': '200'}
+        other = {'s-ip': 'sIP', 'cs-method': 'csMethod', 'cs-uri-stem': 'csUriStem', 'cs-uri-query': 'csUriQuery', 's-port': 'sPort', 'cs-username': 'csUserName', 'c-ip': 'cIP', 'cs(User-Agent)': 'csUserAgent',
+                 'sc-status': 'scStatus'}
+        for record in ({'@timestamp': '2021-08-13T01:10:01Z', 's-computername': 'MX1', **line}, {'TimeGenerated': '2021-08-13T01:10:01Z', 'Computer': 'MX1', **{other[k]: v for k, v in line.items()}}):
+            self.scan(files={'iis.json': json.dumps(record) + '\n'})
+            self.assertEqual(self.told(), [('mx1', 'proxyshell', 'session')])
+            self.assertEqual(self.incidents()[0]['attackers'], [EVIL])
+
+
 class Places(Cases):
     """Servers that are not installed in English on C:."""
 
