@@ -262,7 +262,7 @@ static void suggest(const struct rule_set *set, struct str wanted)
 		for (uint32_t i = 0; tries[k].n > 2 && i < rule_set_count(set) && n < MOST; i++) {
 			struct str title = rule_set_at(set, i)->info.title;
 			struct buf b = {0};
-			if (!has_words(title, tries[k])) continue;
+			if (rule_of_deeds(rule_set_at(set, i)) || !has_words(title, tries[k])) continue;
 			term_str(&b, title);
 			app_error("did you mean '%.*s'?", STR_FMT(buf_view(&b)));
 			n++;

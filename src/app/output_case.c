@@ -260,6 +260,8 @@ static bool begin_run(struct case_output *o, const struct scan_config *config, s
 		pinned_native_text(r, &texts[i]);
 		/* A disclosure takes along the rules that a correlation's text names. */
 		if (i >= o->n_native) buf_lit(&texts[i], "over the hits of " RULE_OF_ATTEMPTS "\n");
+		for (uint32_t k = 0; i >= o->n_native && str_eq(r->id, STR(DETECTOR_OF_ENTRIES)) && k < o->n_rules; k++)
+			if (rule_of_deeds(rule_set_at(config->rules, k))) buf_printf(&texts[i], "and of %.*s\n", STR_FMT(rule_set_at(config->rules, k)->info.id));
 		rules[o->n_rules + i] = (struct case_rule){r, buf_view(&texts[i]), i >= o->n_native};
 	}
 	for (uint32_t i = 0; i < n_refused; i++) {

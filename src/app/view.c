@@ -14,7 +14,7 @@ static void view_rules(struct run_view *v, const struct scan_results *r, const s
 		const struct rule *rule = rule_set_at(rules, i);
 		const struct rule_coverage *c = &r->coverage[i];
 		struct str fields[64], *missing = v->missing + (size_t)i * MISSING;
-		if (!rule->condition) continue;
+		if (!rule->condition || rule_of_deeds(rule)) continue;
 		struct report_rule *x = &v->rules[v->run.n_rules++];
 		*x = (struct report_rule){.rule = &rule->info, .events = c->events, .hits = c->hits, .missing = missing};
 		x->state = c->hits ? RULE_FOUND : !c->events ? RULE_NOT_LOGGED : r->sight[i].possible ? RULE_NOT_FOUND : RULE_NO_FIELDS;
@@ -50,10 +50,13 @@ void run_view_init(struct run_view *v, const struct scan_results *r, const struc
 		const struct rules_refused *x = rule_set_refused(rules, i);
 		v->refused[i] = (struct report_refused){x->file, x->reason, x->category, x->line, x->column};
 	}
+	uint32_t deeds = 0;
 	for (uint32_t i = 0; i < v->run.rules_loaded; i++) {
-		v->run.rules_no_log_source += !rule_set_at(rules, i)->correlation && r->coverage && !r->coverage[i].events;
+		deeds += rule_of_deeds(rule_set_at(rules, i));
+		v->run.rules_no_log_source += !rule_set_at(rules, i)->correlation && !rule_of_deeds(rule_set_at(rules, i)) && r->coverage && !r->coverage[i].events;
 		v->run.undecided += r->coverage ? r->coverage[i].undecided : 0;
 	}
+	v->run.rules_loaded -= deeds; /* they are the detectors' */
 	v->clocks = xcalloc(r->n_skews + 1, sizeof *v->clocks);
 	v->run.clocks = v->clocks;
 	v->run.n_clocks = r->n_skews;

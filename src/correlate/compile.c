@@ -165,9 +165,12 @@ bool correlate_compile(struct correlate *c, struct fault *f)
 	for (uint32_t i = 0; i < c->n_rules && c->options.detectors; i++) {
 		struct subscribers *s = &c->subscribers[i];
 		if (!rule_feeds_detectors(c->rules[i])) continue;
-		s->wanted = s->detector = true;
-		for (unsigned k = 0; detect_field(k); k++) keep_index(c, i, str_of(detect_field(k)));
-		break;
+		bool deed = rule_of_deeds(c->rules[i]);
+		s->wanted = true;
+		*(deed ? &s->deed : &s->detector) = true;
+		for (unsigned k = 0; !deed && detect_field(k); k++) keep_index(c, i, str_of(detect_field(k)));
+		for (unsigned k = 0; deed && deed_field(k); k++) keep_index(c, i, str_of(deed_field(k)));
+		for (uint32_t k = 0; deed && k < c->rules[i]->n_fields; k++) keep_index(c, i, c->rules[i]->fields[k]);
 	}
 	for (uint32_t i = 0; i < c->corrs.n; i++) {
 		struct corr *k = &c->corrs.v[i];

@@ -166,6 +166,7 @@ void correlate_take(struct correlate *c, const struct corr_event *e, int64_t tim
 		correlate_fire(c, &c->corrs.v[s->refs.v[i].corr], &f);
 	}
 	if (s->detector) detectors_take(c->detectors, e, time);
+	if (s->deed && c->detectors) detectors_deed(c->detectors, e, time);
 	c->event = NULL;
 }
 

@@ -72,7 +72,7 @@ struct corr {
 struct subscribers {             /* of one rule */
 	VEC(struct corr_ref) refs;
 	VEC(struct str) keep;
-	bool wanted, detector;
+	bool wanted, detector, deed; /* detector: of attempts; deed: of what was done in sessions */
 };
 
 /* --- windows --- */
@@ -334,6 +334,11 @@ const char *detect_field(unsigned i);
 struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32_t *keep, const struct known_sources *known);
 void detectors_free(struct detectors *d);
 void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time);
+/* detect_session.c: something that was done, by whomever. */
+const char *deed_field(unsigned i);
+void session_deed(struct detectors *d, const struct corr_event *e, int64_t time);
+/* detect.c: the same, after time has passed. */
+void detectors_deed(struct detectors *d, const struct corr_event *e, int64_t time);
 void detectors_advance(struct detectors *d, int64_t now);
 void detectors_finish(struct detectors *d);
 

@@ -2,8 +2,8 @@
 #include "correlate/detect_internal.h"
 
 enum { LEAST_QUEUE = 256, MOST_QUEUE = 1 << 16, SWEEP = 2 };
-enum { KEEP_OUTCOME, KEEP_SRC_IP, KEEP_USER, KEEP_SERVICE, KEEP_ATTEMPTS, KEPT };
-static const char *const fields[KEPT] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts"};
+enum { KEEP_OUTCOME, KEEP_SRC_IP, KEEP_USER, KEEP_SERVICE, KEEP_ATTEMPTS, KEPT_AUTH, KEPT = KEPT_AUTH + 3 };
+static const char *const fields[KEPT] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts", "pid", "ses", "TargetLogonId"}; /* the last: of sessions */
 
 const char *detect_field(unsigned i) { return i < KEPT ? fields[i] : NULL; }
 
@@ -219,6 +219,12 @@ void detectors_take(struct detectors *d, const struct corr_event *e, int64_t tim
 		account_at(d, a.account)->refs--;
 	}
 	origin_at(d, a.origin[0])->refs--;
+}
+
+void detectors_deed(struct detectors *d, const struct corr_event *e, int64_t time)
+{
+	detectors_advance(d, time);
+	if (d->entries.n) session_deed(d, e, time);
 }
 
 static int by_failures(const void *a, const void *b)

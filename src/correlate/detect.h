@@ -7,6 +7,8 @@
 
 /* rule_index of a detector's finding: this, plus its place in detector_rules. */
 #define DETECTOR_RULE 0xC0000000u
+/* The one whose findings tell what was done in sessions. */
+#define DETECTOR_OF_ENTRIES "0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b06"
 /* The detectors' rules, by number; static, any thread. */
 const struct rule_info *detector_rules(uint32_t *ret_n);
 

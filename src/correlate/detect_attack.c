@@ -16,7 +16,7 @@ static const struct rule_info rules[RULES] = {
 	[RULE_STUFFING] = NATIVE("0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b03", "Credential stuffing", LEVEL_HIGH, t1110_004),
 	[RULE_SLOW] = NATIVE("0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b04", "Slow password guessing", LEVEL_MEDIUM, t1110_001),
 	[RULE_DISTRIBUTED] = NATIVE("0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b05", "Distributed password guessing", LEVEL_HIGH, t1110_001),
-	[RULE_GUESSED] = NATIVE("0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b06", "Password guessed - login after failures", LEVEL_CRITICAL, t1078),
+	[RULE_GUESSED] = NATIVE(DETECTOR_OF_ENTRIES, "Password guessed - login after failures", LEVEL_CRITICAL, t1078),
 };
 
 const struct rule_info *detector_rules(uint32_t *ret_n)
@@ -27,7 +27,7 @@ const struct rule_info *detector_rules(uint32_t *ret_n)
 
 /* --- names ----------------------------------------------------------------------------------------------------------------------- */
 
-static bool take_reserved(struct detectors *d, size_t n)
+bool detect_take_reserved(struct detectors *d, size_t n)
 {
 	d->budget.privileged = true;
 	bool taken = budget_take(&d->budget, n);
@@ -73,9 +73,9 @@ static uint32_t names_add(struct detectors *d, struct names *n, struct str name)
 	}
 	/* The map's own arithmetic is its business: a name is charged with what it and its places take at most. */
 	size_t charge = name.n + 96;
-	if (n->map.n == NAMES_MAX || d->named + charge > d->budget.limit / 4 || !take_reserved(d, charge)) {
+	if (n->map.n == NAMES_MAX || d->named + charge > d->budget.limit / 4 || !detect_take_reserved(d, charge)) {
 		n->full = true;
-		n->cells = take_reserved(d, NAME_CELLS) ? xcalloc(NAME_CELLS, 1) : NULL;
+		n->cells = detect_take_reserved(d, NAME_CELLS) ? xcalloc(NAME_CELLS, 1) : NULL;
 		for (uint32_t i = 0; n->cells && i < n->map.n; i++) cell_add(d, n, n->map.entries[i].key);
 		estimate_name(d, n, name);
 		return NAMES_FULL;
@@ -101,7 +101,7 @@ static void names_done(struct detectors *d, struct names *n)
 enum { ATTACK_BYTES = sizeof(struct attack) + 1024 };
 static bool take_room(struct detectors *d)
 {
-	for (size_t i = 0; !take_reserved(d, ATTACK_BYTES); i++) {
+	for (size_t i = 0; !detect_take_reserved(d, ATTACK_BYTES); i++) {
 		while (i < d->live.n && !attack_at(d, d->live.v[i])) i++;
 		if (i == d->live.n) return false;
 		attack_close(d, d->live.v[i]);
@@ -169,11 +169,16 @@ static void name_account(struct detectors *d, struct attack *f, uint32_t account
 	a->own = true;
 }
 
-void attack_add(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record, uint32_t origin, uint32_t account, uint32_t attempts)
+void attack_cite(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record)
 {
 	episode_append(d->c, &d->corr, episode_at(d->c, f->episode), time, digits, record);
-	note_burst(f, time);
 	if (time > f->last) f->last = time;
+}
+
+void attack_add(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record, uint32_t origin, uint32_t account, uint32_t attempts)
+{
+	attack_cite(d, f, time, digits, record);
+	note_burst(f, time);
 	f->tries += attempts;
 	name_origin(d, f, origin);
 	name_account(d, f, account);
@@ -279,6 +284,7 @@ static void say_entry(struct buf *b, const struct attack *f)
 	if (f->entry_rank == 2) buf_lit(b, ", an address of which passwords were being guessed, and from where this name had never logged in");
 	else buf_lit(b, " right after a run of failures there for this name; it had never logged in from there. Its owner may have forgotten the password: ask");
 	if (f->n_entered > 1) buf_printf(b, "; %u more logins of the name or the address followed within a day", f->n_entered - 1);
+	session_say(f, b);
 	buf_lit(b, ". Until the owner explains it, treat the account as taken: disable it, end its sessions, look at everything done with it since");
 }
 
@@ -311,6 +317,7 @@ static void put_extra(struct detectors *d, const struct attack *f, const struct 
 		buf_byte(b, ']');
 	}
 	if (f->origins.full || f->accounts.full) buf_lit(b, ",\"approximate\":true");
+	session_put(f, b);
 	if (e->uncited) buf_printf(b, ",\"uncited\":%llu", (unsigned long long)e->uncited);
 	buf_lit(b, ",\"reason\":");
 	put_text(b, buf_view(&say));
@@ -388,6 +395,7 @@ void attack_drop(struct detectors *d, uint32_t number)
 	}
 	if (f->kind == ATTACK_CAMPAIGN && d->services[f->service].crowd == number) d->services[f->service].crowd = 0;
 	episode_unref(d->c, f->episode);
+	session_free(d, f);
 	names_done(d, &f->origins);
 	names_done(d, &f->accounts);
 	names_done(d, &f->own);

@@ -102,6 +102,13 @@ enum { NAME_CELLS = 512 };
 struct names { struct map map; uint64_t total; size_t charged; bool full; uint8_t *cells; };
 enum attack_kind { ATTACK_ORIGIN, ATTACK_CAMPAIGN, ATTACK_ENTRY };
 enum attack_reason { BY_BURST, BY_ACCOUNTS, BY_TRIES, BY_STREAK, BY_CHANGE, BY_ACCOUNT, BY_ENTRY, BY_FEW };
+/* What one login became (detect_session.c). Texts that are longer are left out. */
+enum { SESSIONS = 16 };
+struct session_text { uint8_t n; char v[63]; };
+struct session {
+	int64_t from, until;
+	struct session_text host, user, pid, ses, logon, address;
+};
 struct attack {
 	enum attack_kind kind;
 	enum attack_reason reason;
@@ -121,6 +128,12 @@ struct attack {
 	uint32_t print;          /* ATTACK_ENTRY: of its address */
 	double expected, seen;   /* BY_CHANGE: first contacts an hour */
 	int64_t begun;           /* of a campaign: when the change began */
+	/* ATTACK_ENTRY: what was done in its sessions */
+	struct session *sessions;
+	uint32_t n_sessions, n_deeds, n_told, n_first;
+	bool told_paid;
+	struct map deeds;        /* what -> how often */
+	struct buf told, first_deeds; /* JSON; for the sentence */
 };
 
 struct service {
@@ -251,3 +264,14 @@ void attack_announce(struct detectors *d, struct attack *f);
 /* Hands it out and forgets it; attack_drop only forgets. */
 void attack_close(struct detectors *d, uint32_t number);
 void attack_drop(struct detectors *d, uint32_t number);
+/* Adds a record to what it rests on, and nothing else. */
+void attack_cite(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record);
+/* Budget for what open findings hold. */
+bool detect_take_reserved(struct detectors *d, size_t n);
+
+/* detect_session.c: what was done in the sessions of guessed logins. */
+void session_open(struct detectors *d, struct attack *f, const struct attempt *a);
+/* JSON member, with the comma before it; nothing when nothing was done. Then as a sentence. */
+void session_put(const struct attack *f, struct buf *out);
+void session_say(const struct attack *f, struct buf *out);
+void session_free(struct detectors *d, struct attack *f);

@@ -263,6 +263,7 @@ static void open_entry(struct detectors *d, const struct attempt *a, uint32_t ra
 	}
 	attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, 0);
 	attack_entered(d, f, a, true);
+	session_open(d, f, a);
 	vec_push(&d->entries, number);
 	attack_announce(d, f);
 }
@@ -277,6 +278,7 @@ static void follow_up(struct detectors *d, const struct attempt *a)
 		if (!f || f->print != print || a->time - f->opened > FOLLOW_UP) continue;
 		attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, 0);
 		attack_entered(d, f, a, true);
+		session_open(d, f, a);
 		break;
 	}
 }

@@ -147,7 +147,12 @@ struct rule {
 	uint32_t line;                   /* where it begins in the file */
 };
 
-/* The rule whose hits are the attempts to log in that the native detectors look at (rules/authentication/login_attempts.yml). It is never
- * reported itself, and never left out for its level. */
+/* The rule whose hits are the attempts to log in that the native detectors look at (rules/authentication/login_attempts.yml), and those whose hits
+ * are what was done in a session (in the same file: ids that begin so). They are never reported themselves, and never left out for their level. */
 #define RULE_OF_ATTEMPTS "0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b00"
-static inline bool rule_feeds_detectors(const struct rule *r) { return str_eq(r->info.id, STR(RULE_OF_ATTEMPTS)) && !r->correlation; }
+#define RULES_OF_DEEDS "0c0e8c0e-6f0b-4bb1-9a8e-5d6f2b6e1b1"
+static inline bool rule_of_deeds(const struct rule *r)
+{
+	return !r->correlation && r->info.id.n == sizeof RULES_OF_DEEDS && str_starts(r->info.id, STR(RULES_OF_DEEDS));
+}
+static inline bool rule_feeds_detectors(const struct rule *r) { return rule_of_deeds(r) || (str_eq(r->info.id, STR(RULE_OF_ATTEMPTS)) && !r->correlation); }

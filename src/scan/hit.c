@@ -75,7 +75,7 @@ static void make_fields(struct scan_worker *w, struct event *ev, struct shared_p
 }
 
 /* A hit that only feeds correlations shows nothing: its fields are wanted only where they tell whether two sources hold the same record (merge.c). */
-static bool is_shown(const struct event *ev, const struct hit *h) { return h->rule->report || ev->has_record_id; }
+static bool is_shown(const struct event *ev, const struct hit *h) { return h->rule->report || (ev->has_record_id && !rule_of_deeds(h->rule)); }
 
 void scan_hit_fields(struct event *ev, const struct hit *h, struct buf *out)
 {

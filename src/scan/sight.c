@@ -33,7 +33,7 @@ struct sight_plan *sight_plan_new(const struct rule_set *rules, bool any)
 		const struct rule *r = rule_set_at(rules, i);
 		const struct logsource *ls = &r->info.logsource;
 		bool fresh;
-		if (!r->condition) continue;
+		if (!r->condition || rule_of_deeds(r)) continue; /* what only tells of a session looks for nothing */
 		key.n = 0;
 		buf_str(&key, ls->product), buf_byte(&key, 0);
 		buf_str(&key, ls->category), buf_byte(&key, 0);
