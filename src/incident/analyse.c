@@ -320,6 +320,8 @@ static bool may_reach(struct str stem, struct str query)
 /* "203.0.113.9:52311", "[2001:db8::1]:443", "::ffff:203.0.113.9" -> the address alone. */
 static struct str clean_ip(struct str s)
 {
+	for (size_t i = 0; i < s.n; i++)
+		if ((uint8_t)s.p[i] < ' ') return (struct str){"", 0}; /* damaged: no address to go by */
 	size_t colon = str_find_byte(s, ':', 0);
 	s = str_cut(&s, ' ');
 	if (starts_nocase(s, "::ffff:") && memchr(s.p, '.', s.n)) s = str_sub(s, 7, SIZE_MAX), colon = str_find_byte(s, ':', 0);

@@ -75,7 +75,8 @@ static const struct usual { uint32_t n; const char *third; /* what the third cel
 };
 
 struct own {
-	bool assumed;                /* the columns, for there was no header */
+	bool assumed;                /* the columns, for there was no header, or none that a line fits */
+	bool fitted;                 /* a record had the cells of the header in force */
 	struct delimited csv;
 	struct json_events audit;    /* JSON in the audit queue's Data column */
 	struct arena names;          /* of the header in force */
@@ -172,6 +173,7 @@ static bool set_header(struct reader *r, struct str fields, struct range where)
 	o->n = 0;
 	o->shape = NULL;
 	o->where = where;
+	o->fitted = false;
 	o->fields = arena_str(&o->names, text_clean(r, fields));
 	struct str rest = o->fields;
 	while (rest.p) {
@@ -392,9 +394,9 @@ static bool assume_header(struct reader *r)
 {
 	struct own *o = own(r);
 	const struct usual *u = usual_of(o->csv.text, (uint32_t)o->csv.row.n);
-	if (o->n || !u || !set_header(r, str_of(u->names), (struct range){0, 0})) return false;
+	if (o->fitted || !u || !set_header(r, str_of(u->names), (struct range){0, 0})) return false;
 	o->assumed = true;
-	report_note(&r->report, o->csv.offset, "no header: the usual columns were assumed");
+	report_note(&r->report, o->csv.offset, "no header that fits: the usual columns were assumed");
 	return true;
 }
 
@@ -443,11 +445,12 @@ static bool next(struct reader *r)
 			r->report.header += d->size;
 			if (!set_header(r, d->text, (struct range){d->offset, d->length})) report_note(&r->report, d->offset,
 				"a header without names or with too many");
-		} else if ((!o->n && !assume_header(r) && (why = misfit(o))) || (why = misfit(o)) || (why = record_time(r, &t) ? NULL : "no time where the header says")) {
+		} else if (((why = misfit(o)) && !assume_header(r)) || (why = record_time(r, &t) ? NULL : "no time where the header says")) {
 			delimited_damage(r, d, why);
 		} else if (audit_event(r)) {
 			return true;
 		} else {
+			o->fitted = true;
 			delimited_event(r, d, shape_of(r), &ops, t);
 			return true;
 		}

@@ -82,6 +82,8 @@ class HttpProxy(Cases):
         self.whole(text.encode() + b'\0' * 4096)
         self.whole(('\r\n'.join(lines[:8]) + '\r\n').encode() + b'\0' * 512 + ('\r\n'.join(lines[8:]) + '\r\n').encode())
         self.whole(text + '\r\n\r\n')
+        for broken in (text.replace('IsAuthenticated,', 'IsAuthenticated', 2), text.replace('#Fields: DateTime,', '#Fields: DateTime')):  # a header that no line fits
+            self.whole(broken)
         cut = text + rows(HTTPPROXY)[1][:200]
         self.whole(cut, damaged=1)
         self.whole(text[:-2])  # the last line whole, without its end
