@@ -335,6 +335,7 @@ struct chain {
 	VEC(uint32_t) pages, probers; /* probers: addresses of this chain that also probed */
 	VEC(uint32_t) scanners;    /* addresses that only probed, told in the server's worst chain */
 	VEC(struct str) attackers; /* addresses, by first appearance */
+	uint64_t more_attackers;   /* of probes only: addresses beyond those */
 	bool probes_only;
 };
 struct chains { VEC(struct chain) v; };

@@ -505,6 +505,7 @@ static void find_shell_seekers(struct incidents *s)
 
 static void add_probers(struct incidents *s, struct chains *ret)
 {
+	struct map seen = {0};
 	for (uint32_t i = 0; i < s->probers.n; i++) {
 		const struct prober *p = &s->probers.v[i];
 		struct chain *c = NULL;
@@ -522,8 +523,17 @@ static void add_probers(struct incidents *s, struct chains *ret)
 		if (!c) c = probes_of(ret, p->resolved);
 		vec_push(&c->probers, i);
 		widen(c, p->first, p->last);
-		if (c->probes_only) add_attacker(c, p->ip);
+		if (!c->probes_only) continue;
+		char text[160];
+		bool fresh;
+		int n = snprintf(text, sizeof text, "%u %.*s", c->server, STR_FMT(str_sub(p->ip, 0, 100)));
+		map_put(&seen, (struct str){text, (size_t)n}, 0, &fresh);
+		if (!fresh) continue; /* in two logs, or for two campaigns */
+		size_t before = c->attackers.n;
+		add_attacker(c, p->ip);
+		c->more_attackers += c->attackers.n == before && !is_local(p->ip);
 	}
+	map_done(&seen);
 }
 
 /* --- the campaign's name --- */

@@ -40,7 +40,7 @@ static void put_head(struct teller *w, struct str title)
 		buf_str(b, i ? STR(", ") : c->probes_only ? STR(", scanners ") : STR(", attackers "));
 		buf_str(b, c->attackers.v[i]);
 	}
-	if (c->attackers.n > SHOWN) buf_printf(b, " and %zu more", c->attackers.n - SHOWN);
+	if (c->attackers.n > SHOWN) buf_printf(b, " and %llu more", (unsigned long long)(c->attackers.n - SHOWN + c->more_attackers));
 	if (w->scanners.n) buf_printf(b, "; %zu scanner%s besides", w->scanners.n, w->scanners.n == 1 ? "" : "s");
 	buf_lit(b, "\n");
 }

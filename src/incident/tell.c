@@ -326,6 +326,7 @@ static void make_extra(struct teller *w)
 	json_key(&o, STR("last"));
 	put_time(&o, c->last);
 	put_strings(&o, STR("attackers"), c->attackers.v, c->attackers.n);
+	if (c->more_attackers) json_key_u64(&o, STR("attackers_more"), c->more_attackers);
 	put_strings(&o, STR("scanners"), w->scanners.v, w->scanners.n);
 	put_strings(&o, STR("unknown"), w->unknown.v.v, w->unknown.v.n);
 	put_scope(w, &o);

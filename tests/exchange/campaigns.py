@@ -28,6 +28,16 @@ class ProxyLogon(Cases):
             self.scan(s)
             self.is_probe_only('proxylogon')
 
+    def test_proxylogon_probes_of_the_whole_internet(self):
+        s = Site()
+        for i in range(300):
+            s.cookie(i * 60, '/autodiscover/autodiscover.xml?#', (200, 401, 404, 500)[i % 4], ip=f'198.51.100.{i % 250}')
+        self.scan(s)
+        self.is_probe_only('proxylogon')
+        one = self.incidents()[0]
+        self.assertEqual((len(one['attackers']), one['attackers_more']), (64, 186))
+        self.assertIn('and 244 more', self.text)
+
     def test_proxylogon_probes_in_iis_only(self):
         s = Site()
         for i, (stem, status) in enumerate((('/ecp/y.js', 500), ('/owa/auth/x.js', 404), ('/ecp/main.css', 302), ('/owa/auth/Current/themes/resources/owafont_ja.css', 405))):

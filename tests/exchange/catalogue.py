@@ -218,7 +218,7 @@ class Items(Cases):
         self.assertEqual({f['level'] for f in self.findings}, {'informational'})
 
     def test_ex12_foreign_script(self):
-        for path in ('/owa/auth/RedirSuiteServerProxy.aspx', '/owa/auth/TimeoutLogout.aspx', '/aspnet_client/system_web/a.aspx', '/ecp/auth/x.ashx', '/owa/auth/Current/themes/errorFE.aspx', '/owa/auth/x.aspx/y.css'):
+        for path in ('/owa/auth/RedirSuiteServerProxy.aspx', '/owa/auth/TimeoutLogout.aspx', '/aspnet_client/system_web/a.aspx', '/ecp/auth/x.ashx', '/owa/auth/Current/themes/errorFE.aspx', '/owa/auth/x.aspx/y.css', '/owa/auth/x.aspx;.png'):
             def make(s):
                 s.iis(0, 'POST', path, ip=EVIL, agent=TOOL)
                 s.iis(9, 'POST', path, ip=EVIL, agent=TOOL)
