@@ -149,6 +149,13 @@ static bool next_value(struct reader *r, struct json_span *ret)
 				take_slack(r, at);
 				continue;
 			}
+			if (at < w.n && w.p[at] == '#') {
+				size_t lf = str_find_byte(w, '\n', at);
+				if (lf == SIZE_MAX && lines_more(l)) continue;
+				take_slack(r, at);
+				r->report.header += lines_take(l, lf == SIZE_MAX ? w.n - at : lf + 1 - at);
+				continue;
+			}
 			if (at < w.n && w.p[at] == '{' && w.n - at < 4096 && !l->final && lines_more(l)) continue;
 			size_t bracket = at < w.n && w.p[at] == '{' ? wrapper(w, at) : SIZE_MAX;
 			if (bracket != SIZE_MAX) {
@@ -238,7 +245,11 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	struct str text = lines_head(head, &scratch);
 	(void)path;
 	for (at = 0; at < text.n && (text.p[at] == '[' || text.p[at] == 0x1e || text.p[at] == ' ' || text.p[at] == '\n' || text.p[at] == '\r' ||
-		text.p[at] == '\t'); at++) {}
+		text.p[at] == '\t' || text.p[at] == '#'); at++) {
+		/* Remarks, as collectors put them before a log. */
+		size_t lf = text.p[at] == '#' ? str_find_byte(text, '\n', at) : at;
+		at = lf == SIZE_MAX ? text.n - 1 : lf;
+	}
 	if (at < text.n && text.p[at] == '{') {
 		enum json_status status = json_read(&tape, text, at, head.n == size, &value_end);
 		/* Cut off by the end of the head, but JSON so far. */

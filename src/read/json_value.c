@@ -1,5 +1,6 @@
 /* json_value.c: tokens as values, times in the forms that JSON logs use. See json_internal.h. */
 #include "read/json_internal.h"
+#include "text/stamp.h"
 #include <stdio.h>
 #include "text/json_write.h"
 #include "text/utf.h"
@@ -229,6 +230,16 @@ static bool us_time(struct str s, struct etime *ret, bool *ret_zoned)
 	return n > 0 && etime_parse((struct str){iso, (size_t)n}, ret, ret_zoned);
 }
 
+/* Any other form that lines of logs begin with, when it has a year and is all there is. */
+static bool stamp_whole(struct str s, struct etime *ret, bool *ret_zoned)
+{
+	struct stamp t;
+	if (s.n < 12 || !stamp_take(s, false, &t) || t.n != s.n || !t.c.year || !t.c.month) return false;
+	*ret = stamp_time(&t, 0);
+	*ret_zoned = t.zoned;
+	return ret->present;
+}
+
 bool json_time(struct str s, bool number, struct etime *ret, bool *ret_zoned)
 {
 	*ret_zoned = true;
@@ -239,6 +250,6 @@ bool json_time(struct str s, bool number, struct etime *ret, bool *ret_zoned)
 		struct str inner = str_sub(s, 6, SIZE_MAX);
 		return number_time(str_cut(&inner, ')'), ret);
 	}
-	if (s.n && s.p[0] >= '0' && s.p[0] <= '9' && s.n < 24) return number_time(s, ret) || us_time(s, ret, ret_zoned);
-	return us_time(s, ret, ret_zoned);
+	if (s.n && s.p[0] >= '0' && s.p[0] <= '9' && s.n < 24 && number_time(s, ret)) return true;
+	return us_time(s, ret, ret_zoned) || stamp_whole(s, ret, ret_zoned);
 }

@@ -127,6 +127,7 @@ static bool take_separator(struct str *s)
 {
 	if (at(*s, 0) == 'T' || at(*s, 0) == '-' || at(*s, 0) == ':') return skip(s, 1), true;
 	take_byte(s, ',');
+	if (str_starts(*s, STR(" - "))) return skip(s, 3), true;
 	return skip_blanks(s) > 0;
 }
 
@@ -201,6 +202,18 @@ static bool take_year(struct str *s, struct stamp *t)
 	return true;
 }
 
+/* -dd-yy clock, behind the month. */
+static bool take_dashes(struct str *s, struct str r, struct stamp *t)
+{
+	unsigned year;
+	if (!number(r, 1, 2, &t->c.day) || !number(r, 4, 2, &year) || !is_date(&t->c)) return false;
+	t->c.year = (int)(year < 70 ? 2000 + year : 1900 + year);
+	skip(&r, 6);
+	if (!skip_blanks(&r) || !take_clock(&r, t)) return false;
+	*s = r;
+	return true;
+}
+
 /* [Wed ][yyyy ]Mon dd[, yyyy] clock[ CET][ yyyy]; one word of capitals may stand first. */
 static bool take_month_first(struct str *s, struct stamp *t)
 {
@@ -219,6 +232,7 @@ static bool take_month_first(struct str *s, struct stamp *t)
 	if (take_year(&r, t)) skip_blanks(&r);
 	if (!(t->c.month = stamp_month(r))) return false;
 	skip(&r, 3);
+	if (at(r, 0) == '-' && at(r, 3) == '-') return take_dashes(s, r, t);
 	if (!skip_blanks(&r)) return false;
 	size_t n = count_digits(r);
 	if (n < 1 || n > 2 || !number(r, 0, n, &t->c.day) || !is_date(&t->c)) return false;
@@ -319,6 +333,7 @@ bool stamp_take(struct str line, bool day_first, struct stamp *ret)
 	struct stamp t = {.n = 0};
 	struct str s = str_sub(line, 0, LOOK);
 	if (at(s, 0) == '<' && at(s, 2) == '>') skip(&s, 3);
+	if (at(s, 0) == 'L' && at(s, 1) == ' ' && digit(at(s, 2))) skip(&s, 2);
 	bool bracket = take_byte(&s, '['), quote = take_name(&s) && take_byte(&s, '"');
 	t.uptime = bracket && take_uptime(&s);
 	if (!t.uptime && !take_bare(&s, day_first, &t)) return false;

@@ -6,12 +6,13 @@
  *	10/06/2013 15:50:41              22-06-2014 09:56:12    day or month first: stamp_day_first
  *	[Wed ]Mar  3 06:59:20[.1] [CET] [2021]   Mar  3 2021 06:59:20   Mar 3, 2021 6:59:20 PM   2021 Mar  3 06:59:20   ctime, syslog, java.util.logging
  *	CET Mar  3 06:59:20              monit
+ *	Apr-07-13 07:08:36               ASSP
  *	03-15 06:59:20.123456            without a year
  *	06:59:20.123                     without a day
  *	1614754760.123                   seconds since 1970
  *	@400000004c91b044077a9e94        TAI64N as multilog writes it (https://cr.yp.to/libtai/tai64.html)
  *	[  12.345678]                    the kernel's: since it booted, so no time of day
- * Each may stand in brackets, behind <X> (Mumble), behind t= ts= time= (logfmt), in quotes there. A zone is Z, UTC, GMT or +hh[:]mm; other names of zones are
+ * Each may stand in brackets, behind <X> (Mumble), behind "L " (game servers, which also write " - " before the clock), behind t= ts= time= (logfmt), in quotes there. A zone is Z, UTC, GMT or +hh[:]mm; other names of zones are
  * passed over: they are not unique. Pure; looks at the first 64 bytes; any thread. */
 #pragma once
 #include "base/etime.h"
