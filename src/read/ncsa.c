@@ -93,8 +93,9 @@ static bool ncsa_time(struct str s, struct etime *ret)
 	c.month = stamp_month(str_sub(s, 3, 3));
 	c.year = (int)(century * 100 + year);
 	if (!etime_from_civil(&c, 0, 0, ret)) return false;
-	if (s.n == 20) return true;
-	if (s.n != 26 || (s.p[21] != '+' && s.p[21] != '-') || !two_digits(s.p + 22, &zone_hours) ||
+	if (s.n == 20 || (s.n == 21 && s.p[20] == ' ')) return true;
+	if (s.n != 26) return foreign_time(s, ret); /* GMT, fractions of a second */
+	if ((s.p[21] != '+' && s.p[21] != '-') || !two_digits(s.p + 22, &zone_hours) ||
 		!two_digits(s.p + 24, &zone_minutes)) return false;
 	int64_t zone = zone_hours * 3600 + zone_minutes * 60;
 	ret->sec -= s.p[21] == '-' ? -zone : zone;

@@ -88,6 +88,12 @@ bool stamp_clock(struct str *s, struct civil *c, uint32_t *nsec, uint8_t *digits
 static bool take_clock(struct str *s, struct stamp *t)
 {
 	if (!stamp_clock(s, &t->c, &t->nsec, &t->digits)) return false;
+	unsigned ms;
+	if (!t->digits && at(*s, 0) == ':' && number(*s, 1, 3, &ms) && at(*s, 4) == '|') {
+		t->nsec = ms * 1000000;
+		t->digits = 3;
+		skip(s, 4);
+	}
 	bool pm = str_starts(*s, STR(" PM")), am = str_starts(*s, STR(" AM"));
 	if ((!pm && !am) || t->c.hour > 12) return true;
 	t->c.hour = t->c.hour % 12 + (pm ? 12 : 0);
@@ -145,6 +151,15 @@ static bool take_year_first(struct str *s, struct stamp *t)
 	return true;
 }
 
+/* hhmmss and a blank, behind yymmdd. */
+static bool take_packed_clock(struct str *s, struct stamp *t)
+{
+	if (!number(*s, 0, 2, &t->c.hour) || !number(*s, 2, 2, &t->c.minute) || !number(*s, 4, 2, &t->c.second) || at(*s, 6) != ' ' ||
+		t->c.hour > 23 || t->c.minute > 59 || t->c.second > 60) return false;
+	skip(s, 6);
+	return true;
+}
+
 /* yyyymmdd or yymmdd. */
 static bool take_packed(struct str *s, size_t n, struct stamp *t)
 {
@@ -152,8 +167,26 @@ static bool take_packed(struct str *s, size_t n, struct stamp *t)
 	if (!number(*s, 0, n - 4, &year) || !number(*s, n - 4, 2, &t->c.month) || !number(*s, n - 2, 2, &t->c.day) || !is_date(&t->c)) return false;
 	t->c.year = n == 8 ? (int)year : (int)(year < 70 ? 2000 + year : 1900 + year);
 	skip(s, n);
-	if (!take_separator(s) || !take_clock(s, t)) return false;
+	if (!take_separator(s)) return false;
+	if (n == 6 && take_packed_clock(s, t)) return true;
+	if (!take_clock(s, t)) return false;
 	take_zone(s, t);
+	return true;
+}
+
+/* yy/mm/dd clock LEVEL */
+static bool take_short_year(struct str *s, struct stamp *t)
+{
+	static const char *const levels[] = {" INFO ", " WARN ", " ERROR ", " DEBUG ", " FATAL ", " TRACE "};
+	unsigned year;
+	struct str r = str_sub(*s, 8, s->n);
+	if (at(*s, 2) != '/' || at(*s, 5) != '/' || at(*s, 8) != ' ' || !number(*s, 0, 2, &year) || !number(*s, 3, 2, &t->c.month) || !number(*s, 6, 2, &t->c.day) || !is_date(&t->c)) return false;
+	if (!take_separator(&r) || !take_clock(&r, t)) return false;
+	bool level = false;
+	for (size_t i = 0; i < COUNT(levels); i++) level |= str_starts(r, str_of(levels[i]));
+	if (!level) return false;
+	t->c.year = (int)(year < 70 ? 2000 + year : 1900 + year);
+	*s = r;
 	return true;
 }
 
@@ -316,6 +349,9 @@ static bool take_bare(struct str *s, bool day_first, struct stamp *t)
 	if (n == 4 && at(*s, 4) == ' ') return take_month_first(s, t);
 	if (n == 4) return take_year_first(s, t);
 	if (n <= 2 && at(*s, n) == ':') return take_clock(s, t) && at(*s, 0) != ':';
+	struct stamp before = *t;
+	if (n == 2 && take_short_year(s, t)) return true;
+	*t = before;
 	return take_day_or_month(s, day_first, t);
 }
 

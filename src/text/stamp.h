@@ -1,7 +1,8 @@
 /* stamp: the time that a line of a log begins with, in the forms that services write.
  *
- *	2021-03-03 06:59:20,123 +01:00   2021/03/03 6:59:20   2021:03:03-06:59:20   2021.03.03 06:59:20   20210303-06:59:20   ISO and its relatives
- *	210303  6:59:20                  MySQL before 5.7
+ *	2021-03-03 06:59:20,123 +01:00   2021/03/03 6:59:20   2021:03:03-06:59:20   2021.03.03 06:59:20   20210303-06:59:20[:123]   ISO and its relatives
+ *	210303  6:59:20   210303 065920   MySQL before 5.7; Hadoop's file system
+ *	17/06/09 20:10:40 INFO           log4j's short form: year first, where a level stands behind it
  *	03/Mar/2021:06:59:20 +0100       03-Mar-2021 06:59:20   the Common Log Format and its relatives
  *	10/06/2013 15:50:41              22-06-2014 09:56:12    day or month first: stamp_day_first
  *	[Wed ]Mar  3 06:59:20[.1] [CET] [2021]   Mar  3 2021 06:59:20   Mar 3, 2021 6:59:20 PM   2021 Mar  3 06:59:20   ctime, syslog, java.util.logging

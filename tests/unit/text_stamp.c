@@ -49,6 +49,10 @@ TEST(forms_that_services_write)
 	reads("[2024-08-31 02:11:28.892+0800][api][ERROR] x", "2024-08-30T18:11:28.892Z", "[api][ERROR] x");
 	reads("12:57:32.907 [http-nio] WARN x", "", "[http-nio] WARN x");
 	reads("[  12.345678] usb 1-1: x", "", "usb 1-1: x");
+	reads("081109 203615 148 INFO dfs.DataNode: x", "2008-11-09T20:36:15Z", "148 INFO dfs.DataNode: x");
+	reads("17/06/09 20:10:40 INFO executor: x", "2017-06-09T20:10:40Z", "INFO executor: x");
+	reads("20171223-22:15:29:606|Step_LSC|x", "2017-12-23T22:15:29.606Z", "|Step_LSC|x");
+	reads("[10.30 16:49:06] chrome.exe - x", "2020-10-30T16:49:06Z", "chrome.exe - x");
 	reads("Apr-07-13 07:08:36 [SSL-out] x", "2013-04-07T07:08:36Z", "[SSL-out] x");
 	reads("L 01/02/2014 - 01:25:17: Bad Rcon: x", "2014-01-02T01:25:17Z", "Bad Rcon: x");
 	reads("2021-03-03 06:59:20", "2021-03-03T06:59:20Z", "");
