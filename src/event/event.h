@@ -4,8 +4,8 @@
  * view into its batch: it and everything reached through it die at the next reader_ops.next on the same cursor. One thread. */
 #pragma once
 #include "base/etime.h"
+#include "event/derived.h"
 #include "event/finding.h"
-#include "event/hashes.h"
 #include "event/logsource.h"
 #include "event/reader.h"
 #include "event/shape.h"

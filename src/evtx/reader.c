@@ -305,18 +305,12 @@ enum { EXCHANGE_EXTRA = COUNT(exchange_names) };
 
 static bool is_exchange(struct str channel, uint32_t n_leaves) { return n_leaves && str_eq(channel, STR("MSExchange Management")); }
 
-/* The leaf that holds hashes, or n_leaves. */
-static uint32_t hashes_of(const struct reader_cursor *c)
-{
-	uint32_t i = 0;
-	while (i < c->n_leaves && !hash_is_whole(c->leaves[i].name)) i++;
-	return i;
-}
+static struct str leaf_name(const void *cursor, uint32_t i) { return ((const struct reader_cursor *)cursor)->leaves[i].name; }
 
 static const struct shape *make_shape(struct reader_cursor *c, struct str key, struct str provider, struct str channel, uint32_t event_id)
 {
-	uint32_t parts = hashes_of(c) < c->n_leaves ? HASH_NAMES : 0, extra = !parts && is_exchange(channel, c->n_leaves) ? EXCHANGE_EXTRA : 0;
-	uint32_t n = FIRST_LEAF + c->n_leaves + extra + parts;
+	struct derived_set derived = derived_of(c->n_leaves, leaf_name, c);
+	uint32_t extra = !derived.n && is_exchange(channel, c->n_leaves) ? EXCHANGE_EXTRA : 0, n = FIRST_LEAF + c->n_leaves + extra + derived.n;
 	struct column *columns = arena_calloc(&c->arena, n, sizeof *columns);
 	struct shape *spec = arena_calloc(&c->arena, 1, sizeof *spec);
 	if (!columns || !spec) return NULL;
@@ -329,7 +323,7 @@ static const struct shape *make_shape(struct reader_cursor *c, struct str key, s
 	columns[ALIAS_TIME] = (struct column){.name = STR("SystemTime"), .hidden = true};
 	for (uint32_t i = 0; i < c->n_leaves; i++) columns[FIRST_LEAF + i] = (struct column){.name = c->leaves[i].name, .label = c->leaves[i].label};
 	for (uint32_t i = 0; i < extra; i++) columns[FIRST_LEAF + c->n_leaves + i].name = str_of(exchange_names[i]);
-	for (uint32_t i = 0; i < parts; i++) columns[FIRST_LEAF + c->n_leaves + i] = (struct column){.name = str_of(hash_names[i]), .hidden = true};
+	for (uint32_t i = 0; i < derived.n; i++) columns[FIRST_LEAF + c->n_leaves + i] = derived_column(derived, i);
 	spec->n_columns = n;
 	spec->columns = columns;
 	spec->format = STR("evtx");
@@ -432,7 +426,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 		if (l->slot < c->content.n_slots && c->content.slots[l->slot].type != EVTX_XML) slot_value(&c->content.slots[l->slot], &c->arena, &c->chunk.format, ret);
 		else parts_value(&c->chunk, &c->content, l->parts, l->n_parts, ret);
 	} else if (ev->shape->columns[column].hidden) {
-		hash_part(event_cell(ev, FIRST_LEAF + hashes_of(c)), column - FIRST_LEAF - c->n_leaves, ret);
+		derived_value(derived_of(c->n_leaves, leaf_name, c), column - FIRST_LEAF - c->n_leaves, ev, ret);
 	} else {
 		exchange_value(ev, column - FIRST_LEAF - c->n_leaves, ret);
 	}

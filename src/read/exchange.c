@@ -11,7 +11,7 @@
 #include "read/delimited_internal.h"
 #include "read/json_internal.h"
 #include "read/read_internal.h"
-#include "read/web_internal.h"
+#include "event/web.h"
 #include <stdio.h>
 
 enum { COLUMNS_MAX = 256, DERIVED_MAX = 32 };

@@ -323,10 +323,8 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 	const struct json_column *how = &e->object.layout->plan[column];
 	if (how->how == JSON_OF_LEAF) {
 		json_leaf_value(&e->object, how->leaf, ev->arena, ret);
-	} else if (how->how >= JSON_HASH) {
-		struct value whole;
-		json_leaf_value(&e->object, how->leaf, ev->arena, &whole);
-		hash_part(&whole, how->how - JSON_HASH, ret);
+	} else if (how->how >= JSON_DERIVED) {
+		derived_value(e->object.layout->derived, how->how - JSON_DERIVED, ev, ret);
 	} else json_exchange_value(ev, (enum json_how)how->how, ret);
 }
 

@@ -54,7 +54,7 @@ struct json_leaf {
 enum json_how {
 	JSON_OF_LEAF,             /* the leaf's value */
 	JSON_JOINED_MESSAGE, JSON_CMDLET, JSON_PARAMETERS, JSON_CALLER, /* MSExchange Management, see json_windows.c */
-	JSON_HASH                 /* and above: the leaf's value has hash_names[how - JSON_HASH] */
+	JSON_DERIVED              /* and above: derived_value of how - JSON_DERIVED */
 };
 struct json_column { uint32_t leaf; uint8_t how; };
 
@@ -79,6 +79,7 @@ struct json_layout {
 	uint32_t n_families;
 	uint32_t n_exchange;             /* the last columns, only for shapes of the channel MSExchange Management */
 	bool windows;
+	struct derived_set derived;
 	bool bytes_as_arrays;            /* journalctl: an array of numbers is a text */
 	int32_t transport, message;      /* journalctl: leaves that say whether it is an audit record, -1 = none */
 	int32_t channel, event_id, provider, record_id; /* leaves, -1 = none; Windows */
@@ -115,7 +116,7 @@ struct str json_exchange_part(struct str message, bool parameters);
 /* A column over a leaf. False when there is no room. */
 bool json_add_column(struct json_layout *l, struct json_column *plan, uint32_t room, struct column column, struct json_column how);
 int32_t json_leaf_of(const struct json_layout *l, struct str path);
-enum { JSON_COLUMNS_PER_LEAF = 2, JSON_EXTRA_COLUMNS = 12 + HASH_NAMES };
+enum { JSON_COLUMNS_PER_LEAF = 2, JSON_EXTRA_COLUMNS = 12 + 2 * DERIVED_COLUMNS };
 
 /* The object being read, and its layout: what decoding needs. */
 struct json_object {

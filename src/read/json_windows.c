@@ -247,15 +247,16 @@ static void ecs_hash_columns(struct json_layout *l, struct json_column *plan, ui
 	}
 }
 
-/* The parts of Sysmon's hashes. */
-static void hash_columns(struct json_layout *l, struct json_column *plan, uint32_t room)
+static struct str column_name(const void *layout, uint32_t i)
 {
-	for (uint32_t i = 0, n = l->n_columns; i < n; i++) {
-		if (l->columns[i].hidden || !hash_is_whole(l->columns[i].name)) continue;
-		for (uint32_t h = 0; h < HASH_NAMES; h++)
-			json_add_column(l, plan, room, (struct column){.name = str_of(hash_names[h]), .hidden = true}, (struct json_column){plan[i].leaf, (uint8_t)(JSON_HASH + h)});
-		return;
-	}
+	const struct column *c = &((const struct json_layout *)layout)->columns[i];
+	return c->hidden ? (struct str){"", 0} : c->name;
+}
+
+static void derived_columns(struct json_layout *l, struct json_column *plan, uint32_t room)
+{
+	l->derived = derived_of(l->n_columns, column_name, l);
+	for (uint32_t i = 0; i < l->derived.n; i++) json_add_column(l, plan, room, derived_column(l->derived, i), (struct json_column){0, (uint8_t)(JSON_DERIVED + i)});
 }
 
 /* Columns at the end that only shapes of the channel MSExchange Management have: exports hold EventData's unnamed values without a message,
@@ -299,7 +300,7 @@ bool json_windows(struct json_layout *l, struct json_column *plan, uint32_t room
 	windows_time(l);
 	alias(l, plan, room, "ProviderName", "Provider_Name");
 	alias(l, plan, room, "SystemTime", "TimeCreated_SystemTime");
-	hash_columns(l, plan, room);
+	derived_columns(l, plan, room);
 	if (style == STYLE_ECS) ecs_hash_columns(l, plan, room);
 	exchange_columns(l, plan, room);
 	return true;

@@ -9,7 +9,7 @@
 #include "read/read_internal.h"
 #include "read/text_internal.h"
 #include "text/stamp.h"
-#include "read/web_internal.h"
+#include "event/web.h"
 
 enum ncsa_column {
 	N_CLIENT, N_IDENT, N_USER, N_TIME, N_METHOD, N_STEM, N_QUERY, N_URI, N_VERSION, N_STATUS, N_BYTES, N_REFERER, N_AGENT, N_VHOST, N_PORT, N_EXTRA,

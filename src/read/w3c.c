@@ -8,7 +8,7 @@
 #include "read/marks_internal.h"
 #include "read/read_internal.h"
 #include "read/text_internal.h"
-#include "read/web_internal.h"
+#include "event/web.h"
 #include "text/utf.h"
 #include <stddef.h>
 #include <stdio.h>

@@ -110,17 +110,12 @@ static void constant(struct column *c, struct value v)
 	c->value = v;
 }
 
-/* The field that holds hashes, or e->n. */
-static uint32_t hashes_of(const struct win_event *e)
-{
-	uint32_t i = 0;
-	while (i < e->n && !hash_is_whole(e->fields[i].name)) i++;
-	return i;
-}
+static struct str field_name(const void *event, uint32_t i) { return ((const struct win_event *)event)->fields[i].name; }
 
 static struct shape *spec_of(struct reader *r, const struct win_event *e, struct str channel)
 {
-	uint32_t parts = hashes_of(e) < e->n ? HASH_NAMES : 0, n = FIRST_FIELD + e->n + parts;
+	struct derived_set derived = derived_of(e->n, field_name, e);
+	uint32_t n = FIRST_FIELD + e->n + derived.n;
 	struct shape *s = arena_calloc(&r->arena, 1, sizeof *s);
 	struct column *columns = arena_calloc(&r->arena, n, sizeof *columns);
 	if (!s || !columns) return NULL;
@@ -132,7 +127,7 @@ static struct shape *spec_of(struct reader *r, const struct win_event *e, struct
 	columns[ALIAS_TIME] = (struct column){.name = STR("SystemTime"), .hidden = true};
 	for (uint32_t i = 0; i < e->n; i++) columns[FIRST_FIELD + i] = (struct column){.name = without_blanks(&r->arena, e->fields[i].name),
 		.label = e->fields[i].name};
-	for (uint32_t i = 0; i < parts; i++) columns[FIRST_FIELD + e->n + i] = (struct column){.name = str_of(hash_names[i]), .hidden = true};
+	for (uint32_t i = 0; i < derived.n; i++) columns[FIRST_FIELD + e->n + i] = derived_column(derived, i);
 	*s = (struct shape){.n_columns = n, .columns = columns, .format = str_of(r->format->name), .channel = channel, .provider = e->sys[WIN_PROVIDER],
 		.event_id = e->sys[WIN_EVENT_ID].p ? (int64_t)event_id(e) : -1, .host_column = WIN_COMPUTER};
 	if (!s->provider.p) s->provider = (struct str){"", 0};
@@ -172,7 +167,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	const struct win_event *e = ev->impl;
 	if (column >= FIRST_FIELD + e->n) {
-		hash_part(event_cell(ev, FIRST_FIELD + hashes_of(e)), column - FIRST_FIELD - e->n, ret);
+		derived_value(derived_of(e->n, field_name, e), column - FIRST_FIELD - e->n, ev, ret);
 		return;
 	}
 	struct str s = column == ALIAS_PROVIDER ? e->sys[WIN_PROVIDER] : column == ALIAS_TIME ? e->sys[WIN_TIME] : column < WIN_SYS

@@ -1,5 +1,5 @@
-/* web.c: see web_internal.h. */
-#include "read/web_internal.h"
+/* web.c: see web.h. */
+#include "event/web.h"
 
 struct str web_uri(struct arena *a, struct str stem, struct str query)
 {

@@ -1,10 +1,10 @@
-/* web_internal: the fields of a web request as Sigma names them, made of what the logs have; shared by w3c.c, ncsa.c, exchange.c.
+/* web: the fields of a web request as Sigma names them, made of what the logs have; shared by the readers of web logs and derived.c.
  *
  * Most rules look for paths in cs-uri-query, some for the query alone: there are two columns of that name, the query and the whole URI, stem
  * and query joined by '?'. cs-user-agent comes in two forms too, as the log has it and with '+' read as a blank. All values are views or
  * live in the arena; empty when it is full. */
 #pragma once
-#include "event/event.h"
+#include "base/arena.h"
 
 enum web_how {
 	WEB_CELL,        /* the cell itself */
