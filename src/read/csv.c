@@ -30,7 +30,7 @@ struct own {
 	uint64_t zeek_from;            /* where its directives begin */
 	char zeek_path[40], unset[16], empty[16], set_separator;
 	bool list[COLUMNS_MAX];        /* T_ZEEK: sets and vectors */
-	bool assumed_zone, is_utc;
+	bool assumed_zone, is_utc, day_first;
 	struct shape spec;
 	const struct shape *shape;
 };
@@ -47,7 +47,7 @@ static const struct { const char *name; enum win_sys sys; } sys_columns[] = {
 	{"MachineName", WIN_COMPUTER}, {"ComputerName", WIN_COMPUTER}, {"Hostname", WIN_COMPUTER}, {"EventRecordId", WIN_RECORD_ID},
 	{"RecordId", WIN_RECORD_ID},
 	{"RecordID", WIN_RECORD_ID}, {"EventRecordID", WIN_RECORD_ID}, {"TimeCreated", WIN_TIME}, {"Timestamp", WIN_TIME},
-	{"Date and Time", WIN_TIME},
+	{"Date and Time", WIN_TIME}, {"Index", WIN_RECORD_ID},
 	{"TimeGenerated", WIN_TIME}, {"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD}, {"UserId", WIN_USER}, {"Level", WIN_LEVEL},
 	{"Keywords", WIN_KEYWORDS},
 	{"Version", WIN_VERSION}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Message", WIN_MESSAGE}};
@@ -64,6 +64,12 @@ static int32_t column_of(const struct own *o, struct str name)
 	return -1;
 }
 
+/* The event viewer's columns in other languages. */
+static const struct { const char *date, *source, *id; } viewer_names[] = {
+	{"Datum und Uhrzeit", "Quelle", "Ereignis-ID"}, {"Date et heure", "Source", "ID de l’événement"}, {"Date et heure", "Source", "ID de l'événement"},
+	{"Fecha y hora", "Origen", "Id. del evento"}, {"Data e ora", "Origine", "ID evento"}, {"Datum en tijd", "Bron", "Gebeurtenis-id"}, {"Data e Hora", "Origem", "ID do Evento"},
+	{"Data i godzina", "Źródło", "Identyfikator zdarzenia"}, {"Дата и время", "Источник", "Код события"}, {"Дата та час", "Джерело", "Ідентифікатор події"}};
+
 static int32_t find(const struct own *o, const char *name) { return column_of(o, str_of(name)); }
 
 static bool is_windows(struct own *o)
@@ -72,6 +78,12 @@ static bool is_windows(struct own *o)
 	for (size_t i = 0; i < COUNT(sys_columns); i++) {
 		int32_t at = find(o, sys_columns[i].name);
 		if (at >= 0 && o->sys[sys_columns[i].sys] < 0) o->sys[sys_columns[i].sys] = (int16_t)at;
+	}
+	for (size_t i = 0; i < COUNT(viewer_names) && o->sys[WIN_EVENT_ID] < 0; i++) {
+		if (find(o, viewer_names[i].id) < 0) continue;
+		o->sys[WIN_EVENT_ID] = (int16_t)find(o, viewer_names[i].id);
+		o->sys[WIN_PROVIDER] = (int16_t)find(o, viewer_names[i].source);
+		o->sys[WIN_TIME] = (int16_t)find(o, viewer_names[i].date);
 	}
 	return o->sys[WIN_EVENT_ID] >= 0 && (o->sys[WIN_CHANNEL] >= 0 || o->sys[WIN_PROVIDER] >= 0) && o->sys[WIN_TIME] >= 0;
 }
@@ -250,7 +262,7 @@ static struct etime cell_time(struct reader *r, int32_t column)
 	struct own *o = own(r);
 	struct etime t = {0};
 	bool zoned;
-	if (column < 0 || !json_time(delimited_cell(r, &o->csv, (uint32_t)column), false, &t, &zoned)) return (struct etime){0};
+	if (column < 0 || !json_time_as(delimited_cell(r, &o->csv, (uint32_t)column), o->day_first, &t, &zoned)) return (struct etime){0};
 	if (zoned || o->is_utc) return t;
 	o->assumed_zone = true;
 	return text_zoned(r, t);
@@ -293,6 +305,7 @@ static bool windows_event(struct reader *r)
 	win_begin(e);
 	e->header = o->where;
 	e->utc = o->is_utc;
+	e->day_first = o->day_first;
 	for (size_t i = 0; i < WIN_SYS; i++)
 		if (o->sys[i] >= 0) e->sys[i] = delimited_cell(r, d, (uint32_t)o->sys[i]);
 	/* The event viewer leaves the message's column without a name. */
@@ -314,8 +327,10 @@ static bool windows_event(struct reader *r)
 		/* The tool's own digest of the same values is of no use beside them. */
 		if (!e->n) e->n = before;
 	}
-	if (e->sys[WIN_MESSAGE].p && str_find(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER]
-		: STR(""), STR("Sysmon"), 0) != SIZE_MAX) win_add_message(e, e->sys[WIN_MESSAGE]);
+	if (e->sys[WIN_MESSAGE].p) {
+		if (str_find(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER] : STR(""), STR("Sysmon"), 0) != SIZE_MAX) win_add_message(e, e->sys[WIN_MESSAGE]);
+		else win_add_shown(e, e->sys[WIN_MESSAGE]);
+	}
 	win_add_exchange(e, &r->arena);
 	return win_make(r, &o->state, e, d->offset, d->length, d->size, d->line, record_bytes(r, d));
 }
@@ -372,23 +387,27 @@ static char separator_of(struct str line)
 	return best;
 }
 
-static struct str first_line(struct str text)
+/* The header: the first line with something in it that is not PowerShell's "#TYPE System...". The rest of the text is moved behind it. */
+static struct str take_first_line(struct str *text)
 {
 	struct str line = {"", 0};
-	while (text.p && !str_trim(line).n) line = str_cut(&text, '\n');
+	while (text->p && (!str_trim(line).n || str_starts(line, STR("#TYPE ")))) line = str_cut(text, '\n');
 	return line;
 }
+
+static struct str first_line(struct str text) { return take_first_line(&text); }
 
 static bool begin(struct reader *r, struct fault *f)
 {
 	struct own *o = own(r);
-	char head[4096], *scratch;
-	int64_t n = input_pread(r->in, head, sizeof head, 0, f);
+	enum { LOOK = 64 << 10 };
+	char *head = xmalloc(LOOK), *scratch = NULL;
+	int64_t n = input_pread(r->in, head, LOOK, 0, f);
 	arena_init(&o->names, 1 << 20);
 	json_events_begin(&o->json, r, 1 << 18);
 	o->payload.max_tokens = 1 << 16;
-	if (n < 0) return false;
-	struct str line = first_line(lines_head((struct str){head, (size_t)n}, &scratch));
+	struct str text = lines_head((struct str){head, n < 0 ? 0 : (size_t)n}, &scratch), line = first_line(text);
+	o->day_first = json_day_first(text);
 	o->csv.dialect.separator = separator_of(line);
 	o->set_separator = ',';
 	strcpy(o->unset, "-");
@@ -398,7 +417,8 @@ static bool begin(struct reader *r, struct fault *f)
 		o->csv.dialect.quote = '\n'; /* Zeek writes no quotes */
 	}
 	free(scratch);
-	return true;
+	free(head);
+	return n >= 0;
 }
 
 static void end(struct reader *r)
@@ -416,7 +436,8 @@ static void parameters(struct reader *r, struct buf *out)
 	struct own *o = own(r);
 	static const char *const tables[] = {"plain", "zeek", "audit-data", "windows"};
 	buf_printf(out, " table=%s separator=0x%02x", tables[o->table], (unsigned char)o->csv.dialect.separator);
-	if (o->assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
+	if (o->day_first) buf_lit(out, " dates=day-first");
+	if (o->assumed_zone || o->state.assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
 	if (o->table == T_AUDIT_DATA) json_events_parameters(&o->json, out);
 }
 
@@ -431,6 +452,14 @@ static bool named(const struct str *cells, uint32_t n, const char *name)
 	return false;
 }
 
+/* The event viewer's own names in the languages that a test of the first cells tells. */
+static bool viewer_language(const struct str *cells, uint32_t n)
+{
+	for (size_t i = 0; i < COUNT(viewer_names); i++)
+		if (named(cells, n, viewer_names[i].date) && named(cells, n, viewer_names[i].source) && named(cells, n, viewer_names[i].id)) return true;
+	return false;
+}
+
 static int sniff(struct str head, uint64_t size, struct str path)
 {
 	char *scratch;
@@ -440,10 +469,9 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	struct etime t;
 	(void)size;
 	(void)path;
-	struct str line = first_line(rest);
+	struct str line = take_first_line(&rest);
 	char separator = separator_of(line);
 	uint32_t n = delimited_look(str_trim(line), separator, cells, COUNT(cells));
-	str_cut(&rest, '\n');
 	struct str data = rest.p ? first_line(rest) : (struct str){"", 0};
 	uint32_t m = delimited_look(str_trim(data), separator, second, COUNT(second));
 	if (str_starts(line, STR("#separator ")) && str_find(str_sub(head, 0, 2000), STR("#fields"), 0) != SIZE_MAX) score = 95;
@@ -452,6 +480,8 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	else if (n >= 5 && named(cells, n, "RuleTitle") && named(cells, n, "Channel")) score = 90;
 	else if (n >= 5 && named(cells, n, "Event ID") && named(cells, n, "Source") && named(cells, n, "Date and Time")) score = 90;
 	else if (n >= 5 && named(cells, n, "ProviderName") && named(cells, n, "TimeCreated")) score = 90;
+	else if (n >= 5 && named(cells, n, "EventID") && named(cells, n, "EntryType") && named(cells, n, "TimeGenerated")) score = 90;
+	else if (n >= 5 && viewer_language(cells, n)) score = 90;
 	/* Any table with as many cells in its first record, one of them the time that the header names. */
 	for (uint32_t i = 0; !score && n >= 3 && n < COUNT(cells) && i < n && i < m; i++)
 		for (size_t k = 0; k < COUNT(time_columns); k++)

@@ -1,6 +1,9 @@
-/* json_evtxecmd.c: EvtxECmd's JSON: a flat object a Windows event, whose data are JSON text in Payload. The same event as from its CSV. See json_internal.h. */
+/* json_evtxecmd.c: flat objects of which each is a Windows event: EvtxECmd's, whose data are JSON text in Payload, and those of PowerShell's ConvertTo-Json, which hold the
+ * message and nothing else. The same events as from their CSV. See json_internal.h. */
 #include "read/json_internal.h"
 #include "read/winevent_internal.h"
+
+struct shown_column { const char *name; enum win_sys sys; };
 
 struct json_evtxecmd {
 	struct win_event event;
@@ -11,6 +14,25 @@ struct json_evtxecmd {
 bool json_is_evtxecmd(const struct json_layout *l)
 {
 	return json_leaf_of(l, STR("Payload")) >= 0 && json_leaf_of(l, STR("EventId")) >= 0 && json_leaf_of(l, STR("Channel")) >= 0 && json_leaf_of(l, STR("Provider")) >= 0;
+}
+
+bool json_is_shown(const struct json_layout *l)
+{
+	return json_leaf_of(l, STR("Id")) >= 0 && json_leaf_of(l, STR("LogName")) >= 0 && json_leaf_of(l, STR("ProviderName")) >= 0 && json_leaf_of(l, STR("Message")) >= 0;
+}
+
+/* Every other plain member as a field. */
+static void add_others(struct json_events *e, struct win_event *w, const struct shown_column *columns, size_t n)
+{
+	const struct json_layout *l = e->object.layout;
+	for (uint32_t i = 0; i < l->n_leaves; i++) {
+		struct value v;
+		bool known = !l->leaves[i].path.p || l->leaves[i].kind != JSON_PLAIN || l->leaves[i].n_sub;
+		for (size_t k = 0; k < n && !known; k++) known = str_eq(l->leaves[i].path, str_of(columns[k].name));
+		if (known) continue;
+		json_leaf_value(&e->object, i, &e->reader->arena, &v);
+		if (v.kind != VALUE_NULL && v.kind != VALUE_LIST) win_add(w, l->leaves[i].path, value_text(&v, &e->reader->arena));
+	}
 }
 
 static struct str text_of(struct json_events *e, const char *name)
@@ -24,7 +46,10 @@ static struct str text_of(struct json_events *e, const char *name)
 
 bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
 {
-	static const struct { const char *name; enum win_sys sys; } columns[] = {{"EventId", WIN_EVENT_ID}, {"Provider", WIN_PROVIDER}, {"Channel", WIN_CHANNEL},
+	static const struct shown_column shown[] = {{"Id", WIN_EVENT_ID}, {"ProviderName", WIN_PROVIDER}, {"ProviderId", WIN_PROVIDER_GUID}, {"LogName", WIN_CHANNEL}, {"MachineName", WIN_COMPUTER},
+		{"RecordId", WIN_RECORD_ID}, {"TimeCreated", WIN_TIME}, {"Level", WIN_LEVEL}, {"Keywords", WIN_KEYWORDS}, {"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD},
+		{"Message", WIN_MESSAGE}, {"Task", WIN_TASK}, {"Version", WIN_VERSION}, {"Opcode", WIN_OPCODE}};
+	static const struct shown_column columns[] = {{"EventId", WIN_EVENT_ID}, {"Provider", WIN_PROVIDER}, {"Channel", WIN_CHANNEL},
 		{"Computer", WIN_COMPUTER}, {"EventRecordId", WIN_RECORD_ID}, {"TimeCreated", WIN_TIME}, {"Level", WIN_LEVEL}, {"Keywords", WIN_KEYWORDS},
 		{"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD}, {"UserId", WIN_USER}};
 	if (!e->evtxecmd) {
@@ -33,6 +58,14 @@ bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length,
 	}
 	struct win_event *w = &e->evtxecmd->event;
 	win_begin(w);
+	if (!e->object.layout->evtxecmd) {
+		for (size_t i = 0; i < COUNT(shown); i++) w->sys[shown[i].sys] = text_of(e, shown[i].name);
+		add_others(e, w, shown, COUNT(shown));
+		if (w->sys[WIN_MESSAGE].p && str_find(w->sys[WIN_PROVIDER].p ? w->sys[WIN_PROVIDER] : STR(""), STR("Sysmon"), 0) != SIZE_MAX) win_add_message(w, w->sys[WIN_MESSAGE]);
+		else if (w->sys[WIN_MESSAGE].p) win_add_shown(w, w->sys[WIN_MESSAGE]);
+		win_add_exchange(w, &e->reader->arena);
+		return win_make(e->reader, &e->evtxecmd->state, w, offset, length, size, line, bytes);
+	}
 	w->utc = true;
 	for (size_t i = 0; i < COUNT(columns); i++) w->sys[columns[i].sys] = text_of(e, columns[i].name);
 	win_add_payload(w, &e->evtxecmd->payload, text_of(e, "Payload"), &e->reader->arena);

@@ -86,6 +86,7 @@ struct json_layout {
 	int32_t channel_column, event_id_column, provider_column; /* columns that become constants */
 	bool short_channels;             /* Hayabusa's Sec, Sysmon, .. */
 	bool evtxecmd;                   /* the event's data are JSON in Payload */
+	bool shown;                      /* the event is a message with a few members around it */
 	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */
 	int32_t utc_time;                /* Sysmon's own time, to compare clocks */
 	const struct shape *shapes[JSON_LAYOUT_SHAPES]; /* met last first */
@@ -163,9 +164,10 @@ void json_events_parameters(const struct json_events *e, struct buf *out);
 const struct shape *json_audit_shape(struct json_events *e, const struct json_layout *l, const struct shape *shape);
 void json_audit_value(const struct json_events *e, uint32_t column, struct value *ret);
 void json_audit_end(struct json_events *e);
-/* json_evtxecmd.c: an event as EvtxECmd exports it, as json_events_make makes it. */
+/* json_evtxecmd.c: an event as EvtxECmd exports it, or as PowerShell shows it, as json_events_make makes it. */
 struct json_evtxecmd;
 bool json_is_evtxecmd(const struct json_layout *l);
+bool json_is_shown(const struct json_layout *l);
 bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes);
 void json_evtxecmd_end(struct json_events *e);
 
@@ -175,5 +177,8 @@ void json_leaf_value(const struct json_object *o, uint32_t leaf, struct arena *a
 /* A time in any of the forms that logs use: RFC 3339, seconds, milli-, micro- or nanoseconds since 1970, /Date(ms)/,
  * 1/9/2007 9:41:00 AM +01:00. False when it is none. *ret_zoned: it says its zone. */
 bool json_time(struct str text, bool number, struct etime *ret, bool *ret_zoned);
+/* The same of a text; `day_first`: 3/4/2021 is in April, as json_day_first says of a table of which some dates can be read in one way only. */
+bool json_time_as(struct str text, bool day_first, struct etime *ret, bool *ret_zoned);
+bool json_day_first(struct str table);
 /* The object on one line as it stands, without blanks between tokens; what could act on a terminal is escaped. */
 void json_compact(const struct json_tape *tape, struct str text, struct arena *a, struct buf *out);

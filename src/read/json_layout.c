@@ -200,7 +200,8 @@ struct json_layout *json_layout_new(const struct json_trace *t, const struct jso
 	if (!l->columns || !l->skeleton.p || !make_leaves(l, t, tape, text, a)) return NULL;
 	no_roles(&l->families[0]);
 	l->evtxecmd = json_is_evtxecmd(l);
-	if (l->evtxecmd) return l;
+	l->shown = !l->evtxecmd && json_is_shown(l);
+	if (l->evtxecmd || l->shown) return l;
 	l->windows = json_windows(l, plan, room, a);
 	if (l->windows) return l;
 	find_families(l, taxonomy);

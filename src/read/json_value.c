@@ -234,10 +234,34 @@ static bool us_time(struct str s, struct etime *ret, bool *ret_zoned)
 static bool stamp_whole(struct str s, struct etime *ret, bool *ret_zoned)
 {
 	struct stamp t;
-	if (s.n < 12 || !stamp_take(s, false, &t) || t.n != s.n || !t.c.year || !t.c.month) return false;
+	if (s.n < 12 || !stamp_take(s, stamp_day_first(s), &t) || t.n != s.n || !t.c.year || !t.c.month) return false;
 	*ret = stamp_time(&t, 0);
 	*ret_zoned = t.zoned;
 	return ret->present;
+}
+
+bool json_time_as(struct str s, bool day_first, struct etime *ret, bool *ret_zoned)
+{
+	struct stamp t;
+	if (!day_first || !stamp_take(s, true, &t) || t.n != s.n || !t.c.year || t.order == STAMP_NO_ORDER) return json_time(s, false, ret, ret_zoned);
+	*ret = stamp_time(&t, 0);
+	*ret_zoned = t.zoned;
+	return ret->present;
+}
+
+bool json_day_first(struct str text)
+{
+	bool day = false;
+	for (size_t at = 0; (at = str_find_byte(text, '/', at)) != SIZE_MAX; at++) {
+		size_t from = at >= 2 ? at - 2 : 0;
+		while (from < at && (text.p[from] < '0' || text.p[from] > '9')) from++;
+		unsigned v[2];
+		struct str s = str_sub(text, from, 10), rest = s;
+		if (!piece(&rest, '/', &v[0]) || !piece(&rest, '/', &v[1]) || rest.n < 4 || rest.p[0] != '1' + (rest.p[0] == '2')) continue;
+		if (v[1] > 12) return false;
+		day |= v[0] > 12;
+	}
+	return day;
 }
 
 bool json_time(struct str s, bool number, struct etime *ret, bool *ret_zoned)

@@ -193,7 +193,7 @@ bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, 
 	bool zoned;
 	const struct shape *shape = shape_of(r, s, e);
 	if (!shape) return false;
-	if (e->sys[WIN_TIME].n && json_time(e->sys[WIN_TIME], false, &t, &zoned) && !zoned && !e->utc) t = text_zoned(r, t);
+	if (e->sys[WIN_TIME].n && json_time_as(e->sys[WIN_TIME], e->day_first, &t, &zoned) && !zoned && !e->utc) t = text_zoned(r, t), s->assumed_zone = true;
 	text_event(r, shape, &ops, t, offset, length, size, line, bytes);
 	r->event.impl = e;
 	r->event.has_record_id = str_u64(e->sys[WIN_RECORD_ID], &r->event.record_id);

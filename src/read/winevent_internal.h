@@ -20,6 +20,7 @@ struct win_event {
 	uint32_t n;
 	bool limited;
 	struct range header;       /* of a table, without which the record cannot be read; length 0: none */
+	bool day_first;            /* 3/4/2021 is in April */
 	bool utc;                  /* a time without zone is UTC, whatever the options say */
 	struct win_field fields[WIN_FIELDS_MAX];
 };
@@ -27,16 +28,19 @@ static inline void win_begin(struct win_event *e)
 {
 	memset(e->sys, 0, sizeof e->sys);
 	e->n = 0;
-	e->limited = e->utc = false;
+	e->limited = e->utc = e->day_first = false;
 }
 struct win_state {             /* of a reader: the shape met last */
 	const struct shape *shape;
 	struct buf key, last;
+	bool assumed_zone;         /* a time without zone was met */
 };
 /* Adds a field; what is beyond the limit is cut, and counted with the event. */
 void win_add(struct win_event *e, struct str name, struct str value);
 /* Lines "Name: value" of a message as fields, as Sysmon writes its messages. */
 void win_add_message(struct win_event *e, struct str message);
+/* winmessage.c: what the English messages of Security and System say, under the names of the fields they were made of. */
+void win_add_shown(struct win_event *e, struct str message);
 /* Of MSExchange Management, once all fields are there: Cmdlet, Parameters and Caller, of the unnamed Data or of the message; and the message where it is missing. */
 void win_add_exchange(struct win_event *e, struct arena *a);
 /* EvtxECmd's Payload, in any of its exports: {"EventData":{"Data":[{"@Name":"Image","#text":"x"},...]}} or a text, or UserData of any form. Read into `t`. */
