@@ -44,6 +44,7 @@ static size_t wrapper(struct str s, size_t at)
 {
 	enum { MEMBERS = 8, FAR = 4096 };
 	struct str head = str_sub(s, 0, at + FAR);
+	bool list = false;
 	for (int i = 0; i < MEMBERS; i++) {
 		at = blanks(head, at + 1);
 		if (at >= head.n || head.p[at] != '"') return SIZE_MAX;
@@ -53,13 +54,20 @@ static size_t wrapper(struct str s, size_t at)
 		at = blanks(head, close + 1);
 		if (at >= head.n || head.p[at] != ':') return SIZE_MAX;
 		at = blanks(head, at + 1);
-		bool named = str_eq(key, STR("value")) || (i == 0 && (str_eq(key, STR("Records")) || str_eq(key, STR("records"))));
+		bool named = str_eq(key, STR("value")) || (i == 0 && (str_eq(key, STR("Records")) || str_eq(key, STR("records")) || str_eq(key, STR("Events")))) ||
+			(list && str_eq(key, STR("items")));
 		if (named && at < head.n && head.p[at] == '[') {
 			size_t first = blanks(head, at + 1);
 			return first < head.n && head.p[first] == '{' ? at : SIZE_MAX;
 		}
-		/* Before the array only what the OData protocol puts there. */
-		if (!str_starts(key, STR("@")) || at >= head.n || head.p[at] != '"') return SIZE_MAX;
+		/* Before the array only what the OData protocol puts there, and lists of Kubernetes. */
+		list |= str_eq(key, STR("kind")) && str_starts(str_sub(head, at, head.n), STR("\"EventList\""));
+		if (list && str_eq(key, STR("metadata")) && str_starts(str_sub(head, at, head.n), STR("{}"))) {
+			at = blanks(head, at + 2);
+			if (at >= head.n || head.p[at] != ',') return SIZE_MAX;
+			continue;
+		}
+		if ((!str_starts(key, STR("@")) && !str_eq(key, STR("kind")) && !str_eq(key, STR("apiVersion"))) || at >= head.n || head.p[at] != '"') return SIZE_MAX;
 		at = str_find_byte(head, '"', at + 1);
 		if (at == SIZE_MAX) return SIZE_MAX;
 		at = blanks(head, at + 1);

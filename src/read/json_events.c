@@ -22,6 +22,7 @@ void json_events_end(struct json_events *e)
 	arena_done(&e->layouts);
 	json_audit_end(e);
 	json_evtxecmd_end(e);
+	json_inner_end(e);
 }
 
 /* --- layouts and shapes --- */
@@ -360,6 +361,7 @@ bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, u
 	struct reader *r = e->reader;
 	struct json_layout *l = e->object.layout = know_object(e);
 	const struct json_family *family;
+	if (l && l->inner >= 0 && !e->is_inner && json_inner_make(e, offset, length, size, line, bytes)) return true;
 	if (l && (l->evtxecmd || l->shown)) return json_evtxecmd_make(e, offset, length, size, line, bytes);
 	const struct shape *shape = l ? shape_of(e, l, &family) : NULL;
 	if (!shape) return false;

@@ -85,6 +85,7 @@ struct json_layout {
 	int32_t channel, event_id, provider, record_id; /* leaves, -1 = none; Windows */
 	int32_t channel_column, event_id_column, provider_column; /* columns that become constants */
 	bool short_channels;             /* Hayabusa's Sec, Sysmon, .. */
+	int32_t inner;                   /* leaf that holds the record that is the event, -1 = none */
 	bool evtxecmd;                   /* the event's data are JSON in Payload */
 	bool shown;                      /* the event is a message with a few members around it */
 	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */
@@ -148,6 +149,8 @@ struct json_events {
 	struct json_clock clock;
 	struct json_lane *lane;             /* NULL: every object is read by json_read */
 	const struct json_like *like;       /* what the lane said of the object on the tape; NULL: it was read by json_read */
+	struct json_events *inner;          /* of records within objects */
+	bool is_inner;                      /* this is such a one: it has none of its own */
 	struct json_evtxecmd *evtxecmd;     /* what its events are made with */
 	struct str server;                  /* that the table around the object names as its host: then a column behind the others; p == NULL: none */
 	struct journal_audit *audit;        /* the record that the object is, where its shape has columns for it */
@@ -164,6 +167,10 @@ void json_events_parameters(const struct json_events *e, struct buf *out);
 const struct shape *json_audit_shape(struct json_events *e, const struct json_layout *l, const struct shape *shape);
 void json_audit_value(const struct json_events *e, uint32_t column, struct value *ret);
 void json_audit_end(struct json_events *e);
+/* json_inner.c: the leaf that may hold the record itself; the event of it, false: it is none, the object is. */
+int32_t json_inner_leaf(const struct json_layout *l);
+bool json_inner_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes);
+void json_inner_end(struct json_events *e);
 /* json_evtxecmd.c: an event as EvtxECmd exports it, or as PowerShell shows it, as json_events_make makes it. */
 struct json_evtxecmd;
 bool json_is_evtxecmd(const struct json_layout *l);

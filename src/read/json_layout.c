@@ -199,6 +199,7 @@ struct json_layout *json_layout_new(const struct json_trace *t, const struct jso
 	l->channel_column = l->event_id_column = l->provider_column = -1;
 	if (!l->columns || !l->skeleton.p || !make_leaves(l, t, tape, text, a)) return NULL;
 	no_roles(&l->families[0]);
+	l->inner = json_inner_leaf(l);
 	l->evtxecmd = json_is_evtxecmd(l);
 	l->shown = !l->evtxecmd && json_is_shown(l);
 	if (l->evtxecmd || l->shown) return l;

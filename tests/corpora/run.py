@@ -179,8 +179,8 @@ def logs_of_others_are_accounted_for_line_by_line(scratch):
             need(s["records"] == clean.pop(name) and not s["damage"], f"{name}: {s['records']} records, {len(s['damage'])} damaged")
         lines += raw.count(b"\n")
         odd += [(name, l[:60]) for d in s["damage"] for l in raw[d["offset"]:d["offset"] + d["length"]].split(b"\n") if l.strip() and not l.startswith(b"#") and "Tunna" not in name]
-    # All damage but this is the annotations of those who collected the lines; the rest are lines of other services within a file.
-    need(len(odd) <= 20, f"{len(odd)} lines are damage: {odd[:5]}")
+    # All damage but this is the annotations of those who collected the lines; the rest are lines of other services within a file, and one that they broke on purpose.
+    need(len(odd) <= 21, f"{len(odd)} lines are damage: {odd[:5]}")
     need(not clean, f"not read: {list(clean)}")
     print(f"# {len(stats['sources'])} logs of {len(logs)}, {sum(s['records'] for s in stats['sources'])} records, {sum(len(s['damage']) for s in stats['sources'])} pieces of damage, {lines} lines")
 
