@@ -134,7 +134,8 @@ static void find_roles(const struct json_layout *l, struct json_family *ret)
 	for (uint32_t i = 0; f && i < f->n_time; i++) add_time(l, ret, f->time[i]);
 	for (uint32_t i = 0; f && i < f->n_host && ret->host < 0; i++) ret->host = json_leaf_of(l, f->host[i]);
 	for (size_t i = 0; i < COUNT(time_names) && !(f && ret->time[0] >= 0); i++) add_time(l, ret, str_of(time_names[i]));
-	for (size_t i = 0; i < COUNT(host_names) && ret->host < 0; i++) {
+	/* A family that says where its host stands has it there or nowhere: `host` of Zeek's http is the client's word. */
+	for (size_t i = 0; i < COUNT(host_names) && ret->host < 0 && !(f && f->n_host); i++) {
 		ret->host = json_leaf_of(l, str_of(host_names[i]));
 		if (ret->host >= 0 && l->leaves[ret->host].kind == JSON_CONTAINER) ret->host = -1;
 	}
