@@ -180,13 +180,26 @@ static struct etime from_number(uint64_t whole, uint32_t nsec, uint8_t digits)
 	return etime_from_unix((int64_t)(whole / 1000000000), (uint32_t)(whole % 1000000000), 9);
 }
 
+/* The number that eight digits are, at p; false: they are not eight. */
+static inline bool take_eight(const char *p, uint64_t *ret)
+{
+	uint64_t v;
+	memcpy(&v, p, 8);
+	if (((v & 0xf0f0f0f0f0f0f0f0) | ((v + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) != 0x3333333333333333) return false;
+	/* Pairs, then fours, then all: the first digit is the lowest byte. */
+	v = (v & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
+	v = (v & 0x00ff00ff00ff00ff) * 6553601 >> 16;
+	*ret = (v & 0x0000ffff0000ffff) * 42949672960001 >> 32;
+	return true;
+}
+
 static bool number_time(struct str s, struct etime *ret)
 {
 	enum { SURE = 18 }; /* digits that cannot overflow */
 	uint64_t whole = 0;
 	uint32_t nsec = 0, scale = 100000000;
 	uint8_t digits = 0;
-	size_t plain = 0;
+	size_t plain = s.n >= 8 && take_eight(s.p, &whole) ? 8 : 0;
 	for (; plain < s.n && plain < SURE && s.p[plain] >= '0' && s.p[plain] <= '9'; plain++) whole = whole * 10 + (uint64_t)(s.p[plain] - '0');
 	if (plain && plain == s.n) {
 		if (whole) *ret = from_number(whole, 0, 0);

@@ -97,10 +97,10 @@ static bool take_iso_time(struct str *s, struct syslog_line *l)
 	return true;
 }
 
-static bool tag_byte(char c)
-{
-	return (unsigned char)c > ' ' && c != ':' && c != '[' && c != ']' && c != '"' && c != '=' && c != ',' && c != ';' && (unsigned char)c < 0x7f;
-}
+/* 1: part of a program's name: printable, none of : [ ] " = , ; */
+static const unsigned char tag_bytes[256] = {
+	['!'] = 1, ['#' ... '+'] = 1, ['-' ... '9'] = 1, ['<'] = 1, ['>' ... 'Z'] = 1, ['\\'] = 1, ['^' ... '~'] = 1};
+static bool tag_byte(char c) { return tag_bytes[(unsigned char)c]; }
 
 /* PROGRAM[(part)][[PID]]: at the front; false: something else stands there. */
 static bool take_tag(struct str *s, struct syslog_line *l)

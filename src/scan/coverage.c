@@ -43,18 +43,28 @@ static void widen(struct coverage_row *r, struct etime first, struct etime last)
 	if (last.present && etime_cmp(last, r->last) > 0) r->last = last;
 }
 
+/* The row that the slot holds, NULL when it is not the wanted one. */
+static inline struct coverage_row *near_row(const struct coverage_table *t, uint32_t slot, const void *shape, struct str log, struct str host)
+{
+	struct coverage_row *r = t->near[slot].shape == shape ? &t->rows.v[t->near[slot].row] : NULL;
+	return r && str_eq(r->host, host) && str_eq(r->log, log) ? r : NULL;
+}
+
 void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time)
 {
 	uint32_t slot = near_slot(shape, host);
 	if (!t->near) t->near = xcalloc(NEAR_SLOTS, sizeof *t->near);
-	struct coverage_row *r = t->near[slot].shape == shape ? &t->rows.v[t->near[slot].row] : NULL;
-	if (!r || !str_eq(r->host, host) || !str_eq(r->log, log)) {
-		r = row_of(t, host, log);
+	struct coverage_row *r = near_row(t, slot, shape, log, host);
+	if (!r) {
+		uint32_t other = near_other(slot);
+		r = near_row(t, other, shape, log, host);
+		if (!r) r = row_of(t, host, log);
 		if (!r) {
 			t->more++;
 			t->last_added = false;
 			return;
 		}
+		t->near[other] = t->near[slot];
 		t->near[slot].shape = shape;
 		t->near[slot].row = (uint32_t)(r - t->rows.v);
 	}

@@ -1,5 +1,6 @@
 /* near: a slot for what was met with a shape and a host, so that hosts that take turns cost no look-up in a map. What stands in the slot is compared
- * with shape and host in full before it is used; a hash that collides costs the look-up. Pure; any thread. */
+ * with shape and host in full before it is used; a hash that collides costs the look-up. There are two for every hash, this one and its neighbour
+ * near_other: what is met last stands in this one. Pure; any thread. */
 #pragma once
 #include "base/str.h"
 
@@ -17,3 +18,4 @@ static inline uint32_t near_slot(const void *shape, struct str host)
 	a = (a ^ (uintptr_t)shape >> 4) * 0x9e3779b97f4a7c15 ^ b;
 	return (uint32_t)(a * 0xd6e8feb86659fd93 >> 48) & (NEAR_SLOTS - 1);
 }
+static inline uint32_t near_other(uint32_t slot) { return slot ^ 1; }

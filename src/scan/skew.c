@@ -248,6 +248,11 @@ static uint64_t key_of(struct event *ev, const struct shape_lens *l)
 	return s.n == 36 ? hash_id(s) : 0;
 }
 
+static inline bool is_near(const struct skew_table *t, uint32_t slot, const struct shape *s, struct str host)
+{
+	return t->near[slot].shape == s && str_eq(t->logs.v[t->near[slot].log]->host, host);
+}
+
 void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
 {
 	const struct shape *s = ev->shape;
@@ -257,11 +262,16 @@ void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
 	if (l->what == LENS_NONE || !ev->time.present || (ev->flags & EVENT_CARVED)) return;
 	struct str host = event_host(ev);
 	uint32_t slot = near_slot(s, host), index = t->near[slot].log;
-	bool same = t->near[slot].shape == s && str_eq(t->logs.v[index]->host, host);
-	struct log *log = same ? t->logs.v[index] : log_of(t, host, s->channel.n ? s->channel : s->format, &index);
-	if (!log) return;
-	t->near[slot].shape = s;
-	t->near[slot].log = index;
+	bool same = is_near(t, slot, s, host);
+	if (!same) {
+		uint32_t other = near_other(slot);
+		index = t->near[other].log;
+		if (!is_near(t, other, s, host) && !log_of(t, host, s->channel.n ? s->channel : s->format, &index)) return;
+		t->near[other] = t->near[slot];
+		t->near[slot].shape = s;
+		t->near[slot].log = index;
+	}
+	struct log *log = t->logs.v[index];
 	uint64_t hash = mix(mix(order + 1) ^ ev->records[0].offset);
 	struct etime own;
 	if ((l->what & LENS_OWN) && wanted(log, hash) && own_time(event_cell(ev, (uint32_t)l->own), ev->arena, &own)) {

@@ -1,5 +1,6 @@
 /* json_decode.c: what tokens stand for: strings unescaped, numbers read, members found. See json_read.h. */
 #include "base/alloc.h"
+#include "base/cpu.h"
 #include "base/cursor.h"
 #include "text/json_read.h"
 #include "text/utf.h"
@@ -82,9 +83,9 @@ static size_t unescape_short(const char *p, const char *end, char *out)
 }
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
+#include <immintrin.h>
 
-size_t json_unescape(struct str raw, char *out)
+static size_t unescape_sse(struct str raw, char *out)
 {
 	const char *p = raw.p, *end = raw.n ? p + raw.n : p;
 	char *o = out;
@@ -105,6 +106,43 @@ size_t json_unescape(struct str raw, char *out)
 		o += n;
 	}
 	return (size_t)(o - out) + unescape_short(p, end, o);
+}
+
+/* While escapes are of \" \\ and \/ only, their backslashes are left out, 64 bytes at a time; from the first other one on it is done as above.
+ * A backslash that is escaped stays: those at odd places of a row go. */
+__attribute__((target("avx512f,avx512bw,avx512vbmi2,bmi,bmi2,popcnt"))) static size_t unescape_avx512(struct str raw, char *out)
+{
+	const uint64_t even = 0x5555555555555555;
+	size_t at = 0, n = 0;
+	bool carry = false; /* the byte at `at` is escaped, and its backslash gone */
+	while (at < raw.n) {
+		size_t left = raw.n - at;
+		uint64_t within = left >= 64 ? UINT64_MAX : ((uint64_t)1 << left) - 1;
+		__m512i v = left >= 64 ? _mm512_loadu_si512(raw.p + at) : _mm512_maskz_loadu_epi8(within, raw.p + at);
+		uint64_t slashes = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\\')), escaped = 0, rows;
+		if (slashes | carry) {
+			uint64_t quotes = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('"')) | _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('/'));
+			uint64_t before = slashes, behind = (slashes & ~(uint64_t)carry) << 1 | carry, starts = slashes & ~(uint64_t)carry & ~even & ~behind;
+			bool over = __builtin_add_overflow(starts, slashes & ~(uint64_t)carry, &rows);
+			escaped = (even ^ rows << 1) & behind;
+			if (escaped & within & ~(before | quotes)) break;
+			carry = over;
+		}
+		uint64_t kept = within & ~(slashes & ~escaped);
+		if (left <= 64) kept |= slashes & ~escaped & (uint64_t)1 << (left - 1); /* nothing behind it: no escape */
+		_mm512_storeu_si512(out + n, _mm512_maskz_compress_epi8(kept, v));
+		n += (size_t)__builtin_popcountll(kept);
+		at += 64;
+	}
+	if (at >= raw.n) return n;
+	/* What is left begins at an escape that is whole: the last block's backslash, when it was cut off, stands before. */
+	size_t from = carry ? at - 1 : at;
+	return n + unescape_sse(str_sub(raw, from, raw.n), out + n);
+}
+
+size_t json_unescape(struct str raw, char *out)
+{
+	return raw.n && cpu_level() >= CPU_AVX512 ? unescape_avx512(raw, out) : unescape_sse(raw, out);
 }
 #else
 size_t json_unescape(struct str raw, char *out) { return json_unescape_plain(raw, out); }

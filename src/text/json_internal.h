@@ -12,6 +12,13 @@ static inline bool blank(uint8_t c) { return c == ' ' || c == '\n' || c == '\t' 
 static inline bool digit(uint8_t c) { return (uint8_t)(c - '0') < 10; }
 static inline bool hex(uint8_t c) { return digit(c) || (uint8_t)((c | 32) - 'a') < 6; }
 
+/* Whether eight digits stand at p. */
+static inline bool eight_digits(const void *p)
+{
+	uint64_t v = le64_at(p);
+	return ((v & 0xf0f0f0f0f0f0f0f0) | ((v + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0) >> 4) == 0x3333333333333333;
+}
+
 /* What may not follow a number or word directly: 64 bits each for '@'..0x7F and for 0..'?'. */
 static inline bool word(uint8_t c)
 {
@@ -30,7 +37,10 @@ static inline const uint8_t *pass_number(const uint8_t *p, const uint8_t *end, u
 	}
 	*fault = p;
 	if (p == end || !digit(*p)) return NULL;
-	if (*p++ != '0') while (p < end && digit(*p)) p++;
+	if (*p++ != '0') {
+		while (end - p >= 8 && digit(p[7]) && eight_digits(p)) p += 8;
+		while (p < end && digit(*p)) p++;
+	}
 	if (p < end && *p == '.') {
 		*flags |= JSON_REAL;
 		*fault = ++p;

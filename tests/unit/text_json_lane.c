@@ -216,4 +216,30 @@ TEST(forgets_and_learns_anew)
 	pair_free(p);
 }
 
+/* Unescaping at every level: rows of backslashes of any length at any place of a vector, other escapes now and then, a lone one at the end. */
+TEST(unescaped_the_same_at_every_level)
+{
+	enum cpu_level have = cpu_level();
+	struct buf b = {0};
+	char fast[2000], plain[2000];
+	static const char *const pieces[] = {"\\\\", "\\\"", "\\/", "a", "0123456789", "\\n", "\\u00e9", "\\ud83d\\ude00", "\xc3\xa4", "/", "\\\\\\\\\\\\"};
+	for (unsigned i = 0; i < 60000; i++) {
+		b.n = 0;
+		uint32_t rare = rnd(3) ? 5 : COUNT(pieces), lead = rnd(70), n = rnd(i % 50 ? 30 : 100);
+		for (uint32_t k = 0; k < lead; k++) buf_byte(&b, 'x');
+		for (uint32_t k = 0; k < n; k++) buf_str(&b, str_of(pieces[rnd(8) ? rnd(rare) : 3]));
+		if (!rnd(20)) buf_byte(&b, '\\');
+		char *copy = xmalloc(b.n + 1);
+		if (b.n) memcpy(copy, b.p, b.n);
+		size_t wanted = json_unescape_plain((struct str){copy, b.n}, plain);
+		for (int level = CPU_PLAIN; level <= (int)have; level++) {
+			cpu_level_in_force = (enum cpu_level)level;
+			size_t got = json_unescape((struct str){copy, b.n}, fast);
+			CHECK(got == wanted && !memcmp(fast, plain, wanted));
+		}
+		free(copy);
+	}
+	buf_done(&b);
+}
+
 TEST_MAIN
