@@ -80,9 +80,8 @@ static struct str text_of(struct event *ev, struct str field)
 	return v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST ? value_text(v, ev->arena) : (struct str){"", 0};
 }
 
-static bool holds(const struct condition *c, struct event *ev)
+static bool holds(const struct condition *c, struct str text)
 {
-	struct str text = text_of(ev, c->field);
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct str wanted = c->values[i];
 		bool open = wanted.n && wanted.p[wanted.n - 1] == '*';
@@ -94,10 +93,15 @@ static bool holds(const struct condition *c, struct event *ev)
 
 const struct mapping *mapping_of(const struct mapping *const *candidates, uint32_t n, struct event *ev)
 {
+	struct str field = {NULL, 0}, text = {"", 0}; /* of the first condition: mostly all candidates ask the same field */
 	for (uint32_t i = 0; i < n; i++) {
 		const struct mapping *m = candidates[i];
 		bool all = true;
-		for (uint32_t k = 0; all && k < m->n_conditions; k++) all = holds(&m->conditions[k], ev);
+		for (uint32_t k = 0; all && k < m->n_conditions; k++) {
+			const struct condition *c = &m->conditions[k];
+			if (k == 0 && !(field.p && str_eq(field, c->field))) field = c->field, text = text_of(ev, field);
+			all = holds(c, k == 0 ? text : text_of(ev, c->field));
+		}
 		if (all) return m;
 	}
 	return NULL;
