@@ -1,5 +1,5 @@
 /* base: the ground floor. Memory, bytes, text views, time, hashes, faults. Uses nothing but libc, OpenSSL's SHA-256 and
- * libsodium's SipHash. Include this one, or the single header you need. */
+ * libsodium's random numbers. Include this one, or the single header you need. */
 #pragma once
 #include "base/alloc.h"
 #include "base/arena.h"

@@ -1,6 +1,6 @@
 /* map: bytes -> uint32_t, in order of insertion.
  *
- * Open addressing over SipHash with a key drawn once per process: keys come from attackers. Iteration is by insertion
+ * Open addressing over hash_bytes: keys come from attackers. Iteration is by insertion
  * order (index 0..n-1), so output never depends on the hash. Keys are copied. One thread at a time. */
 #pragma once
 #include "base/str.h"
@@ -21,5 +21,6 @@ void map_done(struct map *m);
 uint32_t *map_get(const struct map *m, struct str key);
 /* The value's place, made with `initial` when the key is new (*ret_new, may be NULL, says so). */
 uint32_t *map_put(struct map *m, struct str key, uint32_t initial, bool *ret_new);
-/* SipHash-2-4 under the process key, for tables of one's own. */
+/* For tables of one's own: 64 bits that depend on a secret drawn once per process, by products of 64-bit words (decision 0140). Who does not know the
+ * secret cannot aim at a place; it is no message authentication: never let anybody see a hash. */
 uint64_t hash_bytes(const void *p, size_t n);
