@@ -117,8 +117,14 @@ static void keep_values(struct scan_worker *w, struct event *ev, const struct hi
 	if (!keep) return;
 	f->keep = keep;
 	f->n_keep = n;
+	/* Fields that no event of the shape has are looked for once. */
+	struct kept_shape *k = &w->kept;
+	if (k->shape != ev->shape || k->rule != h->rule || k->binding != h->binding || ev->shape->id == UINT32_MAX)
+		*k = (struct kept_shape){.shape = ev->shape, .rule = h->rule, .binding = h->binding};
 	for (uint32_t i = 0; i < n; i++) {
+		if (i < 64 && k->lacks >> i & 1) continue;
 		struct value *v = event_rule_field(ev, h->binding, fields[i]);
+		if (!v && i < 64) k->lacks |= (uint64_t)1 << i;
 		if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
 		if (v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST) keep[i] = (struct named){fields[i], value_text(v, ev->arena)};
 	}

@@ -78,7 +78,10 @@ struct scan {
 };
 
 enum { CONTEXT_SLOTS = 64 };
+/* Of the last shape a rule's values were kept of: fields it has no column for. */
+struct kept_shape { const struct shape *shape; const struct rule *rule; const struct logsource_binding *binding; uint64_t lacks; };
 struct scan_worker {
+	struct kept_shape kept;
 	struct scan *scan;
 	struct shape_table *shapes;
 	struct matcher *matcher;
