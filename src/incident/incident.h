@@ -101,6 +101,10 @@ struct incident {
 /* Judges, and calls `report` for each incident in order of finding_cmp. Call once. */
 void incidents_finish(struct incidents *s, void (*report)(void *context, const struct incident *i), void *context);
 
+/* For people: what was read of the servers that no incident tells of, so that nothing found differs from nothing read. Empty when there is no incident, or no
+ * such server. After incidents_finish; lives as long as `s`. */
+struct str incidents_rest(struct incidents *s);
+
 /* The scope table: what there was to look at. After incidents_finish; lives as long as `s`. Ordered by server, then log. */
 struct scope_row {
 	struct str server, log;                /* "mx01", "httpproxy" */

@@ -270,6 +270,7 @@ struct source_line { uint32_t id; struct str path, format; };
 struct server {
 	struct str name;
 	bool named;                /* by a log itself, not only by folder or address */
+	bool told;                 /* in an incident */
 };
 struct proxy_row { uint8_t stage; struct str ip; };
 enum { MAIL_EVIDENCE = 5 };

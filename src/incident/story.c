@@ -109,29 +109,72 @@ static void put_number(struct buf *b, uint64_t n, int width)
 	buf_printf(b, "%*.*s", width, k, text);
 }
 
+static void put_row(struct buf *b, const struct scope_row *r)
+{
+	char day[ETIME_MAX] = "-         ";
+	buf_printf(b, "  %-15.*s  ", STR_FMT(r->log));
+	if (r->first.present) etime_print(r->first, 0, day);
+	buf_printf(b, "%.10s  ", day);
+	if (r->last.present) etime_print(r->last, 0, day);
+	buf_printf(b, "%.10s  ", day);
+	put_number(b, r->days, 4);
+	put_number(b, r->days_missing, 9);
+	put_number(b, r->events, 13);
+	put_number(b, r->clues, 9);
+	buf_lit(b, "\n");
+}
+
 /* What there was to look at of this server: no finding and no data are two things. */
 static void put_logs(struct teller *w)
 {
-	struct buf *b = &w->story;
 	struct str name = w->s->servers.v[w->c->server].name;
 	bool any = false;
 	for (size_t i = 0; i < w->s->scope.n; i++) {
 		const struct scope_row *r = &w->s->scope.v[i];
 		if (!str_eq(r->server, name)) continue;
-		if (!any) buf_lit(b, "\n  log read         first day   last day    days  missing       events findings\n");
+		if (!any) buf_lit(&w->story, "\n  log read         first day   last day    days  missing       events findings\n");
 		any = true;
-		buf_printf(b, "  %-15.*s  ", STR_FMT(r->log));
-		char day[ETIME_MAX] = "-         ";
-		if (r->first.present) etime_print(r->first, 0, day);
-		buf_printf(b, "%.10s  ", day);
-		if (r->last.present) etime_print(r->last, 0, day);
-		buf_printf(b, "%.10s  ", day);
-		put_number(b, r->days, 4);
-		put_number(b, r->days_missing, 9);
-		put_number(b, r->events, 13);
-		put_number(b, r->clues, 9);
-		buf_lit(b, "\n");
+		put_row(&w->story, r);
 	}
+}
+
+static bool is_told(const struct incidents *s, struct str server)
+{
+	for (size_t i = 0; i < s->servers.n; i++)
+		if (str_eq(s->servers.v[i].name, server)) return s->servers.v[i].told;
+	return false;
+}
+
+struct str incidents_rest(struct incidents *s)
+{
+	enum { SHOWN = 40 };
+	struct buf rows = {0}, b = {0};
+	struct str last = {"", 0};
+	uint32_t servers = 0, shown = 0;
+	bool any = false;
+	for (size_t i = 0; i < s->servers.n; i++) any |= s->servers.v[i].told;
+	for (size_t i = 0; any && i < s->scope.n; i++) {
+		const struct scope_row *r = &s->scope.v[i];
+		if (is_told(s, r->server)) continue;
+		bool next = !str_eq(r->server, last);
+		last = r->server;
+		servers += next;
+		if (shown == SHOWN) continue;
+		if (next) buf_printf(&rows, "  %.*s\n", STR_FMT(r->server));
+		put_row(&rows, r);
+		shown++;
+	}
+	struct str told = {"", 0};
+	if (servers) {
+		buf_printf(&b, "No incident on %u other server%s whose logs were read\n", servers, servers == 1 ? "" : "s");
+		buf_lit(&b, "  log read         first day   last day    days  missing       events findings\n");
+		buf_str(&b, buf_view(&rows));
+		if (shown == SHOWN) buf_lit(&b, "  ... and more (exhibit coverage shows all)\n");
+		told = tell_str(s, buf_view(&b));
+	}
+	buf_done(&rows);
+	buf_done(&b);
+	return told;
 }
 
 static void put_moment(struct buf *b, const struct happening *h, bool first)

@@ -386,7 +386,10 @@ void tell_chain(struct incidents *s, const struct chain *c, void (*report)(void 
 		.kind = FINDING_INCIDENT, .level = level_of(c->stage), .time = c->first, .rule_index = UINT32_MAX, .host = s->servers.v[c->server].name, .event_id = -1,
 		.evidence = w.evidence.v, .n_evidence = (uint32_t)w.evidence.n, .evidence_total = w.evidence.n, .first = c->first, .last = c->last,
 		.extra_json = str_sub(buf_view(&w.extra), 1, w.extra.n - 2), .stages = w.stages, .n_stages = w.n_stages, .title = title}};
-	if (w.evidence.n) report(context, &i);
+	if (w.evidence.n) {
+		s->servers.v[c->server].told = true;
+		report(context, &i);
+	}
 	for (unsigned g = 0; g < STAGES; g++) {
 		row_done(&w.stage[g].evidence);
 		buf_done(&w.json[g]);

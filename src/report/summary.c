@@ -454,7 +454,8 @@ static void put_story_line(struct page *p, struct str line)
 static void put_stories(struct page *p, const struct report_run *r)
 {
 	enum { WHOLE = 3, NAMED = 20 };
-	for (uint32_t i = 0; i < r->n_stories && i < NAMED; i++) {
+	for (uint32_t i = 0; i < r->n_stories; i++) {
+		if (i >= NAMED && i + 1 < r->n_stories) continue; /* the last one may be what was read of other servers */
 		struct str rest = r->stories[i];
 		for (bool first = true; rest.p; first = false) {
 			struct str line = str_cut(&rest, '\n');
@@ -462,11 +463,11 @@ static void put_stories(struct page *p, const struct report_run *r)
 			if (first) colour(p, "\033[1;31m");
 			put_story_line(p, line);
 			if (first) colour(p, "\033[0m");
-			if (i >= WHOLE && !first) break; /* its title and when */
+			if (i >= WHOLE && !first && !str_starts(r->stories[i], STR("No incident on "))) break; /* its title and when */
 		}
 		buf_byte(p->out, '\n');
 	}
-	if (r->n_stories > NAMED) buf_printf(p->out, "and %u more incidents (-o FILE.jsonl lists all)\n\n", r->n_stories - NAMED);
+	if (r->n_stories > NAMED + 1) buf_printf(p->out, "and %u more incidents (-o FILE.jsonl lists all)\n\n", r->n_stories - NAMED - 1);
 }
 
 /* What rules could see: a line for each of the ways in which nothing is found. */

@@ -267,6 +267,8 @@ bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sin
 		s->results.notes = correlate_notes(s->correlate, &s->results.n_notes);
 		if (s->incidents) incidents_finish(s->incidents, incident_found, s);
 		if (s->incidents) s->results.scope = incidents_scope(s->incidents, &s->results.n_scope);
+		struct str rest = s->incidents ? incidents_rest(s->incidents) : (struct str){"", 0};
+		if (rest.n) vec_push(&s->stories, rest);
 		s->results.stories = s->stories.v;
 		s->results.n_stories = (uint32_t)s->stories.n;
 		if (s->spill_fault.kind) {

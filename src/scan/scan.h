@@ -121,7 +121,7 @@ struct scan_results {
 	uint64_t by_level[LEVELS];
 	uint64_t twins;           /* attempts to log in that a second log of the host told as well: counted once (twins.h); after scan_finish */
 	uint32_t copies;          /* sources whose bytes are those of another */
-	const struct str *stories;      /* of incidents, for people, the worst first; after scan_finish */
+	const struct str *stories;      /* of incidents, for people, the worst first, then what was read of other servers; after scan_finish */
 	uint32_t n_stories;
 	const struct scope_row *scope;  /* what there was to look at, server x log; after scan_finish */
 	uint32_t n_scope;

@@ -51,6 +51,18 @@ class Text(Cases):
         self.assertGreater(int(rows['httpproxy'][5]), 6)
         self.assertIn('log read         first day   last day    days  missing       events findings', self.text)
 
+    def test_other_servers(self):
+        """Nothing found is not nothing read: the logs of servers without an incident."""
+        quiet = Site('mx9', folder='mx9/', ip='10.20.0.19')
+        for day in (0, 1, 3):
+            quiet.web(day * 86400, 'GET', '/owa/', '', '192.0.2.7', BROWSERS[0], user='HAFEN\\b.dorn')
+        self.scan(self.intrusion(), quiet)
+        block = self.text[self.text.index('No incident on 1 other server whose logs were read'):].split('\n\n')[0]
+        self.assertIn('  mx9\n', block)
+        self.assertRegex(block, r'  httpproxy        2021-03-03  2021-03-06     3        6            3        0')
+        self.scan(quiet)
+        self.assertNotIn('No incident on', self.text)
+
     def test_indicators(self):
         self.scan(self.intrusion())
         self.assertIn('high    used         ip          203.0.113.9', self.text)
