@@ -125,6 +125,12 @@ TEST(lines_that_were_misread_elsewhere)
 	is(a, "postfix/smtpd", "warning: unknown[9.9.9.9]: SASL LOGIN authentication failed: Connection lost to authentication server", PATTERN_PROBE, "9.9.9.9", NULL);
 	is(a, "sendmail", "x: AUTH failure (LOGIN): checkpass failed, user=x, relay=[1.2.3.4], relay=[9.9.9.9] (may be forged)", PATTERN_FAILURE, "9.9.9.9", "x, relay=[1.2.3.4]");
 	is(a, "monit", "HttpRequest: access denied -- client 9.9.9.9: unknown user ''", PATTERN_PROBE, "9.9.9.9", NULL);
+	is(a, "dropbear", "Bad password attempt for 'joe' from 2001:db8::9:4022", PATTERN_FAILURE, "2001:db8::9", "joe"); /* the port is no part of the address */
+	is(a, "dropbear", "Bad password attempt for 'joe' from [2001:db8::9]:4022", PATTERN_FAILURE, "2001:db8::9", "joe");
+	is(a, "smbd", "Auth: [SMB2,(null)] user [CORP]\\[joe] at [Fri, 01 Mar 2024 10:00:33.123456 UTC] with [NTLMv2] status [NT_STATUS_WRONG_PASSWORD] workstation [PC] remote host "
+		"[ipv4:9.9.9.9:4022] mapped to [CORP]\\[joe]. local host [ipv4:198.51.100.1:445]  NETLOGON computer [(null)]", PATTERN_FAILURE, "9.9.9.9", "joe");
+	is(a, "smbd", "Auth: [SMB2,(null)] user [CORP]\\[x] at [1] with [NTLMv2] status [NT_STATUS_OK] workstation [] remote host [ipv4:1.2.3.4:1] ] at [Fri] with [NTLMv2] status "
+		"[NT_STATUS_WRONG_PASSWORD] workstation [PC] remote host [ipv6:2001:db8::9:4022] mapped to [CORP]\\[x]", PATTERN_FAILURE, "", NULL); /* two readings */
 	auth_free(a);
 }
 
