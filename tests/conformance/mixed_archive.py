@@ -27,10 +27,20 @@ def members():
     """Name -> bytes: each log whole, cut in its last line, and with sixteen bytes of its middle overwritten."""
     out = {}
     logs = {name: open(os.path.join(LOGS, name), 'rb').read() for name in sorted(os.listdir(LOGS)) if name != 'unfed.txt'}
-    for kind in ('read_exchange', 'read_csv', 'read_winxml'):
+    for kind in sorted(os.listdir(FUZZ)):
+        if not kind.startswith('read_') or kind in ('read_archive', 'read_json'):
+            continue
         for name in sorted(os.listdir(os.path.join(FUZZ, kind))):
             logs[f'{kind}-{name}'] = open(os.path.join(FUZZ, kind, name), 'rb').read()
     logs['windows-utf16.json'] = logs['windows.json'].decode().encode('utf-16')
+    logs['iis-utf16.log'] = logs['iis.log'].decode().encode('utf-16-be')
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run([os.path.join(ROOT, 'tools/make-journal'), 'system.journal'], cwd=made, check=True, capture_output=True)
+        subprocess.run([os.path.join(ROOT, 'tools/make-logins'), 'logins'], cwd=made, check=True, capture_output=True)
+        for folder, _, names in sorted(os.walk(made)):
+            for name in sorted(names):
+                logs[f'made-{name}'] = open(os.path.join(folder, name), 'rb').read()
+    logs['made-System.evtx'] = open(os.path.join(ROOT, 'samples/first-look/System.evtx'), 'rb').read()
     for name, data in logs.items():
         out[f'whole/{name}'] = data
         out[f'cut/{name}'] = data[:-max(3, len(data) // 10)]
@@ -68,7 +78,7 @@ class MixedArchive(unittest.TestCase):
     def test_nothing_is_lost_unlisted(self):
         parts = members()
         with tempfile.TemporaryDirectory() as folder:
-            packed(folder, parts)
+            container = hashlib.sha256(open(packed(folder, parts), 'rb').read()).hexdigest()
             runs, rule = [], os.path.join(folder, 'rule.yml')
             with open(rule, 'w', encoding='utf-8') as f:
                 f.write(RULE)
@@ -78,6 +88,10 @@ class MixedArchive(unittest.TestCase):
                                      cwd=folder, capture_output=True)
                 self.assertIn(run.returncode, (0, 3), run.stderr.decode())
                 runs.append((open(out, 'rb').read(), json.load(open(stats, encoding='utf-8'))))
+            # `exhibit cat` gives the bytes that were hashed, of whatever kind.
+            for s in {s['format']: s for s in runs[0][1]['sources']}.values():
+                given = subprocess.run([PROGRAM, 'cat', '--member', str(s['member']), s['path']], cwd=folder, capture_output=True).stdout
+                self.assertEqual(hashlib.sha256(given).hexdigest(), s['sha256'], s['path'])
         self.assertEqual(runs[0][0], runs[1][0])
         self.assertEqual(runs[0][1]['sources'], runs[1][1]['sources'])
         self.assertEqual(runs[0][1]['unread'], runs[1][1]['unread'])
@@ -90,13 +104,18 @@ class MixedArchive(unittest.TestCase):
             self.assertEqual(sum(s['bytes'].values()), s['size'], name)
             self.assertEqual(s['size'], len(parts[name]), name)
             self.assertEqual(s['sha256'], hashlib.sha256(parts[name]).hexdigest(), name)
-            if name.startswith('whole/') and 'read_' not in name:
+            if name.startswith('whole/') and 'read_' not in name and 'made-' not in name:
                 self.assertEqual(s['damage'], [], name)
         self.assertGreater(sum(bool(s['damage']) for s in stats['sources']), 10)
+        known = subprocess.run([PROGRAM, 'scan', '--as', 'nonsense', 'x'], capture_output=True, text=True).stderr.split('known are: ')[1].split('\n')[0].split(', ')
+        for kind in ('whole', 'cut', 'hole'):
+            self.assertEqual(set(known), {s['format'] for s in stats['sources'] if s['path'].startswith(prefix + kind + '/')}, kind)
         cited = 0
         for line in findings.decode().splitlines():
             for e in json.loads(line)['evidence']:
                 data = parts[e['source'][len(prefix):]]
+                self.assertEqual(e['container_sha256'], container)
+                self.assertIsInstance(e['member'], int)
                 self.assertEqual(hashlib.sha256(data[e['offset']:e['offset'] + e['length']]).hexdigest(), e['sha256'])
                 cited += 1
         self.assertGreater(cited, 400)
