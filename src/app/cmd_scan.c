@@ -205,7 +205,7 @@ static void print_summary(const struct settings *s, const struct run_view *v, co
 	if (s->quiet || (to == stderr && !app_terminal(stderr))) return;
 	struct buf out = {0};
 	struct summary_options o = {.colour = app_colour(to), .unicode = !strcmp(nl_langinfo(CODESET), "UTF-8"), .width = app_width(to)};
-	if (!v->run.findings) o.next = STR("nothing was found in what could be read: see 'Not read' and 'Blind' above");
+	if (!v->run.findings) o.next = STR("nothing was found in what could be read: see 'Not read' and 'Not logged' above");
 	else if (!s->outputs.n) o.next = STR("the same with -o findings.jsonl to see every finding and the bytes it rests on");
 	report_summary(&v->run, t, &o, &out);
 	fwrite(out.p, 1, out.n, to);
