@@ -1,13 +1,15 @@
-/* json_inner.c: objects around the record that matters: what is listed by Search-UnifiedAuditLog, the Graph API and `aws cloudtrail lookup-events` has it as a member, as
- * JSON or as a text of JSON; then that is the event. See json_internal.h. */
+/* json_inner.c: objects around the record that matters: what is listed by Search-UnifiedAuditLog, the Graph API and `aws cloudtrail lookup-events`, and what Elasticsearch and
+ * Splunk hand out, has it as a member, as JSON or as a text of JSON; then that is the event. See json_internal.h. */
 #include "read/json_internal.h"
 
 int32_t json_inner_leaf(const struct json_layout *l)
 {
-	static const char *const names[] = {"AuditData", "auditData", "CloudTrailEvent"};
+	static const char *const names[] = {"AuditData", "auditData", "CloudTrailEvent", "_source", "result"};
 	for (size_t i = 0; i < COUNT(names); i++) {
 		int32_t leaf = json_leaf_of(l, str_of(names[i]));
-		if (leaf >= 0 && !l->leaves[leaf].n_sub) return leaf;
+		/* Elasticsearch's documents, Splunk's results: by what stands around them. */
+		bool sure = i < 3 || json_leaf_of(l, i == 3 ? STR("_index") : STR("preview")) >= 0;
+		if (leaf >= 0 && sure && !l->leaves[leaf].n_sub) return leaf;
 	}
 	return -1;
 }

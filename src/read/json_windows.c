@@ -125,7 +125,7 @@ static struct str system_name(struct str path, struct arena *a)
 {
 	struct str rest = path, first = str_cut(&rest, '.');
 	if (!rest.p) return first;
-	if (str_eq(rest, STR("#text"))) return first;
+	if (str_eq(rest, STR("#text")) || (str_eq(rest, STR("Value")) && str_eq(first, STR("EventID")))) return first;
 	if (str_starts(rest, STR("#attributes."))) return concat(a, first, '_', str_sub(rest, 12, rest.n));
 	if (str_ends(first, STR("_attributes"))) return concat(a, str_sub(first, 0, first.n - 11), '_', rest);
 	if (rest.n && rest.p[0] == '@') return concat(a, first, '_', str_sub(rest, 1, rest.n));
@@ -150,6 +150,9 @@ static struct str flat_name(struct str path)
 	/* Hayabusa's profiles; Details has names of its own. */
 	if (str_starts(path, STR("AllFieldInfo."))) return str_sub(path, 13, path.n);
 	if (str_starts(path, STR("ExtraFieldInfo."))) return str_sub(path, 15, path.n);
+	/* Velociraptor's */
+	if (str_starts(path, STR("EventData."))) return str_sub(path, 10, path.n);
+	if (str_starts(path, STR("UserData."))) return last_key(path);
 	struct str name = MAPPED(flat_names, path);
 	return name.p ? name : path;
 }

@@ -230,7 +230,8 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	(void)size;
 	(void)path;
 	while (text.n && (uint8_t)text.p[0] <= ' ') text = str_sub(text, 1, text.n);
-	bool markup = text.n && text.p[0] == '<';
+	/* evtx_dump begins each event with "Record 7". */
+	bool markup = text.n && (text.p[0] == '<' || str_starts(text, STR("Record ")));
 	size_t at = markup ? str_find(text, STR("<Event"), 0) : SIZE_MAX;
 	while (at != SIZE_MAX && at + 6 < text.n && text.p[at + 6] != ' ' && text.p[at + 6] != '>') at = str_find(text, STR("<Event"), at + 1);
 	if (at != SIZE_MAX && str_find(text, STR("<System>"), at) != SIZE_MAX) score = 95;
