@@ -146,7 +146,7 @@ static void take_between(struct reader *r, size_t n)
 	r->report.slack += lines_take(l, front);
 	w = str_sub(lines_window(l), 0, n - front);
 	if (!w.n) return;
-	bool markup = w.p[0] == '<' && w.n < 4096 && str_find(w, STR("<Event>"), 0) == SIZE_MAX && str_find(w, STR("<Event "), 0) == SIZE_MAX;
+	bool markup = (w.p[0] == '<' || str_starts(w, STR("Record "))) && w.n < 4096 && str_find(w, STR("<Event>"), 0) == SIZE_MAX && str_find(w, STR("<Event "), 0) == SIZE_MAX;
 	uint64_t from = l->offset, bytes = lines_take(l, w.n);
 	if (markup) r->report.header += bytes;
 	else report_damage(&r->report, from, bytes, "no event");
