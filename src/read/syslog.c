@@ -323,20 +323,28 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 		decode_pair(r, column - own(r)->first_pair, ret);
 		return;
 	}
-	const struct str texts[S_COLUMNS] = {[S_HOST] = l->host, [S_PROGRAM] = l->program, [S_PID] = l->pid, [S_MESSAGE] = l->message,
-		[S_MSGID] = l->msgid, [S_DATA] = l->data, [S_MODULE] = l->part};
-	*ret = (struct value){.kind = VALUE_ABSENT};
-	if (column >= S_COLUMNS) {
-		struct str s = sudo_value(l->message, str_of(names[column]));
-		if (s.p) *ret = value_str(text_clean(r, s));
-	} else if (column == S_REPEATED) {
+	struct str text = {NULL, 0};
+	switch (column) {
+	case S_HOST: text = l->host; break;
+	case S_PROGRAM: text = l->program; break;
+	case S_PID: text = l->pid; break;
+	case S_MESSAGE: text = l->message; break;
+	case S_MSGID: text = l->msgid; break;
+	case S_DATA: text = l->data; break;
+	case S_MODULE: text = l->part; break;
+	case S_DEVICE: break; /* a constant, or not there */
+	case S_FACILITY: case S_SEVERITY:
+		*ret = l->priority < 0 ? (struct value){.kind = VALUE_ABSENT} : value_int(column == S_FACILITY ? l->priority >> 3 : l->priority & 7);
+		return;
+	case S_REPEATED: {
 		uint64_t n = repeated(l->message);
-		if (n) *ret = value_uint(n);
-	} else if (column == S_FACILITY || column == S_SEVERITY) {
-		if (l->priority >= 0) *ret = value_int(column == S_FACILITY ? l->priority >> 3 : l->priority & 7);
-	} else if (texts[column].p) {
-		*ret = value_str(text_clean(r, texts[column]));
+		*ret = n ? value_uint(n) : (struct value){.kind = VALUE_ABSENT};
+		return;
 	}
+	default: text = sudo_value(l->message, str_of(names[column])); break;
+	}
+	if (text.p) value_set_str(ret, text_clean(r, text));
+	else *ret = (struct value){.kind = VALUE_ABSENT};
 }
 
 static const struct event_ops ops = {decode, NULL, NULL};
