@@ -12,6 +12,7 @@ struct output {
 	int fd;
 	struct buf out;
 	const struct report_sources *sources;
+	struct report_texts *texts;
 	struct fault fault;
 };
 
@@ -36,7 +37,7 @@ static bool put_jsonl(struct finding_sink *self, const struct finding *f, const 
 {
 	struct output *o = (struct output *)self;
 	(void)results;
-	report_jsonl(f, o->sources, &o->out);
+	report_jsonl_by(o->texts, f, o->sources, &o->out);
 	return o->out.n < FLUSH_AT || write_out(o->fd, o->path, &o->out, &o->fault);
 }
 
@@ -73,6 +74,7 @@ struct finding_sink *output_new(const char *path, const struct report_sources *s
 	o->path = path;
 	o->fd = fd;
 	o->sources = sources;
+	o->texts = report_texts_new();
 	o->fault = FAULT_INIT;
 	if (csv) report_csv_header(&o->out);
 	return &o->sink;
@@ -88,6 +90,7 @@ bool output_close(struct finding_sink *sink, struct fault *f)
 	}
 	bool ok = !o->fault.kind;
 	if (!ok && f) *f = o->fault;
+	report_texts_free(o->texts);
 	buf_done(&o->out);
 	free(o);
 	return ok;

@@ -46,6 +46,7 @@ void event_fields_json(struct event *ev, struct buf *out)
 {
 	const struct shape *s = ev->shape;
 	bool any = false;
+	if (ev->ops->fields && ev->ops->fields(ev, out)) return;
 	buf_byte(out, '{');
 	for (uint32_t i = 0; i < s->n_columns; i++) {
 		const struct column *c = &s->columns[i];

@@ -51,6 +51,14 @@ struct event {
 
 struct range { uint64_t offset, length; };
 
+/* Columns by number, ascending; and has[column] for all below n_has, others are not of it. */
+struct column_set {
+	const uint32_t *v;
+	uint32_t n;
+	const uint8_t *has;
+	uint32_t n_has;
+};
+
 struct event_ops {
 	/* Fills *ret (never leaves it VALUE_UNREAD; VALUE_ABSENT when the event lacks it). Not called for constant columns. */
 	void (*decode)(struct event *ev, uint32_t column, struct value *ret);
@@ -63,6 +71,12 @@ struct event_ops {
 	/* NULL, or: a text that stands for what keywords look at (event/sift.h), in *ret until the event dies or `room`, which it may use, changes.
 	 * SIFT_NONE: there is none for this event. */
 	enum sift (*sift)(struct event *ev, struct buf *room, struct str *ret);
+	/* NULL, or: what tells the event from others, not decoded. Appends to `raw` bytes that stand for the columns of the set but for constant ones: where
+	 * two events with the same ops, read with the same options, give the same bytes for the same set, their cells in these columns are the same. Appends
+	 * to `rest` (may be NULL) what sift gives for the other columns. SIFT_NONE: there are no such bytes for this event. The set is to outlive the cursor. */
+	enum sift (*undecoded)(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest);
+	/* NULL, or: appends what event_fields_json writes, in a shorter way. False: not this event, and nothing was written. */
+	bool (*fields)(struct event *ev, struct buf *out);
 };
 
 /* The cell of a column, decoded. Valid while the event lives. */

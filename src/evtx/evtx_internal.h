@@ -183,6 +183,27 @@ bool leaf_is_silent(const struct leaf *l);
 #define SIFT_NOT UINT32_MAX
 uint32_t instance_sift(const struct instance *in, const struct leaf *const *each, const struct leaf *row, uint32_t from, uint32_t n, struct buf *out);
 
+/* The same of one slot. False: there is no sift text; *ret_decode: it must be decoded for it. */
+bool slot_sift(const struct slot *s, struct buf *out, bool *ret_decode);
+
+/* direct.c: what is taken from the slots of events without decoding cells, by plans made once for each kind of event. One cursor's. */
+struct direct;
+struct direct_view {
+	struct event *ev;
+	struct evtx_chunk *chunk;
+	const struct instance *root, *content;
+	const struct leaf *leaves;       /* the columns behind the first DIRECT_FIRST_LEAF */
+	uint32_t n_leaves;
+};
+enum { DIRECT_ALIAS_PROVIDER = SYS_COUNT, DIRECT_ALIAS_TIME, DIRECT_FIRST_LEAF };
+struct direct *direct_new(void);
+void direct_free(struct direct *d);
+/* As event_ops.undecoded and event_ops.fields. */
+enum sift direct_undecoded(struct direct *d, const struct direct_view *v, const struct column_set *set, struct buf *raw, struct buf *rest);
+bool direct_fields(struct direct *d, const struct direct_view *v, struct buf *out);
+/* The texts of a cell, decoded, as event_ops.sift has them. */
+void direct_sift_cell(struct event *ev, uint32_t column, struct buf *out);
+
 /* json.c: the whole event in the shape the common tools agree on, by walking its trees: right for everything, slow. */
 void evtx_json(struct evtx_chunk *c, const struct instance *root, struct buf *out);
 /* xml.c: the whole event as XML, as Windows shows it. */

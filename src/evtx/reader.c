@@ -44,6 +44,7 @@ struct reader_cursor {
 	uint8_t *block;
 	struct evtx_chunk chunk;
 	uint64_t offset, batch;          /* of the chunk in the file */
+	struct direct *direct;
 	struct place *places;            /* records of the chunk */
 	uint32_t n_places, next_place;
 	bool sure;                       /* the chunk's checksums hold */
@@ -215,7 +216,7 @@ static const struct str sys_names[SYS_COUNT] = {
 	{"Provider_Name", 13}, {"Provider_Guid", 13}, {"Provider_EventSourceName", 24}, {"EventID", 7}, {"EventID_Qualifiers", 18}, {"Version", 7}, {"Level", 5},
 	{"Task", 4}, {"Opcode", 6}, {"Keywords", 8}, {"TimeCreated_SystemTime", 22}, {"EventRecordID", 13}, {"Correlation_ActivityID", 22},
 	{"Correlation_RelatedActivityID", 29}, {"Execution_ProcessID", 19}, {"Execution_ThreadID", 18}, {"Channel", 7}, {"Computer", 8}, {"Security_UserID", 15}};
-enum { ALIAS_PROVIDER = SYS_COUNT, ALIAS_TIME, FIRST_LEAF };
+enum { ALIAS_PROVIDER = DIRECT_ALIAS_PROVIDER, ALIAS_TIME = DIRECT_ALIAS_TIME, FIRST_LEAF = DIRECT_FIRST_LEAF };
 
 static void sys_value(struct reader_cursor *c, enum sys_field f, struct value *ret)
 {
@@ -458,32 +459,39 @@ static void xml(struct event *ev, struct buf *out)
 	evtx_xml(&c->chunk, &c->root, out);
 }
 
-/* A column's texts as they are when decoded. */
-static void sift_cell(struct event *ev, uint32_t column, struct buf *out)
-{
-	if (ev->shape->columns[column].constant) return;
-	struct value *v = event_cell(ev, column), *items = v->kind == VALUE_LIST ? v->items : v;
-	for (uint32_t i = 0; i < (v->kind == VALUE_LIST ? v->n : 1); i++) {
-		buf_str(out, value_text(&items[i], ev->arena));
-		buf_byte(out, 1);
-	}
-}
-
 static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
 {
 	const struct reader_cursor *c = ev->impl;
 	uint32_t at = 0;
 	/* Columns that are put together of others. */
 	if (ev->shape->n_columns != FIRST_LEAF + c->n_leaves && !ev->shape->columns[FIRST_LEAF + c->n_leaves].hidden) return SIFT_NONE;
-	while ((at = instance_sift(&c->root, c->root.fragment->sys, NULL, at, SYS_COUNT, room)) < SYS_COUNT) sift_cell(ev, at++, room);
+	while ((at = instance_sift(&c->root, c->root.fragment->sys, NULL, at, SYS_COUNT, room)) < SYS_COUNT) direct_sift_cell(ev, at++, room);
 	if (at == SIFT_NOT) return SIFT_NONE;
-	for (at = 0; (at = instance_sift(&c->content, NULL, c->leaves, at, c->n_leaves, room)) < c->n_leaves; at++) sift_cell(ev, FIRST_LEAF + at, room);
+	for (at = 0; (at = instance_sift(&c->content, NULL, c->leaves, at, c->n_leaves, room)) < c->n_leaves; at++) direct_sift_cell(ev, FIRST_LEAF + at, room);
 	if (at == SIFT_NOT) return SIFT_NONE;
 	*ret = buf_view(room);
 	return SIFT_TELLING;
 }
 
-static const struct event_ops ops = {decode, contexts, json, xml, sift};
+static struct direct_view view_of(struct event *ev)
+{
+	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	return (struct direct_view){ev, &c->chunk, &c->root, &c->content, c->leaves, c->n_leaves};
+}
+
+static enum sift undecoded(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest)
+{
+	const struct direct_view v = view_of(ev);
+	return direct_undecoded(((const struct reader_cursor *)ev->impl)->direct, &v, set, raw, rest);
+}
+
+static bool fields(struct event *ev, struct buf *out)
+{
+	const struct direct_view v = view_of(ev);
+	return direct_fields(((const struct reader_cursor *)ev->impl)->direct, &v, out);
+}
+
+static const struct event_ops ops = {decode, contexts, json, xml, sift, undecoded, fields};
 
 void evtx_json_by_walk(struct event *ev, struct buf *out)
 {
@@ -517,11 +525,13 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 		c->n_leaves = 0;
 	}
 	const struct shape *shape = c->shapes ? shape_of(c) : NULL;
-	struct value *cells = shape ? arena_calloc(&c->arena, shape->n_columns, sizeof *cells) : NULL;
+	struct value *cells = shape ? arena_alloc(&c->arena, shape->n_columns * sizeof *cells) : NULL;
 	if (c->shapes && !cells) {
 		*ret_why = "out of the memory set aside for one block";
 		return false;
 	}
+	/* What else stands in a cell is nobody's business until it is decoded. */
+	for (uint32_t i = 0; shape && i < shape->n_columns; i++) cells[i].kind = VALUE_UNREAD;
 	c->record.offset = c->offset + place->at;
 	c->record.length = place->size;
 	c->record.bytes = p;
@@ -605,6 +615,7 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	c->r = r;
 	c->shapes = shapes;
 	c->store = template_store_new();
+	c->direct = direct_new();
 	arena_init(&c->arena, ARENA_BUDGET);
 	arena_init(&c->local_strings, 4 << 20);
 	c->local.arena = &c->local_strings;
@@ -1092,6 +1103,7 @@ static void cursor_free(struct reader_cursor *c)
 	vec_free(&c->deferred);
 	vec_free(&c->chunk.fresh);
 	vec_free(&c->other.fresh);
+	direct_free(c->direct);
 	free(c->other_block);
 	template_store_free(c->store);
 	arena_done(&c->arena);

@@ -51,23 +51,34 @@ static inline bool is_silent(uint8_t type)
 	return type < 64 && silent >> type & 1;
 }
 
+bool slot_sift(const struct slot *s, struct buf *out, bool *ret_decode)
+{
+	*ret_decode = false;
+	if (is_silent(s->type)) return true;
+	if (s->type != EVTX_STRING) {
+		*ret_decode = true;
+		return true;
+	}
+	size_t units = s->n / 2;
+	char *p = buf_reserve(out, units + 1);
+	if (!narrow(s->p, units, p)) return false;
+	p[units] = JOINT;
+	out->n += units + 1;
+	return true;
+}
+
 uint32_t instance_sift(const struct instance *in, const struct leaf *const *each, const struct leaf *row, uint32_t from, uint32_t n, struct buf *out)
 {
 	for (; from < n; from++) {
 		const struct leaf *l = each ? each[from] : &row[from];
+		bool decode;
 		if (!l || l->silent) continue;
 		if (l->slot >= in->n_slots) {
 			if (l->slot == UINT32_MAX) return from;
 			continue;
 		}
-		const struct slot *s = &in->slots[l->slot];
-		if (is_silent(s->type)) continue;
-		if (s->type != EVTX_STRING) return from;
-		size_t units = s->n / 2;
-		char *p = buf_reserve(out, units + 1);
-		if (!narrow(s->p, units, p)) return SIFT_NOT;
-		p[units] = JOINT;
-		out->n += units + 1;
+		if (!slot_sift(&in->slots[l->slot], out, &decode)) return SIFT_NOT;
+		if (decode) return from;
 	}
 	return n;
 }

@@ -258,6 +258,49 @@ static bool make_scans(struct program *g, const struct guess *guess, enum scan_e
 	return ok;
 }
 
+/* ---- what an event's outcome depends on ---- */
+
+/* Whether a test of keywords says no where the gates of keywords found nothing. */
+static bool is_gated(const struct program *g, const struct test *t)
+{
+	if (t->kind == TEST_ATOM || t->kind == TEST_GROUP) return t->gate;
+	return t->kind == TEST_LEAF && t->guard != NONE && g->tests.v[t->guard].gate;
+}
+
+static bool add_asked(struct program *g, uint8_t *has, uint32_t n, uint32_t input)
+{
+	const struct feed *in = &g->inputs.v[input];
+	if (in->keywords) g->keywords = in->sieve;
+	for (uint32_t i = 0; !in->keywords && i < in->n; i++) {
+		verify(g->refs.v[in->first + i] < n);
+		has[g->refs.v[in->first + i]] = 1;
+	}
+	return !in->keywords || in->sieve;
+}
+
+static bool find_asked(struct program *g, const bool *used)
+{
+	uint32_t n = 0, most = 0;
+	if (g->generic || (!g->trees.n && !g->whens.n)) return true;
+	for (size_t i = 0; i < g->inputs.n; i++)
+		for (uint32_t k = 0; !g->inputs.v[i].keywords && k < g->inputs.v[i].n; k++)
+			if (g->refs.v[g->inputs.v[i].first + k] >= most) most = g->refs.v[g->inputs.v[i].first + k] + 1;
+	uint8_t *has = arena_calloc(&g->arena, most + 1, 1);
+	uint32_t *v = arena_calloc(&g->arena, most + 1, sizeof *v);
+	if (!has || !v) return false;
+	g->recallable = true;
+	for (size_t i = 0; i < g->tests.n; i++) {
+		const struct test *t = &g->tests.v[i];
+		if (!used[i]) continue;
+		g->recallable &= add_asked(g, has, most, t->input) && (!g->inputs.v[t->input].keywords || is_gated(g, t));
+		if (t->kind == TEST_REFER) g->recallable &= add_asked(g, has, most, t->other) && !g->inputs.v[t->other].keywords;
+	}
+	for (uint32_t i = 0; i < most; i++)
+		if (has[i]) v[n++] = i;
+	g->asked = (struct column_set){v, n, has, most};
+	return true;
+}
+
 /* ---- order ---- */
 
 static float test_cost(const struct program *g, const struct test *t)
@@ -337,7 +380,7 @@ bool program_finish(struct program *g, const struct guess *guess, enum scan_engi
 	reach(g, branches, tests);
 	mark_rest(g, tests);
 	make_posts(g, tests);
-	bool ok = make_scans(g, guess, engine);
+	bool ok = make_scans(g, guess, engine) && find_asked(g, tests);
 	order(g);
 	g->bytes = program_size(g);
 	free(s.gates);

@@ -83,6 +83,10 @@ struct program {
 	VEC(struct cover_class) covers;
 	/* Generic: names of columns, by place in `names`. */
 	struct map names;
+	/* Whether what becomes of an event depends on nothing but the columns of `asked` and keywords that the sieve may rule out: recall_internal.h. */
+	bool recallable;
+	struct column_set asked;
+	const struct sieve *keywords;  /* of the input that is keywords; NULL: no rule has any */
 	size_t bytes;
 };
 

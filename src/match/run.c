@@ -4,6 +4,7 @@
  * Nothing is allocated per event but folded copies, in an arena that keeps its memory. */
 #include "match/memo_internal.h"
 #include "match/program_internal.h"
+#include "match/recall_internal.h"
 #include "match/walk_internal.h"
 #include "text/utf.h"
 
@@ -27,14 +28,16 @@ struct slot {
 	struct member first;
 	struct member *more;  /* [room]: the second and later ones */
 };
-struct outcome { uint32_t rule; int32_t binding; uint32_t verdict; };
 
 struct matcher {
 	struct plan *plan;
 	struct arena scratch; /* folded copies, further members; reset per event */
 	struct arena walked;  /* for slow_run and details */
 	struct memo *memo;    /* texts that were scanned before */
+	struct recall *recall;/* whole events that were met before; NULL: none is remembered */
+	struct buf raw;       /* what the event says in the columns that rules ask, undecoded */
 	struct buf joined;    /* what keywords look at */
+	bool sifted;          /* the sieve ruled this event's keywords out */
 	struct event *ev;
 	const struct program *g;
 	uint32_t epoch;
@@ -51,6 +54,7 @@ struct matcher {
 	struct hit *hits;
 	/* Coverage: per program events and per cover class; hits and undecided per rule. */
 	VEC(uint64_t) events;
+	VEC(struct recall_gauge) gauges; /* by program */
 	VEC(struct class_counts { uint64_t *v; }) classes;
 	struct rule_coverage *coverage;
 };
@@ -62,6 +66,7 @@ struct matcher *matcher_new(struct plan *p)
 	arena_init(&m->scratch, SCRATCH_BUDGET);
 	arena_init(&m->walked, SCRATCH_BUDGET);
 	m->memo = memo_new(p->options.forgetful);
+	if (!p->options.forgetful) m->recall = recall_new();
 	m->hits = xcalloc(p->n_rules + 1, sizeof *m->hits);
 	m->coverage = xcalloc(p->n_rules + 1, sizeof *m->coverage);
 	return m;
@@ -73,7 +78,10 @@ void matcher_free(struct matcher *m)
 	arena_done(&m->scratch);
 	arena_done(&m->walked);
 	memo_free(m->memo);
+	recall_free(m->recall);
+	buf_done(&m->raw);
 	buf_done(&m->joined);
+	vec_free(&m->gauges);
 	free(m->tests);
 	free(m->slots);
 	free(m->trees);
@@ -121,6 +129,7 @@ static void count_room(struct matcher *m, uint32_t program)
 {
 	while (m->events.n <= program) {
 		vec_push(&m->events, 0);
+		vec_push(&m->gauges, (struct recall_gauge){0});
 		vec_push(&m->classes, (struct class_counts){NULL});
 	}
 	if (!m->classes.v[program].v) m->classes.v[program].v = xcalloc(m->g->covers.n + 1, sizeof(uint64_t));
@@ -395,7 +404,10 @@ static void scan_keywords(struct matcher *m, const struct scanner *scanner, cons
 	const struct shape *shape = m->ev->shape;
 	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
 	bool has_raw = m->ev->raw.p != NULL, numbers_matter = scanner_has_digits(scanner);
-	if (sieve && sifted_out(m, sieve)) return;
+	if (sieve && sifted_out(m, sieve)) {
+		m->sifted = true;
+		return;
+	}
 	m->joined.n = 0;
 	for (uint32_t i = 0; i < shape->n_columns; i++)
 		if (column_is_keyword(&shape->columns[i], has_raw)) join_cell(m, event_cell(m->ev, i), numbers_matter);
@@ -585,13 +597,21 @@ static int compare_outcomes(const void *a, const void *b)
 }
 
 /* Of each rule's outcomes the first counts: matches before undecided ones, in order of bindings. */
-static uint32_t settle(struct matcher *m)
+static void settle(struct matcher *m)
+{
+	size_t n = 0;
+	if (m->outcomes.n > 1) qsort(m->outcomes.v, m->outcomes.n, sizeof *m->outcomes.v, compare_outcomes);
+	for (size_t i = 0; i < m->outcomes.n; i++)
+		if (!i || m->outcomes.v[n - 1].rule != m->outcomes.v[i].rule) m->outcomes.v[n++] = m->outcomes.v[i];
+	m->outcomes.n = n;
+}
+
+/* The settled outcomes are counted and become hits. */
+static uint32_t report(struct matcher *m, const struct outcome *outcomes, size_t n_outcomes)
 {
 	uint32_t n = 0;
-	if (m->outcomes.n > 1) qsort(m->outcomes.v, m->outcomes.n, sizeof *m->outcomes.v, compare_outcomes);
-	for (size_t i = 0; i < m->outcomes.n; i++) {
-		const struct outcome *o = &m->outcomes.v[i];
-		if (i && o[-1].rule == o->rule) continue;
+	for (size_t i = 0; i < n_outcomes; i++) {
+		const struct outcome *o = &outcomes[i];
 		m->coverage[o->rule].hits += o->verdict == 0;
 		m->coverage[o->rule].undecided += o->verdict != 0;
 		if (o->verdict) continue;
@@ -602,17 +622,23 @@ static uint32_t settle(struct matcher *m)
 	return n;
 }
 
-static void count_event(struct matcher *m, uint32_t program)
+/* Which conditional bindings hold. */
+static uint64_t find_holding(struct matcher *m)
 {
 	const struct program *g = m->g;
 	uint64_t holding = 0;
 	for (size_t i = 0; i < g->whens.n; i++) holding |= (uint64_t)(branch_verdict(m, g->whens.v[i]) == VERDICT_YES) << i;
-	if (m->failed) return;
+	return holding;
+}
+
+static void count_event(struct matcher *m, uint32_t program, uint64_t holding)
+{
+	const struct program *g = m->g;
 	m->events.v[program]++;
 	for (size_t i = 0; i < g->covers.n && g->whens.n; i++) m->classes.v[program].v[i] += (g->covers.v[i].whens & holding) != 0;
 }
 
-static void run_program(struct matcher *m, uint32_t program)
+static void run_program(struct matcher *m)
 {
 	const struct program *g = m->g;
 	next_epoch(m);
@@ -625,7 +651,42 @@ static void run_program(struct matcher *m, uint32_t program)
 	}
 	for (uint32_t i = 0; i < m->n_candidates; i++) try_tree(m, m->candidates[i]);
 	for (size_t i = 0; i < g->always.n; i++) try_tree(m, g->always.v[i]);
-	count_event(m, program);
+}
+
+/* ---- events that were met before ---- */
+
+/* Whether it is plain that keywords find nothing in the columns that are not part of the key, nor in the constants. */
+static bool rest_is_sifted(struct matcher *m, enum sift kind)
+{
+	const struct sieve *sieve = m->g->keywords;
+	return !sieve || ((kind == SIFT_WHOLE || sieve_tells(sieve)) && !sieve_may_have(sieve, buf_view(&m->joined)));
+}
+
+/* What became of the event when it was met before. NULL: not known; then *ret_hash is for remember, 0 when it should not be called. */
+static const struct recall_entry *recall(struct matcher *m, uint32_t program, uint64_t *ret_hash)
+{
+	const struct program *g = m->g;
+	struct event *ev = m->ev;
+	*ret_hash = 0;
+	if (!g->recallable || !m->recall || !ev->ops->undecoded || ev->raw.p || !recall_wanted(&m->gauges.v[program], ev->records[0].length)) return NULL;
+	if (g->keywords && !(shape_says(m, g->keywords) & SHAPE_SIFTED)) return NULL;
+	m->raw.n = m->joined.n = 0;
+	enum sift kind = ev->ops->undecoded(ev, &g->asked, &m->raw, g->keywords ? &m->joined : NULL);
+	if (kind == SIFT_NONE) return NULL;
+	uint64_t hash = recall_hash(g, buf_view(&m->raw));
+	recall_prepare(m->recall, hash, m->raw.n);
+	bool sifted = rest_is_sifted(m, kind);
+	const struct recall_entry *e = recall_find(m->recall, &m->gauges.v[program], g, ev->ops, buf_view(&m->raw), hash);
+	if (!e) *ret_hash = hash;
+	return sifted ? e : NULL;
+}
+
+static void remember(struct matcher *m, uint64_t hash, uint64_t holding)
+{
+	/* Where keywords had to be looked for, what was found may stand in columns that are not part of the key. */
+	if (m->g->keywords && !m->sifted) return;
+	struct recall_entry head = {.program = m->g, .ops = m->ev->ops, .holding = holding, .n_outcomes = (uint32_t)m->outcomes.n};
+	recall_keep(m->recall, hash, &head, m->outcomes.v, buf_view(&m->raw));
 }
 
 uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret)
@@ -643,10 +704,20 @@ uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret
 		m->events.v[program]++;
 		return 0;
 	}
-	m->failed = false;
-	run_program(m, program);
+	uint64_t hash;
+	const struct recall_entry *e = recall(m, program, &hash);
+	if (e) {
+		count_event(m, program, e->holding);
+		return report(m, recall_outcomes(e), e->n_outcomes);
+	}
+	m->failed = m->sifted = false;
+	run_program(m);
+	uint64_t holding = find_holding(m);
 	if (m->failed) return slow_run(m->plan, ev, &m->walked, m->hits, m->coverage);
-	return settle(m);
+	settle(m);
+	if (hash) remember(m, hash, holding);
+	count_event(m, program, holding);
+	return report(m, m->outcomes.v, m->outcomes.n);
 }
 
 void matcher_coverage(const struct matcher *m, struct rule_coverage *counts)

@@ -25,6 +25,11 @@ struct report_unread { struct str path, reason; };
 
 /* One finding as a line of JSON, ended by LF. The form is stable: doc/findings.md. */
 void report_jsonl(const struct finding *f, const struct report_sources *sources, struct buf *out);
+/* The same, with the texts of rules and sources that it met before: for many findings of one scan. `texts` may be NULL. One thread. */
+struct report_texts;
+struct report_texts *report_texts_new(void);
+void report_texts_free(struct report_texts *t);
+void report_jsonl_by(struct report_texts *texts, const struct finding *f, const struct report_sources *sources, struct buf *out);
 /* RFC 4180 with CRLF; the header line, then a line a finding. */
 void report_csv_header(struct buf *out);
 void report_csv(const struct finding *f, const struct report_sources *sources, struct buf *out);

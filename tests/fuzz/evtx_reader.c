@@ -95,6 +95,7 @@ static void read_all(const uint8_t *bytes, size_t size, const struct reader_opti
 	struct arena strings;
 	struct source_report report = {.arena = &strings};
 	struct buf json = {0}, walked = {0}, all = {0};
+	struct map seen = {0};
 	uint64_t last_end = 0;
 	arena_init(&strings, 64 << 20);
 	input_of_memory(&in, bytes, size, STR("x.evtx"));
@@ -114,6 +115,9 @@ static void read_all(const uint8_t *bytes, size_t size, const struct reader_opti
 			for (uint32_t i = 0; i < ev->shape->n_columns; i++) verify(event_cell(ev, i)->kind != VALUE_UNREAD);
 			enum sift kind;
 			verify(!sift_lacks(ev, 8192, &kind).p);
+			bool undecoded;
+			verify(fields_agree(ev));
+			verify(!undecoded_lacks(ev, &seen, &undecoded).p);
 			uint32_t n = ev->ops->contexts(ev, contexts, 8);
 			for (uint32_t i = 0; i < n; i++) verify(contexts[i].offset + contexts[i].length <= size);
 			json.n = walked.n = 0;
@@ -141,6 +145,7 @@ static void read_all(const uint8_t *bytes, size_t size, const struct reader_opti
 	input_close(&in);
 	buf_done(&json);
 	buf_done(&walked);
+	map_done(&seen);
 	arena_done(&strings);
 }
 

@@ -341,27 +341,56 @@ static struct value any_value(struct random_world *w, const char *field, struct 
 
 static void decode_random(struct event *ev, uint32_t column, struct value *ret) { *ret = ((const struct value *)ev->impl)[column]; }
 /* What the promise of event/sift.h is kept with at least: nothing that is not plain, letters in another case. */
+static void sift_column(struct event *ev, uint32_t i, struct buf *room)
+{
+	const struct column *c = &ev->shape->columns[i];
+	if (c->constant || !column_is_keyword(c, ev->raw.p != NULL)) return;
+	struct value *v = event_cell(ev, i), *items = v->kind == VALUE_LIST ? v->items : v;
+	for (uint32_t k = 0; k < (v->kind == VALUE_LIST ? v->n : 1); k++) {
+		struct str s = value_text(&items[k], ev->arena);
+		for (size_t at = 0; at < s.n; at++) {
+			bool letter = (s.p[at] | 32) >= 'a' && (s.p[at] | 32) <= 'z';
+			buf_byte(room, letter && at % 3 == 0 ? s.p[at] ^ 32 : sift_plain(s.p[at]) || s.p[at] & (char)0x80 ? s.p[at] : 1);
+		}
+		buf_byte(room, 1);
+	}
+}
+
 static enum sift sift_random(struct event *ev, struct buf *room, struct str *ret)
 {
 	if (ev->raw.p && ev->raw.n % 3 == 0) return SIFT_NONE;
-	for (uint32_t i = 0; i < ev->shape->n_columns; i++) {
-		const struct column *c = &ev->shape->columns[i];
-		if (c->constant || !column_is_keyword(c, ev->raw.p != NULL)) continue;
-		struct value *v = event_cell(ev, i), *items = v->kind == VALUE_LIST ? v->items : v;
-		for (uint32_t k = 0; k < (v->kind == VALUE_LIST ? v->n : 1); k++) {
-			struct str s = value_text(&items[k], ev->arena);
-			for (size_t at = 0; at < s.n; at++) {
-				bool letter = (s.p[at] | 32) >= 'a' && (s.p[at] | 32) <= 'z';
-				buf_byte(room, letter && at % 3 == 0 ? s.p[at] ^ 32 : sift_plain(s.p[at]) || s.p[at] & (char)0x80 ? s.p[at] : 1);
-			}
-			buf_byte(room, 1);
-		}
-	}
+	for (uint32_t i = 0; i < ev->shape->n_columns; i++) sift_column(ev, i, room);
 	*ret = buf_view(room);
 	return SIFT_WHOLE;
 }
 
-static const struct event_ops random_ops = {.decode = decode_random, .sift = sift_random};
+static void put_value(const struct value *v, struct buf *out)
+{
+	uint32_t n = (uint32_t)v->text.n;
+	buf_put(out, &v->kind, sizeof v->kind);
+	buf_put(out, &v->n, sizeof v->n);
+	if (v->kind == VALUE_BOOL) buf_byte(out, v->b);
+	if (v->kind == VALUE_INT || v->kind == VALUE_UINT || v->kind == VALUE_REAL) buf_put(out, &v->u, sizeof v->u);
+	buf_byte(out, v->has_text);
+	if (v->has_text) buf_put(out, &n, sizeof n), buf_str(out, v->text);
+	for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->n; i++) put_value(&v->items[i], out);
+}
+
+static enum sift undecoded_random(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest)
+{
+	const struct value *stored = ev->impl;
+	if (ev->raw.p) return SIFT_NONE;
+	for (uint32_t i = 0; i < set->n; i++) {
+		uint32_t c = set->v[i];
+		if (i && c <= set->v[i - 1]) abort();
+		if (c < ev->shape->n_columns && !ev->shape->columns[c].constant) put_value(&stored[c], raw);
+	}
+	for (uint32_t i = 0; rest && i < ev->shape->n_columns; i++)
+		if (!(i < set->n_has && set->has[i])) sift_column(ev, i, rest);
+	return SIFT_WHOLE;
+}
+
+static const struct event_ops random_ops = {.decode = decode_random, .sift = sift_random, .undecoded = undecoded_random};
 
 static void make_binding(struct random_world *w, struct logsource_binding *b)
 {
@@ -439,6 +468,33 @@ struct event *random_event(struct random_world *w, uint32_t shape, struct arena 
 	}
 	*ev = (struct event){.shape = s, .cells = cells, .arena = batch, .ops = &random_ops, .impl = stored, .records = &record, .n_records = 1};
 	if (chance(w, 20)) ev->raw = text_value(w, batch);
+	return ev;
+}
+
+struct event *random_event_near(struct random_world *w, const struct event *old, struct arena *batch)
+{
+	const struct shape *s = old->shape;
+	struct event *ev = arena_calloc(batch, 1, sizeof *ev);
+	struct value *stored = arena_calloc(batch, s->n_columns, sizeof *stored), *cells = arena_calloc(batch, s->n_columns, sizeof *cells);
+	verify(ev && stored && cells);
+	uint32_t changed = random_below(w, s->n_columns);
+	char name[64] = {0};
+	memcpy(stored, old->impl, s->n_columns * sizeof *stored);
+	memcpy(name, s->columns[changed].name.p, s->columns[changed].name.n);
+	stored[changed] = any_value(w, name, batch);
+	/* Items get their text where the event lives. */
+	for (uint32_t i = 0; i < s->n_columns; i++) {
+		struct value *v = &stored[i];
+		if (i == changed || v->kind != VALUE_LIST || !v->n) continue;
+		struct value *items = arena_alloc(batch, v->n * sizeof *items);
+		verify(items);
+		memcpy(items, v->items, v->n * sizeof *items);
+		v->items = items;
+	}
+	*ev = *old;
+	ev->cells = cells;
+	ev->arena = batch;
+	ev->impl = stored;
 	return ev;
 }
 

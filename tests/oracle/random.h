@@ -23,6 +23,8 @@ void random_world_make(struct random_world *w, uint64_t seed, uint32_t n_rules, 
 void random_world_done(struct random_world *w);
 /* An event of shape i; its cells are read already or decoded on demand. Lives in `batch`. */
 struct event *random_event(struct random_world *w, uint32_t shape, struct arena *batch);
+/* The same but for one column. */
+struct event *random_event_near(struct random_world *w, const struct event *old, struct arena *batch);
 /* Rule and event as text, for a failure's report. */
 void random_print_rule(const struct rule *r, struct buf *out);
 void random_print_event(struct event *ev, struct buf *out);

@@ -26,6 +26,8 @@ struct world {
 	struct shape_table *shapes;
 	struct rule_coverage *wanted;        /* routed */
 	uint64_t seen, thin;                 /* 1 in `thin` events is looked at */
+	struct map undecoded_seen;
+	uint64_t undecoded_events;
 	uint64_t sources, unread, sifted, events, pairs[2], hits[2], covered, undecided;
 };
 
@@ -126,6 +128,12 @@ static void one_event(struct world *w, struct event *ev, const char *path)
 	if (lacks.p) printf("# %s, record at %llu: its sift text lacks something of %.*s\n", path, (unsigned long long)ev->records[0].offset, STR_FMT(lacks));
 	CHECK(!lacks.p);
 	w->sifted += kind != SIFT_NONE;
+	bool undecoded;
+	lacks = undecoded_lacks(ev, &w->undecoded_seen, &undecoded);
+	if (lacks.p) printf("# %s, record at %llu: its undecoded bytes do not tell %.*s\n", path, (unsigned long long)ev->records[0].offset, STR_FMT(lacks));
+	CHECK(!lacks.p);
+	w->undecoded_events += undecoded;
+	CHECK(fields_agree(ev));
 }
 
 struct one_source { struct world *w; const char *path; };
@@ -232,6 +240,7 @@ static void close_world(struct world *w)
 			matcher_free(w->m[any][i]);
 			plan_free(w->plans[any][i]);
 		}
+	map_done(&w->undecoded_seen);
 	shape_table_free(w->shapes);
 	taxonomy_free(w->taxonomy);
 	rule_set_free(w->rules);
@@ -271,8 +280,8 @@ TEST(every_rule_on_every_event)
 	printf("# any log source: %llu pairs (1 event in %u); %llu matches; %llu undecided in all\n", (unsigned long long)w.pairs[1], stride, (unsigned long long)w.hits[1],
 		(unsigned long long)w.undecided);
 	/* Nothing would be proven where nothing matches. */
-	printf("# %llu events with a sift text\n", (unsigned long long)w.sifted);
-	CHECK(w.sifted > 5000);
+	printf("# %llu events with a sift text, %llu with undecoded bytes\n", (unsigned long long)w.sifted, (unsigned long long)w.undecoded_events);
+	CHECK(w.sifted > 5000 && w.undecoded_events > 5000);
 	CHECK(w.events > 9000 && w.hits[0] > 1000 && (w.hits[1] > 100 || stride > 100));
 	close_world(&w);
 }

@@ -1,0 +1,208 @@
+/* direct.c: see evtx_internal.h. A plan is made for a kind of event: its shape, and the templates of System and content, which say where each column stands.
+ * Plans are kept by hash; what is met less often takes the place of another. */
+#include "evtx/plan_internal.h"
+#include "text/json_write.h"
+
+enum { PLANS = 128, COLUMNS_MAX = 1024 };
+
+/* Where a column stands. */
+struct place {
+	const struct leaf *leaf;     /* NULL: there is none */
+	uint32_t column;
+	uint32_t slot;               /* of the leaf, where it is one and nothing else; else UINT32_MAX */
+	bool content;                /* of the content, not of System */
+	uint32_t key, n_key;         /* fields: what is written before it, in `text` */
+};
+struct direct_plan {
+	const struct shape *shape;   /* NULL: free */
+	const struct fragment *root, *content;
+	const struct column_set *set;/* NULL: a plan for fields */
+	struct place *places;
+	uint32_t n_raw, n, room;     /* places of the set come first, then those of the rest that may have a text */
+	bool possible;
+	struct buf text;
+};
+struct direct { struct direct_plan plans[PLANS]; };
+
+struct direct *direct_new(void) { return xcalloc(1, sizeof(struct direct)); }
+
+void direct_free(struct direct *d)
+{
+	if (!d) return;
+	for (size_t i = 0; i < PLANS; i++) {
+		free(d->plans[i].places);
+		buf_done(&d->plans[i].text);
+	}
+	free(d);
+}
+
+static void add(struct direct_plan *p, const struct direct_view *v, uint32_t column)
+{
+	bool system = column < DIRECT_FIRST_LEAF;
+	const struct leaf *l = system ? v->root->fragment->sys[column < SYS_COUNT ? column : SYS_TIME] : &v->leaves[column - DIRECT_FIRST_LEAF];
+	p->places[p->n++] = (struct place){l, column, l ? l->slot : UINT32_MAX, !system, 0, 0};
+}
+
+static void plan_undecoded(struct direct_plan *p, const struct direct_view *v, uint32_t n)
+{
+	const struct column *columns = v->ev->shape->columns;
+	const struct column_set *set = p->set;
+	for (uint32_t i = 0; i < set->n && set->v[i] < n; i++)
+		if (!columns[set->v[i]].constant) add(p, v, set->v[i]);
+	p->n_raw = p->n;
+	for (uint32_t i = 0; i < n; i++) {
+		bool again = i == DIRECT_ALIAS_PROVIDER || i == DIRECT_ALIAS_TIME; /* they say what other columns say */
+		if (again || columns[i].constant || (i < set->n_has && set->has[i])) continue;
+		add(p, v, i);
+		if (!p->places[p->n - 1].leaf || p->places[p->n - 1].leaf->silent) p->n--;
+	}
+}
+
+/* Names and what is constant; not possible where a name comes twice, since its values then make a list. */
+static void plan_fields(struct direct_plan *p, const struct direct_view *v, uint32_t n)
+{
+	const struct column *columns = v->ev->shape->columns;
+	p->text.n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct column *c = &columns[i];
+		if (c->hidden) continue;
+		p->possible &= !c->again;
+		if (c->constant && c->value.kind == VALUE_ABSENT) continue;
+		add(p, v, i);
+		struct place *at = &p->places[p->n - 1];
+		at->key = (uint32_t)p->text.n;
+		json_str(&p->text, c->label.n ? c->label : c->name);
+		buf_byte(&p->text, ':');
+		if (c->constant) value_json(&c->value, &p->text);
+		at->n_key = (uint32_t)p->text.n - at->key;
+	}
+}
+
+/* The plan; NULL: nothing lasting is known of events like this one. */
+static const struct direct_plan *plan_for(struct direct *d, const struct direct_view *v, const struct column_set *set)
+{
+	const struct shape *shape = v->ev->shape;
+	const struct fragment *root = v->root->fragment, *content = v->content->fragment;
+	uint32_t n = DIRECT_FIRST_LEAF + v->n_leaves;
+	uint64_t hash = ((uintptr_t)shape ^ (uintptr_t)root << 7 ^ (uintptr_t)set << 13) * 0x9e3779b97f4a7c15;
+	struct direct_plan *p = &d->plans[hash >> 57];
+	if (p->shape == shape && p->root == root && p->content == content && p->set == set) return p->possible ? p : NULL;
+	/* What stands in the batch does not last; columns beyond the leaves are put together of others. */
+	if (!root->is_template || !content->is_template || shape->id == UINT32_MAX || shape->n_columns != n || n > COLUMNS_MAX) return NULL;
+	if (p->room < n) {
+		p->places = xrealloc(p->places, n * sizeof *p->places);
+		p->room = n;
+	}
+	p->shape = shape;
+	p->root = root;
+	p->content = content;
+	p->set = set;
+	p->n = p->n_raw = 0;
+	p->possible = true;
+	if (set) plan_undecoded(p, v, n);
+	else plan_fields(p, v, n);
+	return p->possible ? p : NULL;
+}
+
+/* --- what tells an event from others --- */
+
+/* What stands before a value's bytes: its type and length, or that there is none. No one is the beginning of another. */
+#define UNDECODED_LITERAL (1u << 28)
+#define UNDECODED_PARTS (1u << 29)
+#define UNDECODED_NO_SLOT (1u << 30)
+#define UNDECODED_NO_LEAF (1u << 31)
+
+static inline void put_head(struct buf *out, uint32_t head) { buf_put(out, &head, sizeof head); }
+
+/* Up to 32 bytes beyond the value are read, as behind every value of a chunk there may be. */
+static inline bool put_value(const struct slot *s, struct buf *out)
+{
+	const uint32_t head = (uint32_t)s->type << 16 | s->n;
+	char *p = buf_reserve(out, sizeof head + s->n);
+	if (s->type == EVTX_XML && s->n) return false; /* it names a template that stands elsewhere */
+	memcpy(p, &head, sizeof head);
+	p += sizeof head;
+	if (s->n <= 32) memcpy(p, s->p, 32);
+	else memcpy(p, s->p, s->n);
+	out->n += sizeof head + s->n;
+	return true;
+}
+
+static bool put_leaf(const struct instance *in, const struct leaf *l, struct buf *out)
+{
+	if (!l || l->slot != UINT32_MAX) {
+		put_head(out, l ? UNDECODED_NO_SLOT : UNDECODED_NO_LEAF);
+		return true;
+	}
+	put_head(out, UNDECODED_PARTS | (l->n_parts & 0xffffff));
+	for (uint32_t i = 0; i < l->n_parts; i++) {
+		const struct xnode *x = l->parts[i];
+		if (x->kind == X_ELEMENT || l->n_parts > 0xffffff) return false;
+		if (x->kind == X_SLOT && x->slot >= in->n_slots) put_head(out, UNDECODED_NO_SLOT);
+		else if (x->kind == X_SLOT && !put_value(&in->slots[x->slot], out)) return false;
+		if (x->kind != X_TEXT) continue;
+		uint64_t n = x->text.n;
+		put_head(out, UNDECODED_LITERAL);
+		buf_put(out, &n, sizeof n);
+		buf_str(out, x->text);
+	}
+	return true;
+}
+
+void direct_sift_cell(struct event *ev, uint32_t column, struct buf *out)
+{
+	if (ev->shape->columns[column].constant) return;
+	struct value *v = event_cell(ev, column), *items = v->kind == VALUE_LIST ? v->items : v;
+	for (uint32_t i = 0; i < (v->kind == VALUE_LIST ? v->n : 1); i++) {
+		buf_str(out, value_text(&items[i], ev->arena));
+		buf_byte(out, 1);
+	}
+}
+
+enum sift direct_undecoded(struct direct *d, const struct direct_view *v, const struct column_set *set, struct buf *raw, struct buf *rest)
+{
+	const struct direct_plan *p = plan_for(d, v, set);
+	const struct instance *const each[2] = {v->root, v->content};
+	if (!p) return SIFT_NONE;
+	for (uint32_t i = 0; i < p->n_raw; i++) {
+		const struct place *at = &p->places[i];
+		const struct instance *in = each[at->content];
+		if (!(at->slot < in->n_slots ? put_value(&in->slots[at->slot], raw) : put_leaf(in, at->leaf, raw))) return SIFT_NONE;
+	}
+	for (uint32_t i = p->n_raw; rest && i < p->n; i++) {
+		const struct place *at = &p->places[i];
+		const struct instance *in = each[at->content];
+		bool decode = at->slot == UINT32_MAX;
+		if (at->slot < in->n_slots && !slot_sift(&in->slots[at->slot], rest, &decode)) return SIFT_NONE;
+		if (decode) direct_sift_cell(v->ev, at->column, rest);
+	}
+	return SIFT_TELLING;
+}
+
+/* --- all fields --- */
+
+bool direct_fields(struct direct *d, const struct direct_view *v, struct buf *out)
+{
+	const struct direct_plan *p = v->chunk->format.special ? NULL : plan_for(d, v, NULL);
+	const struct instance *const each[2] = {v->root, v->content};
+	const struct column *columns = v->ev->shape->columns;
+	bool any = false;
+	if (!p) return false;
+	buf_byte(out, '{');
+	for (const struct place *at = p->places, *end = at + p->n; at < end; at++) {
+		const struct instance *in = each[at->content];
+		const struct slot *s = at->slot < in->n_slots ? &in->slots[at->slot] : NULL;
+		bool constant = columns[at->column].constant, cell = !constant && (!s || s->type == EVTX_XML);
+		if (!constant && !at->content && s && slot_empty(s)) continue; /* System says nothing there */
+		const struct value *value = cell ? event_cell(v->ev, at->column) : NULL;
+		if (cell && value->kind == VALUE_ABSENT) continue;
+		buf_reserve(out, at->n_key + 1 + EVTX_TEXT_MAX);
+		if (any) buf_byte(out, ',');
+		any = true;
+		buf_put(out, p->text.p + at->key, at->n_key);
+		if (cell) value_json(value, out);
+		else if (!constant) plan_put_slot(v->chunk, s, out);
+	}
+	buf_byte(out, '}');
+	return true;
+}

@@ -1,0 +1,165 @@
+/* recall.c: outcomes of events by the bytes of what rules ask. See recall_internal.h. */
+#include "match/recall_internal.h"
+#include "base/alloc.h"
+#include <string.h>
+
+enum { GAUGE_ASKED = 256, GAUGE_FEW = GAUGE_ASKED / 16, GAUGE_AGAIN_ASKED = 64, GAUGE_AGAIN = 16 };
+
+/* What is looked at first of the places that share a set. */
+struct tags {
+	uint64_t hash[RECALL_WAYS];  /* 0: free */
+	uint32_t used[RECALL_WAYS];  /* when it was asked for last */
+};
+/* Places of one size. */
+struct places {
+	struct tags *tags;           /* [sets] */
+	char *bytes;
+	size_t size;
+	uint32_t sets;
+};
+static const struct { size_t size; uint32_t sets; } kinds[] = {{256, 4096}, {512, 4096}, {1024, 2048}, {4096, 512}, {RECALL_LONGEST, 16}};
+enum { SIZES = COUNT(kinds) };
+struct recall {
+	struct places places[SIZES];
+	uint32_t now;
+};
+
+struct recall *recall_new(void)
+{
+	struct recall *r = xcalloc(1, sizeof *r);
+	size_t bytes = 0;
+	for (size_t i = 0; i < SIZES; i++) {
+		size_t n = (size_t)kinds[i].sets * RECALL_WAYS;
+		r->places[i] = (struct places){xcalloc(kinds[i].sets, sizeof *r->places[i].tags), xcalloc(n, kinds[i].size), kinds[i].size, kinds[i].sets};
+		bytes += n * kinds[i].size;
+	}
+	verify(bytes <= RECALL_BYTES);
+	return r;
+}
+
+void recall_free(struct recall *r)
+{
+	if (!r) return;
+	for (size_t i = 0; i < SIZES; i++) {
+		free(r->places[i].tags);
+		free(r->places[i].bytes);
+	}
+	free(r);
+}
+
+bool recall_wanted(struct recall_gauge *g, uint64_t feature)
+{
+	return !g->rests || feature * 0x9e3779b97f4a7c15 >> 59 == 0;
+}
+
+static void count(struct recall_gauge *g, bool found)
+{
+	g->asked++;
+	g->found += found;
+	if (g->asked < (g->rests ? GAUGE_AGAIN_ASKED : GAUGE_ASKED)) return;
+	g->rests = g->rests ? g->found < GAUGE_AGAIN : g->found < GAUGE_FEW;
+	g->asked = g->found = 0;
+}
+
+static inline uint64_t load_8(const char *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 v = (unsigned __int128)a * b;
+	return (uint64_t)v ^ (uint64_t)(v >> 64);
+}
+
+/* Never 0. Two lanes of 16 bytes each, so that one multiplication need not wait for the other. */
+uint64_t recall_hash(const void *program, struct str s)
+{
+	const uint64_t k = 0x9e3779b97f4a7c15, l = 0xd6e8feb86659fd93;
+	uint64_t a = (uintptr_t)program * k ^ s.n, b = l, tail[4] = {0};
+	size_t i = 0;
+	for (; i + 32 <= s.n; i += 32) {
+		a = fold(load_8(s.p + i) ^ a, load_8(s.p + i + 8) ^ k);
+		b = fold(load_8(s.p + i + 16) ^ b, load_8(s.p + i + 24) ^ l);
+	}
+	if (i < s.n) memcpy(tail, s.p + i, s.n - i);
+	a = fold(tail[0] ^ a, tail[1] ^ k);
+	b = fold(tail[2] ^ b, tail[3] ^ l);
+	return fold(a ^ k, b ^ l) | 1ull << 63;
+}
+
+static inline size_t bytes_of(size_t key, uint32_t outcomes) { return sizeof(struct recall_entry) + outcomes * sizeof(struct outcome) + key; }
+static inline uint32_t set_of(const struct places *p, uint64_t hash) { return hash & (p->sets - 1); }
+static inline struct recall_entry *entry_at(const struct places *p, uint32_t set, uint32_t way)
+{
+	return (struct recall_entry *)(p->bytes + ((size_t)set * RECALL_WAYS + way) * p->size);
+}
+
+/* The smallest size that has room; SIZES: none has. */
+static inline size_t size_of(size_t bytes)
+{
+	size_t i = 0;
+	while (i < SIZES && kinds[i].size < bytes) i++;
+	return i;
+}
+
+void recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes)
+{
+	size_t size = size_of(bytes_of(key_bytes, 0));
+	if (size == SIZES) return;
+	const struct places *p = &r->places[size];
+	const struct tags *t = &p->tags[set_of(p, hash)];
+	for (uint32_t i = 0; i < RECALL_WAYS; i++) {
+		if (t->hash[i] != hash) continue;
+		const char *e = (const char *)entry_at(p, set_of(p, hash), i);
+		for (size_t at = 0; at < bytes_of(key_bytes, 0) && at < p->size; at += 64) __builtin_prefetch(e + at);
+	}
+}
+
+static const struct recall_entry *find_in(struct places *p, uint32_t now, const void *program, const void *ops, struct str key, uint64_t hash)
+{
+	uint32_t set = set_of(p, hash);
+	struct tags *t = &p->tags[set];
+	for (uint32_t i = 0; i < RECALL_WAYS; i++) {
+		if (t->hash[i] != hash) continue;
+		const struct recall_entry *e = entry_at(p, set, i);
+		if (e->program != program || e->ops != ops || e->n != key.n) continue;
+		if (key.n && memcmp(recall_outcomes(e) + e->n_outcomes, key.p, key.n)) continue;
+		t->used[i] = now;
+		return e;
+	}
+	return NULL;
+}
+
+const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g, const void *program, const void *ops, struct str key, uint64_t hash)
+{
+	const struct recall_entry *e = NULL;
+	r->now++;
+	/* Outcomes may have made a larger place necessary. */
+	size_t first = size_of(bytes_of(key.n, 0)), last = size_of(bytes_of(key.n, RECALL_MOST_OUTCOMES));
+	for (size_t i = first; !e && i <= last && i < SIZES; i++) e = find_in(&r->places[i], r->now, program, ops, key, hash);
+	count(g, e);
+	return e;
+}
+
+void recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key)
+{
+	size_t bytes = bytes_of(key.n, head->n_outcomes);
+	size_t size = size_of(bytes);
+	if (head->n_outcomes > RECALL_MOST_OUTCOMES || size == SIZES) return;
+	struct places *p = &r->places[size];
+	uint32_t set = set_of(p, hash), way = 0;
+	struct tags *t = &p->tags[set];
+	for (uint32_t i = 1; i < RECALL_WAYS && t->hash[way]; i++)
+		if (!t->hash[i] || r->now - t->used[i] > r->now - t->used[way]) way = i;
+	t->hash[way] = hash;
+	t->used[way] = r->now;
+	struct recall_entry *place = entry_at(p, set, way);
+	*place = *head;
+	place->n = (uint32_t)key.n;
+	struct outcome *kept = (struct outcome *)(place + 1);
+	if (head->n_outcomes) memcpy(kept, outcomes, head->n_outcomes * sizeof *kept);
+	if (key.n) memcpy(kept + head->n_outcomes, key.p, key.n);
+}

@@ -1,0 +1,42 @@
+/* recall: what became of whole events, so that one that says the same again in all that rules ask is neither decoded nor matched.
+ *
+ * The key is what event_ops.undecoded gives for the columns that a program asks (program.asked); it is compared in full, byte by byte, so that what is
+ * given is what matching would give, whoever chooses the bytes. One thread's; bounded: places of five sizes, RECALL_BYTES in all, of which only those in use
+ * are ever touched. Nothing is allocated for an event. A new one takes the place of that of its set which was not asked for the longest.
+ *
+ * Of a program whose events hardly ever come again only one in 32 is looked for, chosen by what is the same when an event comes again, until they do. */
+#pragma once
+#include "match/leaf_internal.h"
+
+enum {
+	RECALL_WAYS = 4,                 /* places of a set */
+	RECALL_BYTES = 29 << 20,
+	RECALL_LONGEST = 16384,          /* bytes of the largest place: head, outcomes and key */
+	RECALL_MOST_OUTCOMES = 24
+};
+
+/* What one rule said: of several bindings the one that counts. */
+struct outcome { uint32_t rule; int32_t binding; uint32_t verdict; };
+
+struct recall;
+struct recall_entry {
+	const void *program, *ops;
+	uint64_t holding;              /* conditional bindings that hold, for coverage */
+	uint32_t n, n_outcomes;        /* bytes of key; outcomes */
+	/* Then the outcomes, then the key. */
+};
+static inline const struct outcome *recall_outcomes(const struct recall_entry *e) { return (const struct outcome *)(e + 1); }
+
+/* How it goes with the events of one program. Zero-initialised. */
+struct recall_gauge { uint16_t asked, found; bool rests; };
+
+struct recall *recall_new(void);
+void recall_free(struct recall *r);
+/* Whether an event of this feature (any number that is the same when it comes again) is to be looked for. */
+bool recall_wanted(struct recall_gauge *g, uint64_t feature);
+uint64_t recall_hash(const void *program, struct str key);
+/* Says that recall_find will be called for the hash soon. */
+void recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes);
+/* The entry, until the next recall_keep; NULL: it is not known. Counts in the gauge. */
+const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g, const void *program, const void *ops, struct str key, uint64_t hash);
+void recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key);
