@@ -1,9 +1,11 @@
 /* direct.c: see evtx_internal.h. A plan is made for a kind of event: its shape, and the templates of System and content, which say where each column stands.
  * Plans are kept by hash; what is met less often takes the place of another. */
+#include "event/hashes.h"
 #include "evtx/plan_internal.h"
 #include "text/json_write.h"
 
 enum { PLANS = 128, COLUMNS_MAX = 1024 };
+enum { DERIVED_WITH = 1, DERIVED_AGAIN };
 
 /* Where a column stands. */
 struct place {
@@ -11,6 +13,7 @@ struct place {
 	uint32_t column;
 	uint32_t slot;               /* of the leaf, where it is one and nothing else; else UINT32_MAX */
 	bool content;                /* of the content, not of System */
+	uint8_t derived;             /* it says a part of what another leaf says: DERIVED_WITH, where that is not part of the key before it; DERIVED_AGAIN */
 	uint32_t key, n_key;         /* fields: what is written before it, in `text` */
 };
 struct direct_plan {
@@ -40,15 +43,36 @@ static void add(struct direct_plan *p, const struct direct_view *v, uint32_t col
 {
 	bool system = column < DIRECT_FIRST_LEAF;
 	const struct leaf *l = system ? v->root->fragment->sys[column < SYS_COUNT ? column : SYS_TIME] : &v->leaves[column - DIRECT_FIRST_LEAF];
-	p->places[p->n++] = (struct place){l, column, l ? l->slot : UINT32_MAX, !system, 0, 0};
+	p->places[p->n++] = (struct place){.leaf = l, .column = column, .slot = l ? l->slot : UINT32_MAX, .content = !system};
+}
+
+/* The leaf of which the hidden columns behind the leaves are parts; n_leaves: there is none. */
+static uint32_t whole_of(const struct direct_view *v)
+{
+	uint32_t i = 0;
+	while (i < v->n_leaves && !hash_is_whole(v->leaves[i].name)) i++;
+	return i;
+}
+
+/* A column behind the leaves. */
+static void add_derived(struct direct_plan *p, const struct direct_view *v, uint32_t column)
+{
+	uint32_t from = DIRECT_FIRST_LEAF + whole_of(v);
+	bool again = false;
+	for (uint32_t i = 0; i < p->n; i++) again |= p->places[i].column == from || p->places[i].derived == DERIVED_WITH;
+	add(p, v, from);
+	p->places[p->n - 1].column = column;
+	p->places[p->n - 1].derived = again ? DERIVED_AGAIN : DERIVED_WITH;
 }
 
 static void plan_undecoded(struct direct_plan *p, const struct direct_view *v, uint32_t n)
 {
 	const struct column *columns = v->ev->shape->columns;
 	const struct column_set *set = p->set;
-	for (uint32_t i = 0; i < set->n && set->v[i] < n; i++)
-		if (!columns[set->v[i]].constant) add(p, v, set->v[i]);
+	for (uint32_t i = 0; i < set->n && set->v[i] < v->ev->shape->n_columns; i++) {
+		if (set->v[i] >= n) add_derived(p, v, set->v[i]);
+		else if (!columns[set->v[i]].constant) add(p, v, set->v[i]);
+	}
 	p->n_raw = p->n;
 	for (uint32_t i = 0; i < n; i++) {
 		bool again = i == DIRECT_ALIAS_PROVIDER || i == DIRECT_ALIAS_TIME; /* they say what other columns say */
@@ -83,15 +107,16 @@ static const struct direct_plan *plan_for(struct direct *d, const struct direct_
 {
 	const struct shape *shape = v->ev->shape;
 	const struct fragment *root = v->root->fragment, *content = v->content->fragment;
-	uint32_t n = DIRECT_FIRST_LEAF + v->n_leaves;
+	uint32_t n = DIRECT_FIRST_LEAF + v->n_leaves, all = shape->n_columns;
 	uint64_t hash = ((uintptr_t)shape ^ (uintptr_t)root << 7 ^ (uintptr_t)set << 13) * 0x9e3779b97f4a7c15;
 	struct direct_plan *p = &d->plans[hash >> 57];
 	if (p->shape == shape && p->root == root && p->content == content && p->set == set) return p->possible ? p : NULL;
-	/* What stands in the batch does not last; columns beyond the leaves are put together of others. */
-	if (!root->is_template || !content->is_template || shape->id == UINT32_MAX || shape->n_columns != n || n > COLUMNS_MAX) return NULL;
-	if (p->room < n) {
-		p->places = xrealloc(p->places, n * sizeof *p->places);
-		p->room = n;
+	/* What stands in the batch does not last; columns beyond the leaves are put together of others, or hidden ones taken from one of them. */
+	if (!root->is_template || !content->is_template || shape->id == UINT32_MAX || all < n || all > COLUMNS_MAX) return NULL;
+	if (all > n && (!shape->columns[n].hidden || whole_of(v) >= v->n_leaves)) return NULL;
+	if (p->room < all + (set ? set->n : 0)) {
+		p->room = all + (set ? set->n : 0);
+		p->places = xrealloc(p->places, p->room * sizeof *p->places);
 	}
 	p->shape = shape;
 	p->root = root;
@@ -107,6 +132,7 @@ static const struct direct_plan *plan_for(struct direct *d, const struct direct_
 /* --- what tells an event from others --- */
 
 /* What stands before a value's bytes: its type and length, or that there is none. No one is the beginning of another. */
+#define UNDECODED_DERIVED (1u << 27)
 #define UNDECODED_LITERAL (1u << 28)
 #define UNDECODED_PARTS (1u << 29)
 #define UNDECODED_NO_SLOT (1u << 30)
@@ -167,6 +193,8 @@ enum sift direct_undecoded(struct direct *d, const struct direct_view *v, const 
 	for (uint32_t i = 0; i < p->n_raw; i++) {
 		const struct place *at = &p->places[i];
 		const struct instance *in = each[at->content];
+		if (at->derived) put_head(raw, UNDECODED_DERIVED | at->derived);
+		if (at->derived == DERIVED_AGAIN) continue;
 		if (!(at->slot < in->n_slots ? put_value(&in->slots[at->slot], raw) : put_leaf(in, at->leaf, raw))) return SIFT_NONE;
 	}
 	for (uint32_t i = p->n_raw; rest && i < p->n; i++) {

@@ -143,6 +143,20 @@ static void no_records(struct reader_cursor *c, uint32_t from, uint32_t to, cons
 	else report_damage(&c->local, c->offset + from, to - from, why);
 }
 
+/* What stands between a whole chunk and the next one: records, as they are found. */
+static void walk_between(struct reader_cursor *c, uint32_t at, uint32_t end)
+{
+	while (at < end) {
+		uint32_t next = find_record(c->chunk.p, at, end);
+		no_records(c, at, next, "no chunk header and no record");
+		if (next == end) return;
+		uint32_t size = record_size(c->chunk.p + next, end - next);
+		c->recovered = true;
+		add_place(c, next, size, false);
+		at = next + size;
+	}
+}
+
 /* Walks the records of one chunk; fills c->places and the account. */
 static void walk_chunk(struct reader_cursor *c)
 {
@@ -162,7 +176,10 @@ static void walk_chunk(struct reader_cursor *c)
 		c->sure = c->chunk.sure = checksums_hold(r, p, n, c->offset);
 		at = EVTX_CHUNK_HEADER;
 	}
-	uint32_t free = has_header ? le32_at(p + 48) : 0, limit = free >= EVTX_CHUNK_HEADER && free <= n && n <= EVTX_CHUNK ? free : n;
+	uint32_t free = has_header ? le32_at(p + 48) : 0;
+	/* What moved the next chunk was put in behind the records when their checksums hold. */
+	bool behind = c->sure && n > EVTX_CHUNK;
+	uint32_t limit = free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || behind) ? free : n;
 	uint32_t gap = at; /* where bytes that belong to no record began */
 	for (;;) {
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
@@ -188,7 +205,8 @@ static void walk_chunk(struct reader_cursor *c)
 		gap = limit;
 	}
 	if (cut && gap < n && !c->r->image) report_damage(r, c->offset + gap, n - gap, "chunk cut off");
-	else walk_slack(c, gap, n);
+	else walk_slack(c, gap, behind && gap < EVTX_CHUNK ? EVTX_CHUNK : n);
+	if (behind && gap < EVTX_CHUNK) walk_between(c, EVTX_CHUNK, n);
 }
 
 static void count_record(struct reader_cursor *c, const struct place *place, const char *why)
@@ -665,6 +683,19 @@ static uint32_t torn_record(const uint8_t *p, uint32_t n)
 	return n;
 }
 
+/* Where a chunk begins of which the end of the block tears the first eight bytes; n: there is none. */
+static uint32_t torn_chunk(struct reader *r, const uint8_t *p, uint32_t n)
+{
+	static const char magic[8] = "ElfChnk";
+	uint8_t rest[sizeof magic];
+	for (uint32_t k = sizeof magic - 1; k; k--) {
+		size_t more = sizeof magic - k;
+		if (n <= k || memcmp(p + n - k, magic, k)) continue;
+		if (input_pread(r->in, rest, more, r->in->at, NULL) == (int64_t)more && !memcmp(rest, magic + k, more)) return n - k;
+	}
+	return n;
+}
+
 /* The next block, under the lock: a chunk of 64 KiB, with what moved its end. A block that does not begin with a chunk ends where one
  * begins in it; the rest is carried over, so that chunks which were moved are read as chunks. */
 static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset, struct fault *f)
@@ -684,7 +715,8 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 	}
 	if (all_zero(block, n)) return n; /* set aside for later: the rule in most logs */
 	const uint8_t *chunk = memmem(block + 1, n - 1, "ElfChnk\0", 8);
-	uint32_t end = chunk ? (uint32_t)(chunk - block) : n == EVTX_CHUNK ? torn_record(block, n) : n;
+	uint32_t end = chunk ? (uint32_t)(chunk - block) : n;
+	if (!chunk && n == EVTX_CHUNK && (end = torn_chunk(r, block, n)) == n) end = torn_record(block, n);
 	if (end == n) return n;
 	chunk = block + end;
 	if (!r->carry) r->carry = xmalloc(EVTX_CHUNK);
