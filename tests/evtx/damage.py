@@ -104,6 +104,8 @@ def cases(b, seed):
     yield "value size", put(b, a + 24 + 18, b"\xff\xff")
     yield "token", put(b, a + 28, b"\x77")
     yield "bytes put in before a chunk", b[:c[2]] + b"1234567" + b[c[2]:]
+    yield "a chunk torn by a block's end", b[:c[2]] + r.randbytes(CHUNK - 1) + b[c[2]:]
+    yield "the same with zeros", b[:c[2]] + bytes(CHUNK - 5) + b[c[2]:]
     yield "bytes put in within a chunk", b[:c[2] + 20000] + b"12345" + b[c[2] + 20000:]
     yield "sector lost", b[:c[2] + 10240] + b[c[2] + 10752:]
     yield "sector put in", b[:c[2] + 10240] + r.randbytes(512) + b[c[2] + 10240:]

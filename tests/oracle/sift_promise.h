@@ -76,6 +76,8 @@ static inline struct str undecoded_lacks(struct event *ev, struct map *seen, boo
 		if (i >= UNDECODED_TRIED || lacks.p) continue;
 		key.n = value.n = 0;
 		buf_byte(&key, (char)i);
+		buf_str(&key, c->name);
+		buf_byte(&key, 0);
 		if (ev->ops->undecoded(ev, &single[i], &key, NULL) == SIFT_NONE) continue;
 		*ret_any = true;
 		buf_put(&value, &v->kind, sizeof v->kind);
