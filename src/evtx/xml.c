@@ -5,6 +5,12 @@
 #include "text/utf.h"
 #include <stdio.h>
 
+/* U+FFFE, U+FFFF and halves of pairs, of three bytes each. */
+static bool xml_lacks(unsigned char a, unsigned char b, unsigned char c)
+{
+	return (a == 0xef && b == 0xbf && c >= 0xbe) || (a == 0xed && b >= 0xa0);
+}
+
 /* Text as XML 1.0 allows it: markup escaped, characters that XML cannot hold as U+FFFD. */
 static void put_text(struct buf *out, struct str s)
 {
@@ -19,7 +25,19 @@ static void put_text(struct buf *out, struct str s)
 		else if (c == '\n') buf_lit(out, "&#10;"); /* one event stays one line */
 		else if (c < 0x20 && c != '\t') buf_lit(out, "\xef\xbf\xbd");
 		else if (c == 0x7f || (c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0)) buf_printf(out, "&#%u;", c == 0x7f ? 0x7f : (unsigned char)s.p[++i]);
+		else if (i + 2 < s.n && xml_lacks(c, (unsigned char)s.p[i + 1], (unsigned char)s.p[i + 2])) buf_lit(out, "\xef\xbf\xbd"), i += 2;
 		else buf_byte(out, s.p[i]);
+	}
+}
+
+/* A name as XML allows it: those of Windows' own templates are; of a damaged or forged one what is not is shown as an underscore. */
+static void put_name(struct buf *out, struct str s)
+{
+	if (!s.n) buf_byte(out, '_');
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool letter = (c | 32) >= 'a' && (c | 32) <= 'z', later = (c >= '0' && c <= '9') || c == '-' || c == '.';
+		buf_byte(out, letter || c == '_' || c == ':' || (i && later) ? (char)c : '_');
 	}
 }
 
@@ -86,14 +104,31 @@ static bool attribute_shown(const struct instance *in, const struct xattr *a)
 	return a->n_parts == 0;
 }
 
+/* The attribute's name, with an underscore and its number behind it where one before it is written the same. */
+static void put_attribute_name(const struct xnode *e, uint32_t i, struct buf *out)
+{
+	size_t from = out->n;
+	struct buf other = {0};
+	bool again = false;
+	put_name(out, e->attrs[i].name);
+	for (uint32_t k = 0; k < i && !again; k++) {
+		if (e->attrs[k].name.n != out->n - from) continue;
+		other.n = 0;
+		put_name(&other, e->attrs[k].name);
+		again = str_eq(buf_view(&other), (struct str){out->p + from, out->n - from});
+	}
+	buf_done(&other);
+	if (again) buf_printf(out, "_%u", i);
+}
+
 static void start_tag(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out)
 {
 	buf_byte(out, '<');
-	put_text(out, e->text);
+	put_name(out, e->text);
 	for (uint32_t i = 0; i < e->n_attrs; i++) {
 		if (!attribute_shown(in, &e->attrs[i])) continue;
 		buf_byte(out, ' ');
-		put_text(out, e->attrs[i].name);
+		put_attribute_name(e, i, out);
 		buf_lit(out, "='");
 		put_parts(c, in, e->attrs[i].parts, e->attrs[i].n_parts, EVTX_DEPTH, out);
 		buf_byte(out, '\'');
@@ -103,7 +138,7 @@ static void start_tag(struct evtx_chunk *c, const struct instance *in, const str
 static void end_tag(const struct xnode *e, struct buf *out)
 {
 	buf_lit(out, "</");
-	put_text(out, e->text);
+	put_name(out, e->text);
 	buf_byte(out, '>');
 }
 
