@@ -49,7 +49,8 @@ struct event {
 	struct str raw;                  /* the entry as text, where the format is text (keywords search it); p == NULL elsewhere */
 };
 
-struct range { uint64_t offset, length; };
+/* `bytes`: as of record_ref, where they are in memory anyway. */
+struct range { uint64_t offset, length; const void *bytes; };
 
 /* Columns by number, ascending; and has[column] for all below n_has, others are not of it. */
 struct column_set {

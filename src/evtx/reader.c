@@ -459,7 +459,7 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 	for (uint32_t i = 0; i < c->chunk.n_contexts && n < max; i++) {
 		uint64_t at = c->offset + c->chunk.contexts[i].offset;
 		/* Definitions inside the record itself are cited with it. */
-		if (at < from || at >= to) ret[n++] = (struct range){at, c->chunk.contexts[i].length};
+		if (at < from || at >= to) ret[n++] = (struct range){at, c->chunk.contexts[i].length, c->chunk.p + c->chunk.contexts[i].offset};
 	}
 	return n;
 }

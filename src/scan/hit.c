@@ -41,7 +41,7 @@ static void add_context(struct scan_worker *w, struct shared_parts *p, struct ra
 		p->evidence[p->n_evidence++] = e;
 		return;
 	}
-	if (!hash_range(w, NULL, e.offset, e.length, e.sha256)) return;
+	if (!hash_range(w, range.bytes, e.offset, e.length, e.sha256)) return;
 	w->contexts[slot].offset = e.offset;
 	w->contexts[slot].length = e.length;
 	w->contexts[slot].source = e.source;
