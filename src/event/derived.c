@@ -13,6 +13,15 @@ static const struct derived iis[] = {{"cs-uri-query", D_URI, NULL}, {"cs-uri", D
 	{"c-uri-extension", D_EXTENSION, NULL}, {"cs-user-agent", D_CELL, "csUser-Agent"}, {"cs-user-agent", D_AGENT, "csUser-Agent"}, {"c-useragent", D_CELL, "csUser-Agent"},
 	{"c-useragent", D_AGENT, "csUser-Agent"}, {"cs-referer", D_CELL, "csReferer"}, {"cs-cookie", D_CELL, "csCookie"}};
 
+static const char *const sources[] = {"Hashes", "Hash", "cs-uri-stem", "cs-uri-query", "csUser-Agent", "csReferer", "csCookie"};
+
+int derived_source(struct str column)
+{
+	for (size_t i = 0; i < COUNT(sources); i++)
+		if (str_eq(column, str_of(sources[i]))) return (int)i;
+	return -1;
+}
+
 static bool is_whole(struct str column) { return str_eq(column, STR("Hashes")) || str_eq(column, STR("Hash")); }
 
 struct derived_set derived_of(uint32_t n, struct str (*name)(const void *arg, uint32_t i), const void *arg)

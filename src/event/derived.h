@@ -17,3 +17,5 @@ struct derived_set derived_of(uint32_t n, struct str (*name)(const void *arg, ui
 struct column derived_column(struct derived_set s, uint32_t which);
 /* Its value for an event of a shape that has them. */
 void derived_value(struct derived_set s, uint32_t which, struct event *ev, struct value *ret);
+/* The number, from 0, of a name of which the first column is what values are made of; -1: no value is made of it. */
+int derived_source(struct str column);

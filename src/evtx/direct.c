@@ -1,11 +1,11 @@
 /* direct.c: see evtx_internal.h. A plan is made for a kind of event: its shape, and the templates of System and content, which say where each column stands.
  * Plans are kept by hash; what is met less often takes the place of another. */
-#include "event/hashes.h"
+#include "event/derived.h"
 #include "evtx/plan_internal.h"
 #include "text/json_write.h"
 
 enum { PLANS = 128, COLUMNS_MAX = 1024 };
-enum { DERIVED_WITH = 1, DERIVED_AGAIN };
+enum { DERIVED = 1, DERIVED_SOURCE = 1 << 4, DERIVED_KNOWN = 1 << 5, DERIVED_COLUMN = 1 << 8 };
 
 /* Where a column stands. */
 struct place {
@@ -13,7 +13,7 @@ struct place {
 	uint32_t column;
 	uint32_t slot;               /* of the leaf, where it is one and nothing else; else UINT32_MAX */
 	bool content;                /* of the content, not of System */
-	uint8_t derived;             /* it says a part of what another leaf says: DERIVED_WITH, where that is not part of the key before it; DERIVED_AGAIN */
+	uint32_t derived;            /* of the key of derived columns: DERIVED_SOURCE and what is said of it; DERIVED_KNOWN, DERIVED: without a value here */
 	uint32_t key, n_key;         /* fields: what is written before it, in `text` */
 };
 struct direct_plan {
@@ -46,23 +46,20 @@ static void add(struct direct_plan *p, const struct direct_view *v, uint32_t col
 	p->places[p->n++] = (struct place){.leaf = l, .column = column, .slot = l ? l->slot : UINT32_MAX, .content = !system};
 }
 
-/* The leaf of which the hidden columns behind the leaves are parts; n_leaves: there is none. */
-static uint32_t whole_of(const struct direct_view *v)
-{
-	uint32_t i = 0;
-	while (i < v->n_leaves && !hash_is_whole(v->leaves[i].name)) i++;
-	return i;
-}
-
-/* A column behind the leaves. */
+/* A column behind the leaves. With the first of them stand the leaves that they are made of, by number of their name, each with its value or with the column
+ * of the set that gives it. */
 static void add_derived(struct direct_plan *p, const struct direct_view *v, uint32_t column)
 {
-	uint32_t from = DIRECT_FIRST_LEAF + whole_of(v);
-	bool again = false;
-	for (uint32_t i = 0; i < p->n; i++) again |= p->places[i].column == from || p->places[i].derived == DERIVED_WITH;
-	add(p, v, from);
-	p->places[p->n - 1].column = column;
-	p->places[p->n - 1].derived = again ? DERIVED_AGAIN : DERIVED_WITH;
+	bool first = !p->n || !p->places[p->n - 1].derived;
+	for (uint32_t i = 0; first && i < v->n_leaves; i++) {
+		int source = derived_source(v->leaves[i].name);
+		bool known = false;
+		if (source < 0) continue;
+		for (uint32_t k = 0; k < p->n; k++) known |= !p->places[k].derived && p->places[k].column == DIRECT_FIRST_LEAF + i;
+		add(p, v, DIRECT_FIRST_LEAF + i);
+		p->places[p->n - 1].derived = known ? DERIVED_KNOWN | (uint32_t)source | (DIRECT_FIRST_LEAF + i) * DERIVED_COLUMN : DERIVED_SOURCE | (uint32_t)source;
+	}
+	p->places[p->n++] = (struct place){.column = column, .slot = UINT32_MAX, .derived = DERIVED_KNOWN | DERIVED_SOURCE | DERIVED};
 }
 
 static void plan_undecoded(struct direct_plan *p, const struct direct_view *v, uint32_t n)
@@ -113,9 +110,9 @@ static const struct direct_plan *plan_for(struct direct *d, const struct direct_
 	if (p->shape == shape && p->root == root && p->content == content && p->set == set) return p->possible ? p : NULL;
 	/* What stands in the batch does not last; columns beyond the leaves are put together of others, or hidden ones taken from one of them. */
 	if (!root->is_template || !content->is_template || shape->id == UINT32_MAX || all < n || all > COLUMNS_MAX) return NULL;
-	if (all > n && (!shape->columns[n].hidden || whole_of(v) >= v->n_leaves)) return NULL;
-	if (p->room < all + (set ? set->n : 0)) {
-		p->room = all + (set ? set->n : 0);
+	if (all > n && !shape->columns[n].hidden) return NULL;
+	if (p->room < 2 * all + (set ? set->n : 0)) {
+		p->room = 2 * all + (set ? set->n : 0);
 		p->places = xrealloc(p->places, p->room * sizeof *p->places);
 	}
 	p->shape = shape;
@@ -194,7 +191,7 @@ enum sift direct_undecoded(struct direct *d, const struct direct_view *v, const 
 		const struct place *at = &p->places[i];
 		const struct instance *in = each[at->content];
 		if (at->derived) put_head(raw, UNDECODED_DERIVED | at->derived);
-		if (at->derived == DERIVED_AGAIN) continue;
+		if (at->derived & DERIVED_KNOWN) continue;
 		if (!(at->slot < in->n_slots ? put_value(&in->slots[at->slot], raw) : put_leaf(in, at->leaf, raw))) return SIFT_NONE;
 	}
 	for (uint32_t i = p->n_raw; rest && i < p->n; i++) {
