@@ -1,5 +1,6 @@
 /* The base room: what its headers promise. */
 #include "tests/check.h"
+#include <arpa/inet.h>
 #include "base/base.h"
 
 TEST(crc32_fast_equals_plain_and_the_check_value)
@@ -125,6 +126,49 @@ TEST(cut_walks_all_pieces)
 	CHECK(str_eq(str_cut(&rest, ','), STR("")));
 	CHECK(str_eq(str_cut(&rest, ','), STR("b")));
 	CHECK(!rest.p);
+}
+
+TEST(ipv4_is_what_inet_pton_takes)
+{
+	static const char *const texts[] = {"0.0.0.0", "1.2.3.4", "255.255.255.255", "256.1.1.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.04", "1..2.3", "1.2.3.", ".1.2.3", "", "1.2.3.4 ", " 1.2.3.4",
+		"1.2.3.4x", "1.2.3.1000", "0.00.0.0", "a.b.c.d", "1.2.3.-4", "10.0.0.0"};
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		uint8_t got[4] = {0};
+		struct in_addr want;
+		bool ok = str_ipv4(str_of(texts[i]), got);
+		CHECK(ok == (inet_pton(AF_INET, texts[i], &want) == 1));
+		CHECK(!ok || !memcmp(got, &want, 4));
+	}
+}
+
+TEST(short_and_long_texts_have_the_same_sha256_by_both_ways)
+{
+	uint8_t text[5000], a[SHA256_SIZE], b[SHA256_SIZE];
+	struct sha256 *h = sha256_new();
+	for (size_t i = 0; i < sizeof text; i++) text[i] = (uint8_t)(i * 7 + i / 251);
+	for (size_t n = 0; n <= sizeof text; n += n < 300 ? 1 : 97) {
+		sha256_of(text, n, a);
+		sha256_reset(h);
+		sha256_add(h, text, n);
+		sha256_end(h, b);
+		CHECK(!memcmp(a, b, SHA256_SIZE));
+	}
+	sha256_free(h);
+}
+
+TEST(hashes_differ_where_texts_do)
+{
+	char text[80] = {0};
+	for (size_t n = 0; n <= sizeof text; n++) {
+		uint64_t h = hash_bytes(text, n);
+		CHECK(n == sizeof text || h != hash_bytes(text, n + 1)); /* zeros of another length */
+		for (size_t i = 0; i < n; i++) {
+			text[i] ^= 1;
+			CHECK(h != hash_bytes(text, n));
+			text[i] ^= 1;
+		}
+		CHECK(h == hash_bytes(text, n));
+	}
 }
 
 TEST_MAIN

@@ -195,6 +195,32 @@ static void reference(uint64_t from, uint64_t n, uint8_t ret[SHA256_SIZE])
 	sha256_of(bytes, sizeof bytes, ret);
 }
 
+enum { MANY = 70000 /* twice what is kept in memory of the references in a file */ };
+static unsigned wrong_refs;
+static void check_ends(void *arg, const struct finding *f, bool final)
+{
+	(void)arg;
+	wrong_refs += !final || f->n_evidence != CORR_CITE_ALL || f->evidence_total != MANY;
+	for (uint32_t i = 0; i < f->n_evidence && f->n_evidence == CORR_CITE_ALL; i++) {
+		struct evidence_ref e = kit_record(i < CORR_CITE_END ? i : MANY - CORR_CITE_ALL + i);
+		wrong_refs += f->evidence[i].offset != e.offset || f->evidence[i].length != e.length || memcmp(f->evidence[i].sha256, e.sha256, SHA256_SIZE) != 0;
+	}
+}
+
+TEST(references_that_left_memory_are_read_back_as_they_were)
+{
+	struct kit k = {0};
+	struct correlate_options o = {.put = check_ends, .temp_dir = "/tmp"};
+	wrong_refs = 0;
+	k.rules = load("{type: event_count, rules: [a], timespan: 1h, condition: {gte: 4}}");
+	k.c = correlate_new(k.rules, &o, NULL);
+	for (uint64_t i = 0; i < MANY; i++) feed(&k, "a", i / 100, "", NULL, i);
+	correlate_finish(k.c);
+	CHECK(stats_of(&k).findings == 1);
+	CHECK(wrong_refs == 0);
+	kit_end(&k);
+}
+
 TEST(the_root_is_that_of_rfc_6962_over_all_records)
 {
 	for (uint64_t n = 1001; n < 1700; n += 97) {

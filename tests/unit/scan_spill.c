@@ -56,6 +56,31 @@ TEST(any_memory_and_any_writers_give_the_same_order)
 	buf_done(&many);
 }
 
+/* Most in order, some late by a little or much, some far ahead: as attempts that wait for their decision come. */
+TEST(what_comes_late_finds_its_place)
+{
+	struct spill *s = spill_new("/tmp", 64 << 20);
+	struct fault f = FAULT_INIT;
+	struct spill_key k, last = {0};
+	struct str payload;
+	uint64_t n = 0;
+	for (uint64_t i = 0; i < 20000; i++) {
+		uint64_t x = i * 0x9e3779b97f4a7c15u >> 40;
+		int64_t at = (int64_t)i - (x % 3 == 0 ? (int64_t)(x % 500) : 0) + (x % 1009 == 7 ? 100000 : 0);
+		k = (struct spill_key){.sec = at, .offset = i, .present = true};
+		NEED(spill_add(s, &k, STR("x"), &f));
+	}
+	struct spill_merge *m = spill_merge_new(&s, 1, &f);
+	NEED(m);
+	for (; spill_merge_next(m, &k, &payload, &f); n++) {
+		CHECK(!n || spill_key_cmp(&last, &k) < 0);
+		last = k;
+	}
+	CHECK(n == 20000);
+	spill_merge_free(m);
+	spill_free(s);
+}
+
 TEST(a_folder_that_cannot_be_written_is_a_fault)
 {
 	struct fault f = FAULT_INIT;
@@ -86,6 +111,31 @@ TEST(a_finding_packs_and_unpacks_whole_and_no_cut_reads_wild)
 	CHECK(g.n_matched == 2 && str_eq(g.matched[0].pattern, STR("*\\a.exe")) && g.n_keep == 1 && g.n_group == 1);
 	CHECK(g.n_evidence == 1 && g.evidence[0].offset == 4608 && g.evidence[0].line == 7 && g.evidence[0].recovered && g.evidence[0].role == EVIDENCE_CONTEXT);
 	CHECK(str_eq(g.fields_json, STR("{\"a\":1}")) && str_eq(g.title, STR("t")));
+	for (size_t n = 0; n < b.n; n++) {
+		char *exact = malloc(n ? n : 1);
+		memcpy(exact, b.p, n);
+		CHECK(!finding_unpack((struct str){exact, n}, &a, &g));
+		free(exact);
+	}
+	buf_done(&b);
+	arena_done(&a);
+}
+
+TEST(a_hit_that_only_feeds_correlations_keeps_what_those_need)
+{
+	struct named keep[] = {{STR("auth.user"), STR("bob")}, {{"", 0}, {"", 0}}, {STR("auth.service"), STR("")}};
+	struct evidence_ref evidence[] = {{.source = 3, .offset = 4608, .length = 1234, .line = 7, .sha256 = {9}}, {.source = 3, .offset = 1, .length = 2, .role = EVIDENCE_CONTEXT, .recovered = true}};
+	struct finding f = {.kind = FINDING_HIT, .rule_index = 9, .time = {5, 6, 7, true}, .host = STR("h"), .keep = keep, .n_keep = 3, .evidence = evidence, .n_evidence = 2, .login = {77, 5}}, g;
+	struct buf b = {0};
+	struct arena a;
+	arena_init(&a, 1 << 20);
+	finding_pack_feed(&f, &b);
+	CHECK(finding_packed_hit(buf_view(&b)) == 9);
+	NEED(finding_unpack(buf_view(&b), &a, &g));
+	CHECK(g.kind == FINDING_HIT && g.rule_index == 9 && !etime_cmp(f.time, g.time) && g.time.digits == 7 && str_eq(g.host, f.host) && g.event_id == -1);
+	CHECK(g.n_keep == 3 && g.keep[0].name.n && str_eq(g.keep[0].value, STR("bob")) && !g.keep[1].name.n && g.keep[2].name.n && !g.keep[2].value.n);
+	CHECK(g.n_evidence == 2 && g.evidence_total == 2 && g.evidence[0].line == 7 && g.evidence[0].sha256[0] == 9 && g.evidence[1].role == EVIDENCE_CONTEXT && g.evidence[1].recovered);
+	CHECK(g.login.who == 77 && g.login.service == 5);
 	for (size_t n = 0; n < b.n; n++) {
 		char *exact = malloc(n ? n : 1);
 		memcpy(exact, b.p, n);
