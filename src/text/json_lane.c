@@ -18,6 +18,7 @@ struct lane_end {
 	struct lane_fixed *fixed;
 	struct lane_close *closes;
 	uint32_t n_fixed, n_closes, n_tokens, lines;
+	bool numbered;           /* an escape of the form \u1234 stands in what every such object has: nobody looks at all bytes of literals again */
 	void *about;
 };
 struct lane_step {
@@ -158,6 +159,13 @@ static struct lane_step *lay(struct json_lane *l, const struct json_tape *t, str
 	return step_at(l, first, str_sub(p->text, at, v[0].start + v[0].length - at), 0);
 }
 
+static bool has_numbered(struct str s)
+{
+	for (size_t i = 0; i + 1 < s.n; i++)
+		if (s.p[i] == '\\' && s.p[++i] == 'u') return true;
+	return false;
+}
+
 static bool copy(struct arena *a, const void *from, size_t n, void *ret)
 {
 	void *to = arena_alloc(a, n);
@@ -180,6 +188,10 @@ static bool remember(struct json_lane *l, const struct json_tape *t, struct str 
 	end->n_tokens = t->n;
 	struct str whole = json_raw(text, &t->v[0]);
 	for (size_t i = 0; i < whole.n; i++) end->lines += whole.p[i] == '\n';
+	for (uint32_t i = 0; i < p.n_fixed && !end->numbered; i++) {
+		const struct json_token *x = &t->v[p.fixed[i].token];
+		end->numbered = (x->flags & JSON_ESCAPED) && has_numbered(str_sub(text, x->start, x->length));
+	}
 	last->end = end;
 	return true;
 }
@@ -353,7 +365,7 @@ static inline __attribute__((always_inline)) const struct lane_end *follow(struc
 		*starts = (uint32_t)(p - base);
 		p += s->n;
 		if (!s->value) {
-			*ret_numbered = b.numbered && b.numbered < p;
+			*ret_numbered = (s->end && s->end->numbered) || (b.numbered && b.numbered < p);
 			return s->end;
 		}
 		first = &s->then;

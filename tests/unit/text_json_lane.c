@@ -149,6 +149,23 @@ TEST(values_may_change_their_type)
 	pair_free(p);
 }
 
+/* In a long key, and in a list far behind the value before: bytes that are compared, not looked through. */
+TEST(numbered_escapes_in_what_all_have)
+{
+	static const char fill[] = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk";
+	static const char *const texts[][2] = {{"{\"", "\\u0061\":1}" BLANKS}, {"{\"a\":1,\"", "\":[\"\\u0061\"],\"b\":2}" BLANKS}, {"{\"", "\\\\u0061\":1}" BLANKS}};
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct pair *p = pair_new();
+		struct buf text = {0};
+		buf_printf(&text, "%s%s%s", texts[i][0], fill, texts[i][1]);
+		both(p, buf_view(&text), 0);
+		both(p, buf_view(&text), 0);
+		CHECK(p->read == 1 && p->fast.has_numbered == (i < 2));
+		buf_done(&text);
+		pair_free(p);
+	}
+}
+
 /* Each is one step away from what the lane knows, and none of them is that. */
 TEST(refuses_what_it_does_not_know)
 {
