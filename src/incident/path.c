@@ -33,7 +33,7 @@ size_t find_nocase(struct str s, const char *needle)
 
 bool starts_nocase(struct str s, const char *prefix)
 {
-	if (!s.n || lower(s.p[0]) != lower(prefix[0])) return s.n < 1 && !prefix[0];
+	if (!s.n || lower(s.p[0]) != lower(prefix[0])) return !prefix[0];
 	size_t n = strlen(prefix);
 	return s.n >= n && str_eq_nocase((struct str){s.p, n}, (struct str){prefix, n});
 }

@@ -104,6 +104,13 @@ void add_alias(struct incidents *s, struct str raw, uint32_t source)
 	if (fresh) vec_push(&s->aliases, (struct alias){keep_str(s, raw), source, 0});
 }
 
+static void note_refusal(struct incidents *s, struct str server, int64_t sec)
+{
+	const struct refusal *last = s->refusals.n ? &s->refusals.v[s->refusals.n - 1] : NULL;
+	if (last && last->sec == sec && str_eq(last->server, server)) return;
+	if (charge(s, sizeof *last)) vec_push(&s->refusals, (struct refusal){server, sec});
+}
+
 static void feed_prober(struct incidents *s, const struct trace *t, const struct clue_record *r)
 {
 	char key[700];
@@ -116,7 +123,7 @@ static void feed_prober(struct incidents *s, const struct trace *t, const struct
 		.reason = keep_str(s, t->reason), .campaign = keep_str(s, t->campaign), .first = t->time, .log = (enum log_kind)t->log});
 	struct prober *p = &s->probers.v[at];
 	p->last = t->time;
-	if (t->log == LOG_APPLICATION && str_eq(t->campaign, STR("cve-2020-0688"))) vec_push(&s->refusals, (struct refusal){p->server, t->time.sec});
+	if (t->log == LOG_APPLICATION && str_eq(t->campaign, STR("cve-2020-0688"))) note_refusal(s, p->server, t->time.sec);
 	row_add(&p->evidence, r->evidence, r->n_evidence);
 }
 
@@ -284,24 +291,31 @@ static void use_tiers(struct incidents *s)
 	}
 }
 
+static struct str refusal_key(uint32_t server, int64_t sec, char room[40])
+{
+	return (struct str){room, (size_t)snprintf(room, 40, "%u %lld", server, (long long)sec)};
+}
+
 /* A view state that the panel's own error calls wrongly signed was only tried, whatever the web log's 500 could mean. */
 static void use_refusals(struct incidents *s)
 {
 	enum { SAME_REQUEST = 5 };
-	for (size_t i = 0; i < s->marks.n; i++) {
+	struct map refused = {0};
+	char room[40];
+	for (size_t i = 0; i < s->refusals.n; i++) map_put(&refused, refusal_key(alias_server(s, s->refusals.v[i].server), s->refusals.v[i].sec, room), 0, NULL);
+	for (size_t i = 0; i < s->marks.n && refused.n; i++) {
 		struct mark *m = &s->marks.v[i];
 		struct trace *t = &m->trace;
+		bool found = false;
 		if (!str_eq(t->campaign, STR("cve-2020-0688")) || t->log == LOG_APPLICATION || !(t->flags & TRACE_OPENS)) continue;
-		for (size_t k = 0; k < s->refusals.n; k++) {
-			int64_t apart = t->time.sec - s->refusals.v[k].sec;
-			if (apart < -SAME_REQUEST || apart > SAME_REQUEST || alias_server(s, s->refusals.v[k].server) != m->server) continue;
-			t->stage = STAGE_PROBE;
-			t->flags &= (uint16_t)~TRACE_OPENS;
-			feed_prober(s, t, &(struct clue_record){.time = t->time, .source = m->source, .evidence = s->pool.v + m->evidence, .n_evidence = m->n_evidence});
-			for (size_t p = 0; p < s->probers.n; p++) s->probers.v[p].resolved = alias_server(s, s->probers.v[p].server);
-			break;
-		}
+		for (int64_t apart = -SAME_REQUEST; apart <= SAME_REQUEST && !found; apart++) found = map_get(&refused, refusal_key(m->server, t->time.sec + apart, room));
+		if (!found) continue;
+		t->stage = STAGE_PROBE;
+		t->flags &= (uint16_t)~TRACE_OPENS;
+		feed_prober(s, t, &(struct clue_record){.time = t->time, .source = m->source, .evidence = s->pool.v + m->evidence, .n_evidence = m->n_evidence});
 	}
+	for (size_t i = 0; i < s->probers.n && refused.n; i++) s->probers.v[i].resolved = alias_server(s, s->probers.v[i].server);
+	map_done(&refused);
 }
 
 void incidents_finish(struct incidents *s, void (*report)(void *context, const struct incident *i), void *context)
