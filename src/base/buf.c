@@ -41,8 +41,22 @@ void buf_i64(struct buf *b, int64_t v)
 	buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* Eight digits from four bytes at once, in the lanes of a word. */
-static inline __attribute__((unused)) uint64_t hex_digits(uint32_t v)
+void buf_grouped(struct buf *b, uint64_t v, unsigned width)
+{
+	char out[27]; /* 18,446,744,073,709,551,615 */
+	size_t at = sizeof out;
+	unsigned n = 0;
+	do {
+		if (n && n % 3 == 0) out[--at] = ',';
+		out[--at] = (char)('0' + v % 10);
+		n++;
+	} while (v /= 10);
+	for (size_t i = sizeof out - at; i < width; i++) buf_byte(b, ' ');
+	buf_put(b, out + at, sizeof out - at);
+}
+
+/* Eight digits from four bytes at once, in the lanes of a word; little-endian, as base/cursor.h asserts. */
+static inline uint64_t hex_digits(uint32_t v)
 {
 	/* Nibbles one a byte, the high one of the first byte first. */
 	uint64_t x = v;
@@ -59,14 +73,12 @@ void buf_hex(struct buf *b, const void *bytes, size_t n)
 	const unsigned char *p = bytes;
 	char *out = buf_reserve(b, n * 2);
 	size_t i = 0;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	for (; i + 4 <= n; i += 4) {
 		uint32_t v;
 		memcpy(&v, p + i, sizeof v);
 		uint64_t x = hex_digits(v);
 		memcpy(out + i * 2, &x, sizeof x);
 	}
-#endif
 	for (; i < n; i++) {
 		out[i * 2] = digits[p[i] >> 4];
 		out[i * 2 + 1] = digits[p[i] & 15];

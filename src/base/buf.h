@@ -30,6 +30,8 @@ static inline void buf_str(struct buf *b, struct str s) { buf_put(b, s.p, s.n); 
 #define buf_lit(b, literal) buf_put(b, "" literal, sizeof(literal) - 1)
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
+/* 1,234,567, at least `width` wide, blanks before it. */
+void buf_grouped(struct buf *b, uint64_t v, unsigned width);
 /* Lower-case hex of bytes, two digits each. */
 void buf_hex(struct buf *b, const void *bytes, size_t n);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

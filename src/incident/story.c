@@ -4,7 +4,6 @@
  * Plain lines. A tab in a line says where its text begins: what does not fit on the screen goes on below that column. Every list has an
  * end; what is left out stands in the incident itself (-o FILE.jsonl). */
 #include "incident/incident_internal.h"
-#include <stdio.h>
 
 enum { SHOWN_REASONS = 3, SHOWN_TIMES = 24, SHOWN_INDICATORS = 18, SHOWN_OF_KIND = 5, SHOWN_UNKNOWN = 12, REASON_BYTES = 150, WHAT_BYTES = 90 };
 
@@ -98,17 +97,6 @@ static void put_actions(struct teller *w)
 	}
 }
 
-static void put_number(struct buf *b, uint64_t n, int width)
-{
-	char digits[24], text[32];
-	int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n), k = 0;
-	for (int i = 0; i < length; i++) {
-		if (i && (length - i) % 3 == 0) text[k++] = ',';
-		text[k++] = digits[i];
-	}
-	buf_printf(b, "%*.*s", width, k, text);
-}
-
 static void put_row(struct buf *b, const struct scope_row *r)
 {
 	char day[ETIME_MAX] = "-         ";
@@ -117,10 +105,10 @@ static void put_row(struct buf *b, const struct scope_row *r)
 	buf_printf(b, "%.10s  ", day);
 	if (r->last.present) etime_print(r->last, 0, day);
 	buf_printf(b, "%.10s  ", day);
-	put_number(b, r->days, 4);
-	put_number(b, r->days_missing, 9);
-	put_number(b, r->events, 13);
-	put_number(b, r->clues, 9);
+	buf_grouped(b, r->days, 4);
+	buf_grouped(b, r->days_missing, 9);
+	buf_grouped(b, r->events, 13);
+	buf_grouped(b, r->clues, 9);
 	buf_lit(b, "\n");
 }
 

@@ -102,16 +102,6 @@ static void heading(struct page *p, const char *word)
 	colour(p, "\033[0m");
 }
 
-static void grouped(struct buf *b, uint64_t n)
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
-	for (int i = 0; i < len; i++) {
-		if (i && (len - i) % 3 == 0) buf_byte(b, ',');
-		buf_byte(b, digits[i]);
-	}
-}
-
 static void size_text(struct buf *b, uint64_t n)
 {
 	if (n < 10000) buf_printf(b, "%llu bytes", (unsigned long long)n);
@@ -162,13 +152,13 @@ static void put_read(struct page *p, const struct report_run *r)
 		buf_lit(p->out, "no dated records\n");
 	}
 	heading(p, "Read");
-	grouped(p->out, r->sources.n);
+	buf_grouped(p->out, r->sources.n, 0);
 	buf_printf(p->out, " source%s, ", plural(r->sources.n));
 	size_text(p->out, bytes);
 	buf_lit(p->out, ", ");
-	grouped(p->out, r->events);
+	buf_grouped(p->out, r->events, 0);
 	buf_printf(p->out, " event%s, ", plural(r->events));
-	grouped(p->out, r->rules_loaded);
+	buf_grouped(p->out, r->rules_loaded, 0);
 	buf_printf(p->out, " rule%s, in %.1f s\n", plural(r->rules_loaded), r->seconds);
 }
 
@@ -176,13 +166,13 @@ static void put_levels(struct page *p, const struct report_run *r, const struct 
 {
 	bool any = false;
 	heading(p, "Findings");
-	grouped(p->out, r->findings);
+	buf_grouped(p->out, r->findings, 0);
 	for (int l = LEVELS - 1; l >= 0; l--) {
 		if (!t->by_level[l]) continue;
 		buf_str(p->out, any ? STR(", ") : STR(": "));
 		any = true;
 		colour(p, level_colour[l]);
-		grouped(p->out, t->by_level[l]);
+		buf_grouped(p->out, t->by_level[l], 0);
 		buf_printf(p->out, " %s", level_word((enum level)l));
 		colour(p, "\033[0m");
 	}
@@ -386,12 +376,12 @@ static void put_damage(struct page *p, const struct report_run *r)
 		buf_byte(p->out, '\n');
 	} else if (recovered) {
 		heading(p, "Recovered");
-		grouped(p->out, recovered);
+		buf_grouped(p->out, recovered, 0);
 		buf_printf(p->out, " record%s; findings that rest on one say so\n", plural(recovered));
 	}
 	if (notes) {
 		heading(p, "Noted");
-		grouped(p->out, notes);
+		buf_grouped(p->out, notes, 0);
 		buf_lit(p->out, " remarks on sources (checksums, gaps, inferred times): --stats FILE lists them\n");
 	}
 }
@@ -405,7 +395,7 @@ static void put_twice(struct page *p, const struct report_run *r)
 	}
 	if (r->twins) {
 		heading(p, "Told twice");
-		grouped(p->out, r->twins);
+		buf_grouped(p->out, r->twins, 0);
 		buf_printf(p->out, " attempt%s to log in stood in two logs of one host: counted once\n", plural(r->twins));
 	}
 }
@@ -505,7 +495,7 @@ static void put_blind(struct page *p, const struct report_run *r)
 	}
 	if (r->undecided) {
 		heading(p, "");
-		grouped(p->out, r->undecided);
+		buf_grouped(p->out, r->undecided, 0);
 		buf_lit(p->out, " verdicts stayed undecided (a regular expression reached its limit)\n");
 	}
 	map_done(&why);
@@ -543,9 +533,9 @@ void report_progress(const struct progress_line *g, unsigned width, struct buf *
 	buf_printf(&line, "%3.0f %%  ", share * 100);
 	size_text(&line, g->bytes);
 	buf_lit(&line, "  ");
-	grouped(&line, g->seconds > 0.2 ? (uint64_t)((double)g->events / g->seconds) : 0);
+	buf_grouped(&line, g->seconds > 0.2 ? (uint64_t)((double)g->events / g->seconds) : 0, 0);
 	buf_lit(&line, " events/s  ");
-	grouped(&line, g->findings);
+	buf_grouped(&line, g->findings, 0);
 	buf_lit(&line, " hits");
 	if (share > 0.02 && share < 1) {
 		double left = g->seconds / share * (1 - share);

@@ -116,6 +116,13 @@ TEST(numbers_are_strict)
 	buf_i64(&b, INT64_MIN);
 	buf_byte(&b, 0);
 	CHECK_STR(b.p, "18446744073709551615 -9223372036854775808");
+	b.n = 0;
+	buf_grouped(&b, UINT64_MAX, 0);
+	buf_grouped(&b, 999, 5);
+	buf_grouped(&b, 1000, 5);
+	buf_grouped(&b, 0, 2);
+	buf_byte(&b, 0);
+	CHECK_STR(b.p, "18,446,744,073,709,551,615  9991,000 0");
 	buf_done(&b);
 }
 
