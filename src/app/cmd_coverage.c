@@ -30,7 +30,7 @@ static void count_blind(const struct scan_results *r, const struct rule_set *rul
 	struct buf key = {0};
 	for (uint32_t i = 0; i < rule_set_count(rules); i++) {
 		const struct rule *rule = rule_set_at(rules, i);
-		if (rule->correlation || r->coverage[i].events) continue;
+		if (rule->correlation || rule_of_deeds(rule) || r->coverage[i].events) continue;
 		const struct logsource *l = &rule->info.logsource;
 		key.n = 0;
 		buf_printf(&key, "%.*s/%.*s/%.*s", STR_FMT(l->product.n ? l->product : STR("-")), STR_FMT(l->category.n ? l->category : STR("-")),
@@ -149,7 +149,7 @@ static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, i
 		} else {
 			report_coverage_table(view.run.coverage, view.run.n_coverage, !strcmp(nl_langinfo(CODESET), "UTF-8"), &out);
 			print_sight(&view.run, &out);
-			print_blind(&blind, rule_set_count(rules), &out);
+			print_blind(&blind, view.run.n_rules, &out);
 		}
 		fwrite(out.p, 1, out.n, stdout);
 		buf_done(&out);
