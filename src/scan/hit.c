@@ -12,13 +12,30 @@ struct shared_parts {
 	struct str all_fields; /* in worker.fields; empty until make_fields */
 };
 
+/* Bytes of the source that its reader has left behind: records of attempts that had to wait. They are not far behind, so pages that were read again are kept: each
+ * has a place, and holds a little of the next. NULL when the bytes cannot be had. */
+static const void *reread(struct scan_worker *w, uint64_t offset, uint64_t length)
+{
+	uint64_t page = offset / REREAD_PAGE, from = page * REREAD_PAGE;
+	if (length > REREAD_MORE) {
+		char *copy = length <= SCRATCH ? arena_alloc(&w->scratch, length) : NULL;
+		return copy && input_pread(&w->source->input, copy, length, offset, NULL) == (int64_t)length ? copy : NULL;
+	}
+	if (!w->reread) w->reread = xcalloc(REREAD_PAGES, sizeof *w->reread);
+	struct reread_page *r = &w->reread[page % REREAD_PAGES];
+	if (!r->n || r->page != page || r->source != w->source->id) {
+		int64_t n = input_pread(&w->source->input, r->bytes, sizeof r->bytes, from, NULL);
+		r->page = page;
+		r->source = w->source->id;
+		r->n = n > 0 ? (uint32_t)n : 0;
+	}
+	return offset - from + length <= r->n ? r->bytes + (offset - from) : NULL;
+}
+
 static bool hash_range(struct scan_worker *w, const void *bytes, uint64_t offset, uint64_t length, uint8_t ret[SHA256_SIZE])
 {
-	if (!bytes) {
-		char *copy = length <= SCRATCH ? arena_alloc(&w->scratch, length) : NULL;
-		if (!copy || input_pread(&w->source->input, copy, length, offset, NULL) != (int64_t)length) return false;
-		bytes = copy;
-	}
+	if (!bytes) bytes = reread(w, offset, length);
+	if (!bytes) return false;
 	sha256_of(bytes, length, ret);
 	return true;
 }
@@ -130,7 +147,7 @@ static void keep_values(struct scan_worker *w, struct event *ev, const struct hi
 	}
 }
 
-static void spill(struct scan_worker *w, struct event *ev, const struct finding *f, bool shown)
+static void spill(struct scan_worker *w, struct event *ev, const struct finding *f, enum spill_for what_for, bool shown)
 {
 	struct fault fault = FAULT_INIT;
 	struct spill_key key = {.sec = ev->time.sec, .order = w->source->result.order, .offset = ev->records[0].offset, .nsec = ev->time.nsec,
@@ -138,7 +155,7 @@ static void spill(struct scan_worker *w, struct event *ev, const struct finding 
 	w->packed.n = 0;
 	if (shown) finding_pack(f, &w->packed);
 	else finding_pack_feed(f, &w->packed);
-	if (spill_add(w->spill, &key, buf_view(&w->packed), &fault)) return;
+	if (spill_add(w->spills[what_for], &key, buf_view(&w->packed), &fault)) return;
 	pthread_mutex_lock(&w->scan->lock);
 	w->scan->spill_fault = fault;
 	pthread_mutex_unlock(&w->scan->lock);
@@ -154,6 +171,8 @@ static struct finding finding_of(const struct event *ev, const struct shared_par
 
 static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit *h, const struct shared_parts *p)
 {
+	bool fed = correlate_wants(w->scan->correlate, h->rule->index), shown = h->rule->report;
+	if (!fed && !shown) return;
 	struct match_detail details[MAX_DETAILS];
 	struct finding f = finding_of(ev, p);
 	f.level = h->rule->info.level;
@@ -163,7 +182,7 @@ static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit 
 	if (is_shown(ev, h)) f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
 	if (is_shown(ev, h) && h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
 	keep_values(w, ev, h, &f);
-	spill(w, ev, &f, is_shown(ev, h));
+	spill(w, ev, &f, !fed ? SPILL_SHOWN : shown ? SPILL_BOTH : SPILL_FEEDS, is_shown(ev, h));
 }
 
 /* The clue of a native analyser, and the hit that comes with it when it names a rule. */
@@ -173,14 +192,14 @@ static void spill_clue(struct scan_worker *w, struct event *ev, const struct clu
 	f.kind = (enum finding_kind)PACKED_CLUE;
 	f.fields_json = (struct str){"", 0};
 	f.extra_json = c->payload;
-	if (c->payload.n) spill(w, ev, &f, true);
+	if (c->payload.n) spill(w, ev, &f, SPILL_FEEDS, true);
 	if (!c->rule) return;
 	f = finding_of(ev, p);
 	f.level = c->rule->level;
 	f.rule_index = NATIVE_RULE + (uint32_t)(c->rule - w->scan->native);
 	f.matched = c->matched;
 	f.n_matched = c->n_matched;
-	spill(w, ev, &f, true);
+	spill(w, ev, &f, SPILL_SHOWN, true);
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 
@@ -191,7 +210,7 @@ static void spill_integrity(struct scan_worker *w, struct event *ev, struct find
 	f->kind = FINDING_INTEGRITY;
 	f->title = str_of(title);
 	f->level = level;
-	spill(w, ev, f, true);
+	spill(w, ev, f, SPILL_SHOWN, true);
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 

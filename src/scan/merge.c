@@ -165,10 +165,8 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 static bool take_for_report(struct pass *p, struct finding *f)
 {
 	struct scan *s = p->scan;
-	if (f->kind == (enum finding_kind)PACKED_CLUE) return true;
 	verify(f->n_evidence); /* a finding that rests on nothing is none */
 	f->rule = scan_rule_info(s, f->rule_index);
-	if (f->rule_index < NATIVE_RULE && !rule_set_at(s->config.rules, f->rule_index)->report) return true;
 	s->results.findings++;
 	s->results.by_level[f->level]++;
 	for (size_t i = 0; i < p->n_sinks; i++)
@@ -216,27 +214,28 @@ static bool add(const struct scan *s, struct group *g, struct str payload, struc
 	return true;
 }
 
-/* Whether a packed finding may come out: all but hits that only feed correlations. */
-static bool is_reported(const struct scan *s, uint32_t hit) { return hit >= NATIVE_RULE || rule_set_at(s->config.rules, hit)->report; }
-
 /* One pass over the spills in order; hits of one moment are gathered, joined and handed to p->take. */
-static bool run_pass(struct pass *p, struct spill *const *spills, size_t n, struct fault *f)
+static bool run_pass(struct pass *p, enum spill_for alone, struct fault *f)
 {
+	struct scan *s = p->scan;
+	VEC(struct spill *) spills = {0};
 	struct fault local = FAULT_INIT;
 	struct group g = {0};
 	struct spill_key key, moment = {0};
 	struct str payload;
 	arena_init(&g.arena, GROUP_BUDGET);
-	struct spill_merge *m = spill_merge_new(spills, n, &local);
+	for (size_t i = 0; i < s->spills[alone].n; i++) vec_push(&spills, s->spills[alone].v[i]);
+	for (size_t i = 0; i < s->spills[SPILL_BOTH].n; i++) vec_push(&spills, s->spills[SPILL_BOTH].v[i]);
+	struct spill_merge *m = spill_merge_new(spills.v, spills.n, &local);
 	while (m && !p->stopped && spill_merge_next(m, &key, &payload, &local)) {
 		bool same = key.present == moment.present && key.sec == moment.sec && key.nsec == moment.nsec;
-		if (p->sinks && !is_reported(p->scan, finding_packed_hit(payload))) continue;
 		if (g.findings.n && (!same || g.findings.n >= GROUP_MAX || g.arena.used + payload.n * 2 > GROUP_BUDGET / 2)) flush_group(p, &g);
 		moment = key;
-		if (!add(p->scan, &g, payload, &local)) break;
+		if (!add(s, &g, payload, &local)) break;
 	}
 	if (!local.kind && !p->stopped) flush_group(p, &g);
 	spill_merge_free(m);
+	vec_free(&spills);
 	vec_free(&g.findings);
 	vec_free(&g.joined);
 	arena_done(&g.arena);
@@ -259,7 +258,7 @@ bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sin
 	start_incidents(s);
 	if (s->correlating || s->incidents) {
 		struct pass first = {.scan = s, .take = take_for_correlation};
-		if (!run_pass(&first, s->spills.v, s->spills.n, f)) return false;
+		if (!run_pass(&first, SPILL_FEEDS, f)) return false;
 		feed_older(s, (struct etime){0});
 		correlate_finish(s->correlate);
 		correlate_stats(s->correlate, &s->results.correlations);
@@ -275,9 +274,9 @@ bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sin
 			if (f) *f = s->spill_fault;
 			return false;
 		}
-		vec_push(&s->spills, s->fired);
+		vec_push(&s->spills[SPILL_SHOWN], s->fired);
 		s->fired = NULL;
 	}
 	struct pass last = {.scan = s, .take = take_for_report, .sinks = sinks, .n_sinks = n_sinks};
-	return run_pass(&last, s->spills.v, s->spills.n, f);
+	return run_pass(&last, SPILL_SHOWN, f);
 }

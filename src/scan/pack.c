@@ -1,6 +1,6 @@
 /* pack.c: findings to bytes and back. See pack.h. */
 #include "scan/pack.h"
-#include "base/cursor.h"
+#include "scan/varint.h"
 
 static void put32(struct buf *b, uint32_t v) { buf_put(b, &v, sizeof v); }
 static void put64(struct buf *b, uint64_t v) { buf_put(b, &v, sizeof v); }
@@ -38,43 +38,35 @@ static void put_evidence(struct buf *b, const struct evidence_ref *e)
 
 enum { PACKED_FEED = 5 };
 
-uint32_t finding_packed_hit(struct str bytes)
-{
-	struct cursor c = cursor_of(bytes.p, bytes.n);
-	uint32_t head, rule;
-	return cursor_u32(&c, &head) && cursor_u32(&c, &rule) && ((head & 0xff) == FINDING_HIT || (head & 0xff) == PACKED_FEED) ? rule : UINT32_MAX;
-}
+/* --- hits that only feed correlations: there are as many of them as lines, where a server is being guessed at, so numbers take the bytes they need --- */
 
-/* --- hits that only feed correlations: a head, then texts, then evidence as it lies in memory --- */
-
-struct feed_head {
-	uint8_t kind, digits, present, has_keep;
-	uint32_t rule;
-	int64_t sec;
-	uint32_t nsec, n_keep, n_evidence, host_n;
-	struct login_mark login;
-};
-struct feed_ref {                /* 64 bytes, none of them unused by the compiler */
-	uint64_t offset, length;
-	uint32_t source, line;
-	uint8_t role, recovered, pad[6];
-	uint8_t sha256[SHA256_SIZE];
-};
+enum { FEED_DIGITS = 15, FEED_PRESENT = 16, FEED_LOGIN = 32 }; /* in its second byte */
+enum { REF_CONTEXT = 1, REF_RECOVERED = 2 };
 
 void finding_pack_feed(const struct finding *f, struct buf *b)
 {
-	struct feed_head head = {.kind = PACKED_FEED, .digits = f->time.digits, .present = f->time.present, .rule = f->rule_index, .sec = f->time.sec,
-		.nsec = f->time.nsec, .n_keep = f->n_keep, .n_evidence = f->n_evidence, .host_n = (uint32_t)f->host.n, .login = f->login};
-	buf_put(b, &head, sizeof head);
-	for (uint32_t i = 0; i < f->n_keep; i++) put32(b, f->keep[i].name.n ? (uint32_t)f->keep[i].value.n : UINT32_MAX);
+	buf_byte(b, PACKED_FEED);
+	buf_byte(b, (char)((f->time.digits & FEED_DIGITS) | (f->time.present ? FEED_PRESENT : 0) | (f->login.who ? FEED_LOGIN : 0)));
+	put32(b, f->rule_index);
+	varint_buf(b, varint_fold(f->time.sec));
+	varint_buf(b, f->time.nsec);
+	if (f->login.who) put64(b, f->login.who), varint_buf(b, f->login.service);
+	varint_buf(b, f->host.n);
 	buf_str(b, f->host);
-	for (uint32_t i = 0; i < f->n_keep; i++)
+	varint_buf(b, f->n_keep);
+	for (uint32_t i = 0; i < f->n_keep; i++) { /* 0: the event has none */
+		varint_buf(b, f->keep[i].name.n ? f->keep[i].value.n + 1 : 0);
 		if (f->keep[i].name.n) buf_str(b, f->keep[i].value);
+	}
+	varint_buf(b, f->n_evidence);
 	for (uint32_t i = 0; i < f->n_evidence; i++) {
 		const struct evidence_ref *e = &f->evidence[i];
-		struct feed_ref ref = {.offset = e->offset, .length = e->length, .source = e->source, .line = e->line, .role = e->role, .recovered = e->recovered};
-		memcpy(ref.sha256, e->sha256, SHA256_SIZE);
-		buf_put(b, &ref, sizeof ref);
+		buf_byte(b, (char)((e->role == EVIDENCE_CONTEXT ? REF_CONTEXT : 0) | (e->recovered ? REF_RECOVERED : 0)));
+		varint_buf(b, e->source);
+		varint_buf(b, e->offset);
+		varint_buf(b, e->length);
+		varint_buf(b, e->line);
+		buf_put(b, e->sha256, SHA256_SIZE);
 	}
 }
 
@@ -206,36 +198,55 @@ static void take_lists(struct take *t, struct finding *f)
 	for (uint32_t i = 0; !t->bad && i < f->n_stages; i++) t->bad |= stages[i].from > n || stages[i].n > n - stages[i].from;
 }
 
+static uint64_t take_varint(struct take *t)
+{
+	uint64_t v = 0;
+	t->bad |= !varint_take(&t->c, &v);
+	return v;
+}
+
+static void take_feed_ref(struct take *t, struct evidence_ref *e)
+{
+	uint8_t flags = take8(t);
+	struct str hash = {0};
+	*e = (struct evidence_ref){.role = flags & REF_CONTEXT ? EVIDENCE_CONTEXT : EVIDENCE_RECORD, .recovered = flags & REF_RECOVERED};
+	e->source = (uint32_t)take_varint(t);
+	e->offset = take_varint(t);
+	e->length = take_varint(t);
+	e->line = (uint32_t)take_varint(t);
+	t->bad |= !cursor_bytes(&t->c, SHA256_SIZE, &hash);
+	if (hash.p) memcpy(e->sha256, hash.p, SHA256_SIZE);
+}
+
 static bool unpack_feed(struct take *t, struct finding *f)
 {
-	struct feed_head head;
-	struct str bytes, lengths;
-	if (!cursor_bytes(&t->c, sizeof head, &bytes)) return false;
-	memcpy(&head, bytes.p, sizeof head);
-	*f = (struct finding){.kind = FINDING_HIT, .rule_index = head.rule, .login = head.login, .time = {.sec = head.sec, .nsec = head.nsec, .digits = head.digits, .present = head.present},
-		.event_id = -1, .count = 1, .evidence_total = head.n_evidence, .n_keep = head.n_keep, .n_evidence = head.n_evidence};
-	struct named *keep = take_array(t, head.n_keep, 4, sizeof *keep);
-	t->bad |= !cursor_bytes(&t->c, (size_t)head.n_keep * 4, &lengths);
-	t->bad |= !cursor_bytes(&t->c, head.host_n, &f->host);
-	for (uint32_t i = 0; !t->bad && i < head.n_keep; i++) {
-		uint32_t n = le32_at(lengths.p + (size_t)i * 4);
-		keep[i] = (struct named){{"", 0}, {"", 0}};
-		if (n == UINT32_MAX) continue;
-		keep[i].name = STR("kept");
-		t->bad |= !cursor_bytes(&t->c, n, &keep[i].value);
+	uint8_t flags;
+	*f = (struct finding){.kind = FINDING_HIT, .event_id = -1, .count = 1};
+	take8(t); /* PACKED_FEED */
+	flags = take8(t);
+	f->rule_index = take32(t);
+	f->time.digits = flags & FEED_DIGITS;
+	f->time.present = flags & FEED_PRESENT;
+	f->time.sec = varint_unfold(take_varint(t));
+	f->time.nsec = (uint32_t)take_varint(t);
+	if (flags & FEED_LOGIN) f->login.who = take64(t), f->login.service = (uint32_t)take_varint(t);
+	t->bad |= !cursor_bytes(&t->c, take_varint(t), &f->host);
+	uint64_t n = take_varint(t);
+	struct named *keep = take_array(t, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX, 1, sizeof *keep);
+	for (uint64_t i = 0; !t->bad && i < n; i++) {
+		uint64_t length = take_varint(t);
+		keep[i] = (struct named){length ? STR("kept") : STR(""), STR("")};
+		if (length) t->bad |= !cursor_bytes(&t->c, length - 1, &keep[i].value);
 	}
-	struct evidence_ref *e = take_array(t, head.n_evidence, sizeof(struct feed_ref), sizeof *e);
-	t->bad |= !cursor_bytes(&t->c, head.n_evidence * sizeof(struct feed_ref), &bytes);
-	for (uint32_t i = 0; !t->bad && i < head.n_evidence; i++) {
-		struct feed_ref r;
-		memcpy(&r, bytes.p + i * sizeof r, sizeof r);
-		e[i] = (struct evidence_ref){.source = r.source, .offset = r.offset, .length = r.length, .line = r.line, .role = r.role, .recovered = r.recovered};
-		memcpy(e[i].sha256, r.sha256, SHA256_SIZE);
-	}
-	if (t->bad) return false;
 	f->keep = keep;
+	f->n_keep = (uint32_t)n;
+	n = take_varint(t);
+	struct evidence_ref *e = take_array(t, n < UINT32_MAX ? (uint32_t)n : UINT32_MAX, 5 + SHA256_SIZE, sizeof *e);
+	for (uint64_t i = 0; !t->bad && i < n; i++) take_feed_ref(t, &e[i]);
 	f->evidence = e;
-	return true;
+	f->n_evidence = (uint32_t)n;
+	f->evidence_total = n;
+	return !t->bad;
 }
 
 bool finding_unpack(struct str bytes, struct arena *a, struct finding *f)

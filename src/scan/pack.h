@@ -11,8 +11,6 @@ enum { PACKED_CLUE = 4 };
  * unpacks as a finding of kind FINDING_HIT that has nothing else; kept values get a name that says nothing, those that are absent none. */
 void finding_pack_feed(const struct finding *f, struct buf *out);
 
-/* The rule_index of a packed hit, UINT32_MAX for every other kind. */
-uint32_t finding_packed_hit(struct str bytes);
 void finding_pack(const struct finding *f, struct buf *out);
 /* Strings point into `bytes`, arrays live in `a`; `rule` is left NULL (rule_index tells). False when the bytes are not whole
  * or `a` is full. */

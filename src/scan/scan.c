@@ -90,7 +90,10 @@ void scan_free(struct scan *s)
 	if (!s) return;
 	for (size_t i = 0; i < s->items.n; i++) free(s->items.v[i].path), free(s->items.v[i].shown);
 	for (size_t i = 0; i < s->open.n; i++) source_free(s->open.v[i]);
-	for (size_t i = 0; i < s->spills.n; i++) spill_free(s->spills.v[i]);
+	for (unsigned k = 0; k < SPILLS; k++) {
+		for (size_t i = 0; i < s->spills[k].n; i++) spill_free(s->spills[k].v[i]);
+		vec_free(&s->spills[k]);
+	}
 	for (size_t i = 0; i < s->analysers.n; i++) analyser_free(s->analysers.v[i]);
 	vec_free(&s->analysers);
 	vec_free(&s->stories);
@@ -101,7 +104,6 @@ void scan_free(struct scan *s)
 	vec_free(&s->items);
 	vec_free(&s->open);
 	vec_free(&s->unread);
-	vec_free(&s->spills);
 	coverage_done(&s->hosts);
 	arena_done(&s->strings);
 	free(s->ranks);
@@ -385,7 +387,7 @@ struct scan_worker *scan_worker_new(struct scan *s)
 	if (s->sight_plan) w->sight = sight_new(s->sight_plan);
 	if (s->config.incidents) w->analyser = analyser_new(s->config.incidents, ANALYSER_BUDGET);
 	if (s->config.auth) w->logins = auth_source_new(s->config.auth, w->shapes);
-	w->spill = spill_new(s->config.temp_dir, SPILL_BUFFER);
+	for (unsigned k = 0; k < SPILLS; k++) w->spills[k] = spill_new(s->config.temp_dir, SPILL_BUFFER);
 	arena_init(&w->scratch, SCRATCH_BUDGET);
 	arena_init(&w->walk_strings, SCRATCH_BUDGET);
 	return w;
@@ -423,7 +425,7 @@ void scan_worker_free(struct scan_worker *w)
 {
 	struct scan *s = w->scan;
 	pthread_mutex_lock(&s->lock);
-	vec_push(&s->spills, w->spill);
+	for (unsigned k = 0; k < SPILLS; k++) vec_push(&s->spills[k], w->spills[k]);
 	if (w->analyser) vec_push(&s->analysers, w->analyser);
 	s->results.outside += w->outside;
 	skew_merge(s->clocks, w->clocks);
@@ -437,6 +439,7 @@ void scan_worker_free(struct scan_worker *w)
 	shape_table_free(w->shapes);
 	buf_done(&w->fields);
 	buf_done(&w->packed);
+	free(w->reread);
 	arena_done(&w->scratch);
 	arena_done(&w->walk_strings);
 	coverage_done(&w->hosts);

@@ -8,8 +8,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { SPILL_BUFFER = 16 << 20, SHAPE_BUDGET = 32 << 20, HEAD_BYTES = 64 << 10, STEP_EVENTS = 2048, ANALYSER_BUDGET = 16 << 20, INCIDENT_BUDGET = 64 << 20 };
+enum { SPILL_BUFFER = 12 << 20, SHAPE_BUDGET = 32 << 20, HEAD_BYTES = 64 << 10, STEP_EVENTS = 2048, ANALYSER_BUDGET = 16 << 20, INCIDENT_BUDGET = 64 << 20 };
 #define NATIVE_RULE 0x80000000u
+
+/* What is spilled, by the pass of phase two that wants it (merge.c): what only feeds correlations and incidents, what is only reported, or both. */
+enum spill_for { SPILL_FEEDS, SPILL_SHOWN, SPILL_BOTH, SPILLS };
 
 /* A file to be opened, or one that could not even be listed. */
 struct scan_item {
@@ -42,7 +45,7 @@ struct scan {
 	size_t next_item;
 	VEC(struct open_source *) open;
 	VEC(struct scan_unread) unread;
-	VEC(struct spill *) spills;
+	VEC(struct spill *) spills[SPILLS];
 	struct arena strings;
 	uint32_t *ranks;              /* [rules, then native rules]: place of the rule by its id */
 	struct coverage_table hosts;
@@ -77,7 +80,9 @@ struct scan {
 	atomic_uint sources_done, sources_total;
 };
 
-enum { CONTEXT_SLOTS = 64 };
+enum { CONTEXT_SLOTS = 64, REREAD_PAGE = 16 << 10, REREAD_MORE = 2 << 10, REREAD_PAGES = 32 };
+/* A page of a source that was read again, and what of the next one records may reach into. */
+struct reread_page { uint64_t page; uint32_t source, n; char bytes[REREAD_PAGE + REREAD_MORE]; };
 /* Of the last shape a rule's values were kept of: fields it has no column for. */
 struct kept_shape { const struct shape *shape; const struct rule *rule; const struct logsource_binding *binding; uint64_t lacks; };
 struct scan_worker {
@@ -87,11 +92,12 @@ struct scan_worker {
 	struct matcher *matcher;
 	struct sight *sight;          /* NULL without a plan */
 	struct skew_table *clocks;
-	struct spill *spill;
+	struct spill *spills[SPILLS];
 	struct open_source *source;   /* being read by this worker, NULL = none */
 	struct reader_cursor *cursor;
 	uint64_t outside;
 	uint64_t progressed;          /* bytes of the current source already added to scan.bytes */
+	struct reread_page *reread;   /* [REREAD_PAGES], by page number; NULL: nothing was read again yet */
 	struct buf fields, packed;
 	struct arena scratch;
 	struct coverage_table hosts;  /* of the source being read */

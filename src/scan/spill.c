@@ -1,11 +1,13 @@
-/* spill.c: external merge sort. A run is a sequence of: u32 payload length, key, payload; sorted by key. See spill.h. */
+/* spill.c: external merge sort. A run is a sequence of entries sorted by key: a byte that says what of the key is as in the entry before (enum as_before), the
+ * rest of the key, the payload's length, the payload. See spill.h. */
 #include "scan/spill.h"
+#include "scan/varint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { HEADER = sizeof(uint32_t) + sizeof(struct spill_key), READ_BUFFER = 64 << 10, MAX_FAN_IN = 128, LATE = 3 };
+enum { HEADER_MAX = 1 + 13 + VARINT_MAX + VARINT_MAX + 5 + VARINT_MAX, READ_BUFFER = 64 << 10, MAX_FAN_IN = 128, LATE = 3 };
 
 struct entry {
 	struct spill_key key;
@@ -125,24 +127,64 @@ static bool write_all(int fd, const char *p, size_t n, uint64_t offset, struct f
 	return true;
 }
 
-static void put_entry(struct buf *out, const struct spill_key *key, struct str payload)
+/* What an entry's key has in common with the one before it in its run (the first: with a key of zeros). */
+enum as_before { SAME_TIME = 1, SAME_ORDER = 2, SAME_RANK = 4 };
+
+static void put_entry(struct buf *out, struct spill_key *before, const struct spill_key *key, struct str payload)
 {
-	uint32_t n = (uint32_t)payload.n;
-	buf_put(out, &n, sizeof n);
-	buf_put(out, key, sizeof *key);
+	char *head = buf_reserve(out, HEADER_MAX), *at = head + 1;
+	unsigned same = 0;
+	if (key->present == before->present && key->sec == before->sec && key->nsec == before->nsec) {
+		same |= SAME_TIME;
+	} else {
+		*at++ = (char)key->present;
+		memcpy(at, &key->sec, sizeof key->sec), at += sizeof key->sec;
+		memcpy(at, &key->nsec, sizeof key->nsec), at += sizeof key->nsec;
+	}
+	if (key->order == before->order) same |= SAME_ORDER;
+	else at = varint_put(at, key->order);
+	at = varint_put(at, varint_fold((int64_t)(key->offset - before->offset)));
+	if (key->rank == before->rank && key->kind == before->kind) {
+		same |= SAME_RANK;
+	} else {
+		memcpy(at, &key->rank, sizeof key->rank), at += sizeof key->rank;
+		*at++ = (char)key->kind;
+	}
+	at = varint_put(at, payload.n);
+	*head = (char)same;
+	out->n += (size_t)(at - head);
 	buf_str(out, payload);
+	*before = *key;
+}
+
+/* The reverse: *key is the one before and becomes the next. */
+static bool take_header(struct cursor *c, struct spill_key *key, uint64_t *ret_n)
+{
+	uint8_t same;
+	uint64_t seconds, folded;
+	if (!cursor_u8(c, &same)) return false;
+	if (!(same & SAME_TIME)) {
+		if (!cursor_u8(c, &key->present) || !cursor_u64(c, &seconds) || !cursor_u32(c, &key->nsec)) return false;
+		key->sec = (int64_t)seconds;
+	}
+	if (!(same & SAME_ORDER) && !varint_take(c, &key->order)) return false;
+	if (!varint_take(c, &folded)) return false;
+	key->offset += (uint64_t)varint_unfold(folded);
+	if (!(same & SAME_RANK) && !(cursor_u32(c, &key->rank) && cursor_u8(c, &key->kind))) return false;
+	return varint_take(c, ret_n) && *ret_n < UINT32_MAX;
 }
 
 /* Writes what the buffer holds as one sorted run. */
 static bool flush(struct spill *s, struct fault *f)
 {
 	struct buf out = {0};
+	struct spill_key before = {0};
 	bool ok = true;
 	if (s->fd < 0 && (s->fd = unnamed_file(s->dir, f)) < 0) return false;
 	sort_entries(s);
 	uint64_t start = s->written;
 	for (size_t i = 0; ok && i < s->entries.n; i++) {
-		put_entry(&out, &s->entries.v[i].key, (struct str){s->bytes.p + s->entries.v[i].at, s->entries.v[i].n});
+		put_entry(&out, &before, &s->entries.v[i].key, (struct str){s->bytes.p + s->entries.v[i].at, s->entries.v[i].n});
 		if (out.n < 1 << 20 && i + 1 < s->entries.n) continue;
 		ok = write_all(s->fd, out.p, out.n, s->written, f);
 		s->written += out.n;
@@ -215,14 +257,19 @@ static bool advance(struct feed *d, struct fault *f)
 		d->payload = (struct str){d->memory->bytes.p + e->at, e->n};
 		return true;
 	}
-	if (d->at == d->window.n && d->run.start == d->run.end) return false;
+	uint64_t left = d->window.n - d->at + (d->run.end - d->run.start), n;
+	if (!left) return false;
 	if (!d->window.p) buf_reserve(&d->window, READ_BUFFER);
-	if (!fill(d, HEADER, f)) return false;
-	uint32_t n = le32_at(d->window.p + d->at);
-	if (!fill(d, HEADER + (size_t)n, f)) return false;
-	memcpy(&d->key, d->window.p + d->at + sizeof n, sizeof d->key);
-	d->payload = (struct str){d->window.p + d->at + HEADER, n};
-	d->at += HEADER + (size_t)n;
+	if (!fill(d, left < HEADER_MAX ? (size_t)left : HEADER_MAX, f)) return false;
+	struct cursor c = cursor_of(d->window.p + d->at, d->window.n - d->at);
+	if (!take_header(&c, &d->key, &n)) {
+		fault_set(f, FAULT_CORRUPT, "a temporary file does not read back");
+		return false;
+	}
+	d->at = d->window.n - cursor_left(&c);
+	if (!fill(d, (size_t)n, f)) return false;
+	d->payload = (struct str){d->window.p + d->at, (size_t)n};
+	d->at += (size_t)n;
 	return true;
 }
 
@@ -295,13 +342,14 @@ static bool merge_to_run(struct spill_merge *m, const char *dir, struct feed *fe
 	struct spill_key key;
 	struct str payload;
 	struct buf out = {0};
+	struct spill_key before = {0};
 	int fd = unnamed_file(dir, f);
 	bool ok = fd >= 0;
 	uint64_t at = 0;
 	if (ok) vec_push(&m->files, fd);
 	if (!merge_start(m, feeds, n, f)) ok = false;
 	while (ok && spill_merge_next(m, &key, &payload, f)) {
-		put_entry(&out, &key, payload);
+		put_entry(&out, &before, &key, payload);
 		if (out.n < 1 << 20) continue;
 		ok = write_all(fd, out.p, out.n, at, f);
 		at += out.n;
