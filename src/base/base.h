@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "base/crc32.h"
 #include "base/cursor.h"
+#include "base/decimal.h"
 #include "base/etime.h"
 #include "base/fault.h"
 #include "base/file.h"

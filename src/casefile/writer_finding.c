@@ -32,7 +32,8 @@ static void json_pairs_of_group(const struct finding *x, struct buf *out)
 		buf_byte(out, ',');
 		clean.n = 0;
 		canon_repair(&clean, x->group[i].value);
-		canon_str(out, buf_view(&clean));
+		if (x->group[i].value.p) canon_str(out, buf_view(&clean));
+		else buf_lit(out, "null");
 		buf_byte(out, ']');
 		buf_done(&clean);
 	}

@@ -17,7 +17,7 @@ static bool lower_bound(const struct correlation *k, double *ret)
 {
 	double least = 0;
 	for (uint32_t i = 0; i < k->n_thresholds; i++) {
-		double v = k->thresholds[i].value, at;
+		double v = k->thresholds[i].value.near, at;
 		if (k->thresholds[i].op == THRESHOLD_GTE) at = ceil(v);
 		else if (k->thresholds[i].op == THRESHOLD_GT) at = floor(v) + 1;
 		else return false;

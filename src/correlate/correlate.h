@@ -11,7 +11,8 @@
  * - A group value that the event lacks: see enum corr_missing. Values are compared byte for byte. null counts as lacking.
  * - event_count counts events; value_count distinct values, or distinct tuples when `field` is a list (events that lack one are not
  *   counted); value_sum, value_avg, value_percentile, value_median take the events whose field is a decimal number, others are
- *   passed over. Sums are exact (no drift as the window slides); percentiles interpolate linearly between closest ranks.
+ *   passed over. Sums are exact (no drift as the window slides), of decimals as they are written (base/decimal.h); percentiles interpolate
+ *   linearly between closest ranks.
  * - temporal: all rules have matched within the window; with a condition map, the number of distinct rules that have is compared;
  *   with a condition text, it decides, `not x` being "x has not matched in the window up to now".
  * - temporal_ordered: as temporal, and the matches follow the order of `rules`, equal times in any order. With a condition map:

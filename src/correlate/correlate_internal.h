@@ -79,10 +79,10 @@ struct subscribers {             /* of one rule */
 struct entry {
 	int64_t time;
 	uint32_t record;         /* 0: reference lost for memory */
-	uint32_t extra;          /* value_count: pair, once the group has them; temporal: place of the rule in `rules` */
+	uint32_t extra;          /* value_count: pair, once the group has them; temporal: place of the rule in `rules`; sums: see packed_number */
 	union {                  /* stride 24 only */
-		double number;   /* value_sum and the like */
-		uint64_t value;  /* value_count: fingerprint */
+		double number;   /* value_percentile, value_median */
+		uint64_t value;  /* value_count: fingerprint; sums: the whole part, or the bits of a double */
 	};
 };
 struct chunk {
@@ -259,10 +259,18 @@ bool value_fingerprint(struct correlate *c, const struct field_source *fields, u
  * are searched; larger ones have a pair for each value. False: no memory for a pair. */
 bool distinct_enter(struct correlate *c, struct corr *k, struct group *g, uint32_t group, struct entry *e);
 void distinct_leave(struct correlate *c, struct corr *k, struct group *g, const struct entry *e);
-bool number_of(struct str s, double *ret);
-bool numbers_add(struct correlate *c, struct corr *k, struct group *g, double x);
-void numbers_drop(struct correlate *c, struct corr *k, struct group *g, double x);
-double numbers_value(struct correlate *c, struct corr *k, struct group *g);
+/* A number enters: it is added up, and written into the window's entry; or the entry is about to leave. False: no memory. */
+bool numbers_add(struct correlate *c, struct corr *k, struct group *g, const struct decimal *x);
+void numbers_keep(const struct corr *k, const struct decimal *x, struct entry *e);
+void numbers_drop(struct correlate *c, struct corr *k, struct group *g, const struct entry *e);
+/* What conditions compare: `value`; where `exact`, it is units / (n x 10^9), compared as that; else what differs by no more than `slack` is equal. */
+struct measure {
+	double value, slack;
+	__int128 units;
+	uint32_t n;
+	bool exact;
+};
+struct measure numbers_value(struct correlate *c, struct corr *k, struct group *g);
 void numbers_free(struct correlate *c, struct corr *k, struct group *g);
 
 /* temporal.c */
@@ -290,7 +298,8 @@ void temporal_place(struct correlate *c, struct corr *k, struct group *g, uint32
 /* evaluate.c: one firing of one correlation. */
 struct str source_value(const struct correlate *c, const struct field_source *s, const struct firing *f);
 void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f);
-bool thresholds_hold(const struct correlation *k, double value);
+bool thresholds_hold(const struct correlation *k, const struct measure *m);
+static inline struct measure measure_count(double n) { return (struct measure){.value = n}; }
 /* The group's key into c->key and c->key_view. False: a value is missing and the policy says drop. */
 bool make_key(struct correlate *c, const struct corr *k, const struct firing *f);
 /* Group values of a key: views into it; p == NULL for a missing one. Returns how many. */

@@ -1,5 +1,6 @@
 /* evaluate.c: one thing happened to one correlation: find its group, move its window, look at its condition. */
 #include "correlate/correlate_internal.h"
+#include <math.h>
 
 static struct str by_name(const struct correlate *c, struct str name)
 {
@@ -71,18 +72,29 @@ bool make_key(struct correlate *c, const struct corr *k, const struct firing *f)
 	return true;
 }
 
-bool thresholds_hold(const struct correlation *k, double value)
+/* Below 0, 0, above 0: less than the threshold, equal, more. */
+static int compare(const struct measure *m, const struct decimal *t)
+{
+	if (m->exact && t->exact) {
+		__int128 bound = decimal_units(t) * m->n;
+		return m->units < bound ? -1 : m->units > bound;
+	}
+	if (fabs(m->value - t->near) <= m->slack) return 0;
+	return m->value < t->near ? -1 : m->value > t->near;
+}
+
+bool thresholds_hold(const struct correlation *k, const struct measure *m)
 {
 	for (uint32_t i = 0; i < k->n_thresholds; i++) {
-		double t = k->thresholds[i].value;
+		int order = compare(m, &k->thresholds[i].value);
 		bool holds = false;
 		switch (k->thresholds[i].op) {
-		case THRESHOLD_GT: holds = value > t; break;
-		case THRESHOLD_GTE: holds = value >= t; break;
-		case THRESHOLD_LT: holds = value < t; break;
-		case THRESHOLD_LTE: holds = value <= t; break;
-		case THRESHOLD_EQ: holds = value == t; break;
-		case THRESHOLD_NEQ: holds = value != t; break;
+		case THRESHOLD_GT: holds = order > 0; break;
+		case THRESHOLD_GTE: holds = order >= 0; break;
+		case THRESHOLD_LT: holds = order < 0; break;
+		case THRESHOLD_LTE: holds = order <= 0; break;
+		case THRESHOLD_EQ: holds = order == 0; break;
+		case THRESHOLD_NEQ: holds = order != 0; break;
 		}
 		if (!holds) return false;
 	}
@@ -90,14 +102,14 @@ bool thresholds_hold(const struct correlation *k, double value)
 }
 
 /* What the event brings beside itself: a value's fingerprint, or a number. */
-struct brought { uint64_t value; double number; };
+struct brought { uint64_t value; struct decimal number; };
 
 static bool bring(struct correlate *c, const struct corr *k, const struct firing *f, struct brought *ret)
 {
 	if (k->c->type == CORRELATE_VALUE_COUNT) return value_fingerprint(c, f->source->fields, k->c->n_fields, f, &ret->value);
 	if (k->stride != 24) return true;
 	struct str v = k->c->n_fields ? source_value(c, &f->source->fields[0], f) : (struct str){NULL, 0};
-	if (v.p && number_of(v, &ret->number)) return true;
+	if (v.p && decimal_of(v, &ret->number)) return true;
 	c->stats.not_numbers++;
 	return false;
 }
@@ -211,14 +223,15 @@ static bool repeated(struct correlate *c, const struct corr *k, const struct gro
 static bool enter(struct correlate *c, struct corr *k, struct group *g, uint32_t index, const struct firing *f, const struct brought *b)
 {
 	uint32_t record = firing_record(c, f);
-	if (k->numeric && !numbers_add(c, k, g, b->number)) return false;
+	if (k->numeric && !numbers_add(c, k, g, &b->number)) return false;
 	struct entry *e = window_push(c, k, g, c->event_time, record, k->temporal ? f->ref : 0);
 	if (!e) {
-		if (k->numeric) numbers_drop(c, k, g, b->number);
+		struct entry none = {0};
+		if (k->numeric) numbers_keep(k, &b->number, &none), numbers_drop(c, k, g, &none);
 		return false;
 	}
 	if (k->numeric) {
-		e->number = b->number;
+		numbers_keep(k, &b->number, e);
 	} else if (k->stride == 24) {
 		e->value = b->value;
 		/* Without a pair the event stays as evidence, but counts as no new value. */
@@ -227,10 +240,10 @@ static bool enter(struct correlate *c, struct corr *k, struct group *g, uint32_t
 	return true;
 }
 
-static double value_of(struct correlate *c, struct corr *k, struct group *g)
+static struct measure value_of(struct correlate *c, struct corr *k, struct group *g)
 {
-	if (k->c->type == CORRELATE_EVENT_COUNT) return (double)g->n + base_of(c, k, g);
-	return k->c->type == CORRELATE_VALUE_COUNT ? g->distinct : numbers_value(c, k, g);
+	if (k->c->type == CORRELATE_EVENT_COUNT) return measure_count((double)g->n + base_of(c, k, g));
+	return k->c->type == CORRELATE_VALUE_COUNT ? measure_count(g->distinct) : numbers_value(c, k, g);
 }
 
 static void fire_values(struct correlate *c, struct corr *k, uint32_t index, const struct firing *f, const struct brought *b)
@@ -246,8 +259,8 @@ static void fire_values(struct correlate *c, struct corr *k, uint32_t index, con
 		c->stats.evicted_events++;
 		return;
 	}
-	double value = value_of(c, k, g);
-	settle(c, k, index, f, thresholds_hold(k->c, value), value);
+	struct measure m = value_of(c, k, g);
+	settle(c, k, index, f, thresholds_hold(k->c, &m), m.value);
 }
 
 static void fire_temporal(struct correlate *c, struct corr *k, uint32_t index, const struct firing *f)

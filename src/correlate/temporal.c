@@ -112,7 +112,8 @@ bool temporal_step(struct correlate *c, struct corr *k, struct group *g, uint32_
 	uint32_t seen = rules_seen(k, last, time), chain = k->chains ? longest(k, start, time) : 0;
 	*ret_value = k->chains && !k->c->extended ? chain : seen;
 	if (k->c->extended) return text_holds(k, k->c->extended, last, time) && (!k->ordered || chain == seen);
-	if (k->c->n_thresholds) return thresholds_hold(k->c, *ret_value);
+	struct measure m = measure_count(*ret_value);
+	if (k->c->n_thresholds) return thresholds_hold(k->c, &m);
 	return k->ordered ? within(k, start[n_of(k) - 1], time) : seen == k->distinct_refs;
 }
 

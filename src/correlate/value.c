@@ -1,5 +1,6 @@
 /* value.c: what conditions compare beside plain counts: distinct values, sums, means, percentiles, as the window slides. */
 #include "correlate/correlate_internal.h"
+#include <float.h>
 #include <math.h>
 #include <sodium.h>
 
@@ -98,28 +99,34 @@ void distinct_leave(struct correlate *c, struct corr *k, struct group *g, const 
 
 /* --- numbers --- */
 
-/* A decimal number, whole: [+-]digits[.digits][e[+-]digits]. No hex, no blanks, no words. */
-bool number_of(struct str s, double *ret)
+static bool is_sum(const struct corr *k) { return k->c->type == CORRELATE_VALUE_SUM || k->c->type == CORRELATE_VALUE_AVG; }
+
+/* A number of a sum in an entry: the whole part in `value`, and in `extra` the billionths under two flags. */
+enum { PACKED_NEGATIVE = 1 << 30, PACKED_NANO = PACKED_NEGATIVE - 1 };
+static const uint32_t PACKED_DOUBLE = 1u << 31; /* not exact: `number` is all there is */
+
+void numbers_keep(const struct corr *k, const struct decimal *x, struct entry *e)
 {
-	char text[80];
-	if (!s.n || s.n >= sizeof text) return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (!memchr("0123456789+-.eE", s.p[i], 15)) return false;
-	memcpy(text, s.p, s.n);
-	text[s.n] = 0;
-	char *end;
-	double x = strtod(text, &end);
-	if (end != text + s.n || !isfinite(x)) return false;
-	*ret = x;
-	return true;
+	bool whole = is_sum(k) && x->exact;
+	e->extra = whole ? x->nano | (x->negative ? PACKED_NEGATIVE : 0) : PACKED_DOUBLE;
+	if (whole) e->value = x->whole;
+	else e->number = x->near;
 }
 
-/* Sums: every double is a multiple of 2^-1074; the sum is kept exactly, as signed 32-bit digits with room for carries, so
- * that adding and later removing leaves nothing behind and order does not matter. */
+static struct decimal kept(const struct entry *e)
+{
+	if (e->extra & PACKED_DOUBLE) return (struct decimal){.near = e->number};
+	return (struct decimal){.whole = e->value, .nano = e->extra & PACKED_NANO, .negative = e->extra & PACKED_NEGATIVE, .exact = true};
+}
+
+/* Sums are kept exactly, so that adding and later removing leaves nothing behind and order does not matter: of exact decimals in
+ * units of 10^-9; of others, where every double is a multiple of 2^-1074, as signed 32-bit digits with room for carries. */
 enum { DIGITS = 68, CARRY_EVERY = 1 << 29 };
 struct sum {
 	int64_t digit[DIGITS];
+	uint64_t units[2];       /* an __int128 */
 	uint32_t n, until_carry;
+	uint32_t doubles;        /* of n, those that are not exact */
 };
 
 static void carry(struct sum *s)
@@ -132,7 +139,7 @@ static void carry(struct sum *s)
 	s->until_carry = CARRY_EVERY;
 }
 
-static void sum_add(struct sum *s, double x, int sign)
+static void double_add(struct sum *s, double x, int sign)
 {
 	int exponent;
 	double fraction = frexp(x, &exponent);               /* x = fraction x 2^exponent */
@@ -148,8 +155,27 @@ static void sum_add(struct sum *s, double x, int sign)
 	s->digit[at + 2] += (int64_t)(wide >> 64);
 }
 
-/* The nearest double. */
-static double sum_get(const struct sum *exact)
+static __int128 units_of(const struct sum *s)
+{
+	__int128 v;
+	memcpy(&v, s->units, sizeof v);
+	return v;
+}
+
+static void sum_add(struct sum *s, const struct decimal *x, int sign)
+{
+	s->n += (uint32_t)sign;
+	if (!x->exact) {
+		s->doubles += (uint32_t)sign;
+		double_add(s, x->near, sign);
+		return;
+	}
+	__int128 v = units_of(s) + sign * decimal_units(x);
+	memcpy(s->units, &v, sizeof v);
+}
+
+/* The nearest double of the inexact ones' sum. */
+static double doubles_get(const struct sum *exact)
 {
 	struct sum s = *exact;
 	carry(&s);
@@ -254,17 +280,18 @@ static double nth(const struct correlate *c, uint32_t i, uint32_t n)
 }
 
 /* Linear interpolation between closest ranks: rank = p/100 x (n-1), counted from 0. */
-static double percentile(const struct correlate *c, uint32_t root, double p)
+static struct measure percentile(const struct correlate *c, uint32_t root, const struct decimal *p)
 {
 	uint32_t n = size_of(c, root);
-	if (!n) return 0;
-	double rank = p / 100 * (n - 1), whole = floor(rank);
-	if (whole >= n - 1) return nth(c, root, n - 1);
-	double low = nth(c, root, (uint32_t)whole), high = nth(c, root, (uint32_t)whole + 1);
-	return low + (high - low) * (rank - whole);
+	if (!n) return measure_count(0);
+	const __int128 hundred = (__int128)100 * DECIMAL_UNITS;
+	__int128 rank = (p->exact ? decimal_units(p) : (__int128)llround(p->near * DECIMAL_UNITS)) * (n - 1);
+	uint32_t whole = (uint32_t)(rank / hundred);
+	double low = nth(c, root, whole), part = (double)(rank % hundred) / (double)hundred;
+	if (part == 0) return measure_count(low);
+	double high = nth(c, root, whole + 1);
+	return (struct measure){.value = low + (high - low) * part, .slack = 4 * DBL_EPSILON * fmax(fabs(low), fabs(high))};
 }
-
-static bool is_sum(const struct corr *k) { return k->c->type == CORRELATE_VALUE_SUM || k->c->type == CORRELATE_VALUE_AVG; }
 
 static uint32_t aux_of(struct correlate *c, struct corr *k, struct group *g)
 {
@@ -276,45 +303,46 @@ static uint32_t aux_of(struct correlate *c, struct corr *k, struct group *g)
 	return g->aux;
 }
 
-bool numbers_add(struct correlate *c, struct corr *k, struct group *g, double x)
+bool numbers_add(struct correlate *c, struct corr *k, struct group *g, const struct decimal *x)
 {
 	if (!aux_of(c, k, g)) return false;
 	if (is_sum(k)) {
-		struct sum *s = pool_at(&c->pool, g->aux);
-		sum_add(s, x, 1);
-		s->n++;
+		sum_add(pool_at(&c->pool, g->aux), x, 1);
 		return true;
 	}
 	uint32_t i = pool_take(&c->pool, sizeof(struct number_node));
 	if (!i && make_room(c)) i = pool_take(&c->pool, sizeof(struct number_node));
 	if (!i) return false;
-	*node(c, i) = (struct number_node){.value = x, .size = 1};
+	*node(c, i) = (struct number_node){.value = x->near, .size = 1};
 	struct numbers *t = pool_at(&c->pool, g->aux);
 	t->root = insert(c, t->root, i);
 	return true;
 }
 
-void numbers_drop(struct correlate *c, struct corr *k, struct group *g, double x)
+void numbers_drop(struct correlate *c, struct corr *k, struct group *g, const struct entry *e)
 {
 	if (is_sum(k)) {
-		struct sum *s = pool_at(&c->pool, g->aux);
-		sum_add(s, x, -1);
-		s->n--;
-	} else {
-		struct numbers *t = pool_at(&c->pool, g->aux);
-		t->root = erase(c, t->root, x);
+		struct decimal x = kept(e);
+		sum_add(pool_at(&c->pool, g->aux), &x, -1);
+		return;
 	}
+	struct numbers *t = pool_at(&c->pool, g->aux);
+	t->root = erase(c, t->root, e->number);
 }
 
-double numbers_value(struct correlate *c, struct corr *k, struct group *g)
+struct measure numbers_value(struct correlate *c, struct corr *k, struct group *g)
 {
+	static const struct decimal half = {.near = 50, .whole = 50, .exact = true};
 	if (!is_sum(k)) {
 		const struct numbers *t = pool_at(&c->pool, g->aux);
-		return percentile(c, t->root, k->c->type == CORRELATE_VALUE_MEDIAN ? 50 : k->c->percentile);
+		return percentile(c, t->root, k->c->type == CORRELATE_VALUE_MEDIAN ? &half : &k->c->percentile);
 	}
 	const struct sum *s = pool_at(&c->pool, g->aux);
-	double sum = sum_get(s);
-	return k->c->type == CORRELATE_VALUE_AVG && s->n ? sum / s->n : sum;
+	uint32_t n = k->c->type == CORRELATE_VALUE_AVG && s->n ? s->n : 1;
+	__int128 units = units_of(s);
+	double sum = (double)units / DECIMAL_UNITS;
+	if (s->doubles) sum += doubles_get(s);
+	return (struct measure){.value = sum / n, .units = units, .n = n, .exact = !s->doubles};
 }
 
 void numbers_free(struct correlate *c, struct corr *k, struct group *g)

@@ -131,7 +131,7 @@ static void pop(struct correlate *c, struct corr *k, struct group *g)
 	struct chunk *head = chunk_at(c, g->head);
 	struct entry *e = window_entry(c, k, g->head, g->head_at);
 	record_drop(c, e->record);
-	if (k->numeric) numbers_drop(c, k, g, e->number);
+	if (k->numeric) numbers_drop(c, k, g, e);
 	else if (k->stride == 24) distinct_leave(c, k, g, e);
 	g->n--;
 	g->head_at++;

@@ -48,7 +48,10 @@ void report_csv(const struct finding *f, const struct report_sources *sources, s
 		buf_byte(&text, '=');
 		buf_str(&text, f->matched[i].value);
 	}
-	for (uint32_t i = 0; i < f->n_group; i++) buf_printf(&text, "%s%.*s=%.*s", text.n ? "; " : "", STR_FMT(f->group[i].name), STR_FMT(f->group[i].value));
+	for (uint32_t i = 0; i < f->n_group; i++) { /* a value that the events lack has no '=' */
+		const struct named *g = &f->group[i];
+		buf_printf(&text, "%s%.*s%s%.*s", text.n ? "; " : "", STR_FMT(g->name), g->value.p ? "=" : "", STR_FMT(g->value));
+	}
 	joined(out, &text);
 	number(out, true, f->count);
 	cell(out, s ? s->info->path : (struct str){"", 0});

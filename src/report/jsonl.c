@@ -208,7 +208,8 @@ static void put_correlation(struct buf *b, const struct finding *f)
 		if (i) buf_byte(b, ',');
 		json_str(b, f->group[i].name);
 		buf_byte(b, ':');
-		json_str(b, f->group[i].value);
+		if (f->group[i].value.p) json_str(b, f->group[i].value);
+		else buf_lit(b, "null");
 	}
 	buf_lit(b, "},\"count\":");
 	buf_u64(b, f->count);

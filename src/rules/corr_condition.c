@@ -1,21 +1,11 @@
 /* corr_condition.c: the two kinds of conditions that correlations have: comparisons, and a text over rule names. */
 #include "rules/correlation_internal.h"
-#include <math.h>
 
 /* --- comparisons ------------------------------------------------------------------------------------------------- */
 
-static bool number_at(struct doc *d, const struct yaml_node *value, const char *what, double *ret)
+static bool number_at(struct doc *d, const struct yaml_node *value, const char *what, struct decimal *ret)
 {
-	char copy[64], *end;
-	struct str s = value->kind == YAML_SCALAR ? value->text : (struct str){"", 0};
-	bool ok = s.n && s.n < sizeof copy;
-	for (size_t i = 0; ok && i < s.n; i++) ok = s.p[i] && strchr("0123456789.+-eE", s.p[i]);
-	if (ok) {
-		memcpy(copy, s.p, s.n);
-		copy[s.n] = 0;
-		*ret = strtod(copy, &end);
-		ok = *end == 0 && isfinite(*ret);
-	}
+	bool ok = value->kind == YAML_SCALAR && decimal_of(value->text, ret);
 	return ok || doc_refuse(d, value, "correlation", "condition: '%s' needs a number", what);
 }
 
@@ -54,7 +44,7 @@ static bool check_percentile(struct doc *d, const struct yaml_node *condition, s
 	}
 	if (!percentile) return doc_refuse(d, condition, "correlation", "value_percentile needs 'percentile: N' (0 to 100) in its condition; the rarity of a value is not supported");
 	if (!number_at(d, percentile, "percentile", &c->percentile)) return false;
-	return (c->percentile >= 0 && c->percentile <= 100) || doc_refuse(d, percentile, "correlation", "percentile is a number from 0 to 100");
+	return (c->percentile.near >= 0 && c->percentile.near <= 100) || doc_refuse(d, percentile, "correlation", "percentile is a number from 0 to 100");
 }
 
 bool threshold_condition(struct doc *d, const struct yaml_node *condition, struct correlation *c)

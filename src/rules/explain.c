@@ -229,9 +229,9 @@ static void put_thresholds(const struct rule_set *s, const struct correlation *c
 		return;
 	}
 	buf_lit(out, "condition: ");
-	if (c->type == CORRELATE_VALUE_PERCENTILE) buf_printf(out, "%.15gth ", c->percentile);
+	if (c->type == CORRELATE_VALUE_PERCENTILE) buf_printf(out, "%.15gth ", c->percentile.near);
 	buf_printf(out, "%s", counted[c->type]);
-	for (uint32_t i = 0; i < c->n_thresholds; i++) buf_printf(out, "%s %s %.15g", i ? " and" : "", ops[c->thresholds[i].op], c->thresholds[i].value);
+	for (uint32_t i = 0; i < c->n_thresholds; i++) buf_printf(out, "%s %s %.15g", i ? " and" : "", ops[c->thresholds[i].op], c->thresholds[i].value.near);
 	buf_byte(out, '\n');
 }
 

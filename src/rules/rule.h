@@ -5,6 +5,7 @@
  * placeholders, wildcards and escapes, selectors (1 of sel*), filters. Semantics: Sigma specification 2.1.0, and where it leaves
  * a choice, the last column of the table in doc/sigma-conformance.md. */
 #pragma once
+#include "base/decimal.h"
 #include "event/finding.h"
 
 /* A piece of a string pattern: literal bytes (UTF-8), or a wildcard. Adjacent literals are joined, '**' is '*'. */
@@ -89,7 +90,7 @@ enum correlation_type {
 };
 struct threshold {                   /* one operator of the condition map; all must hold */
 	enum { THRESHOLD_GT, THRESHOLD_GTE, THRESHOLD_LT, THRESHOLD_LTE, THRESHOLD_EQ, THRESHOLD_NEQ } op;
-	double value;
+	struct decimal value;
 };
 /* Extended condition (COR-15): boolean tree over referenced rules. */
 struct corr_node {
@@ -113,7 +114,7 @@ struct correlation {
 	uint32_t n_thresholds;           /* 0: temporal types want all rules */
 	const struct str *fields;        /* condition.field: one, or several for tuples (value_count) */
 	uint32_t n_fields;
-	double percentile;               /* CORRELATE_VALUE_PERCENTILE, 0..100 */
+	struct decimal percentile;       /* CORRELATE_VALUE_PERCENTILE, 0..100 */
 	const struct corr_node *extended;/* NULL = none */
 	const struct corr_alias *aliases;
 	uint32_t n_aliases;

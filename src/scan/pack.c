@@ -19,10 +19,15 @@ static void put_time(struct buf *b, struct etime t)
 	buf_byte(b, (char)t.present);
 }
 
+/* A value that is missing is not an empty one. */
 static void put_named(struct buf *b, const struct named *v, uint32_t n)
 {
 	put32(b, n);
-	for (uint32_t i = 0; i < n; i++) put_str(b, v[i].name), put_str(b, v[i].value);
+	for (uint32_t i = 0; i < n; i++) {
+		put_str(b, v[i].name);
+		if (v[i].value.p) put_str(b, v[i].value);
+		else put32(b, UINT32_MAX);
+	}
 }
 
 static void put_evidence(struct buf *b, const struct evidence_ref *e)
@@ -134,6 +139,14 @@ static struct str take_str(struct take *t)
 	t->bad |= !cursor_bytes(&t->c, n, &s);
 	return s;
 }
+/* A named value; p == NULL: missing. */
+static struct str take_value(struct take *t)
+{
+	struct cursor before = t->c;
+	if (take32(t) == UINT32_MAX) return (struct str){NULL, 0};
+	t->c = before;
+	return take_str(t);
+}
 static struct etime take_time(struct take *t)
 {
 	struct etime v = {0};
@@ -158,7 +171,7 @@ static const struct named *take_named(struct take *t, uint32_t *ret_n)
 {
 	uint32_t n = take32(t);
 	struct named *v = take_array(t, n, 8, sizeof *v);
-	for (uint32_t i = 0; !t->bad && i < n; i++) v[i].name = take_str(t), v[i].value = take_str(t);
+	for (uint32_t i = 0; !t->bad && i < n; i++) v[i].name = take_str(t), v[i].value = take_value(t);
 	*ret_n = t->bad ? 0 : n;
 	return v;
 }

@@ -625,7 +625,8 @@ static bool groups_equal(struct str stated, const struct finding *f)
 		buf_byte(&b, ',');
 		clean.n = 0;
 		canon_repair(&clean, f->group[i].value);
-		canon_str(&b, buf_view(&clean));
+		if (f->group[i].value.p) canon_str(&b, buf_view(&clean));
+		else buf_lit(&b, "null");
 		buf_byte(&b, ']');
 		buf_done(&clean);
 	}

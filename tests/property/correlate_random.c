@@ -145,7 +145,7 @@ static double number_value(const struct spec *s, const struct window *w)
 	if (s->type == 4) return sum;
 	if (s->type == 5) return sum / w->n;
 	qsort(v, (size_t)w->n, sizeof *v, by_value);
-	double rank = (s->type == 7 ? 50 : s->percentile) / 100.0 * (w->n - 1);
+	double rank = (s->type == 7 ? 50 : s->percentile) * (w->n - 1) / 100.0;
 	int low = (int)floor(rank);
 	return low + 1 < w->n ? v[low] + (v[low + 1] - v[low]) * (rank - low) : v[low];
 }

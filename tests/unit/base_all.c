@@ -178,4 +178,27 @@ TEST(hashes_differ_where_texts_do)
 	}
 }
 
+static bool is_exact(const char *text, bool negative, uint64_t whole, uint32_t nano)
+{
+	struct decimal d;
+	return decimal_of(str_of(text), &d) && d.exact && d.negative == negative && d.whole == whole && d.nano == nano && d.near == strtod(text, NULL);
+}
+
+TEST(decimals)
+{
+	struct decimal d;
+	CHECK(is_exact("0", false, 0, 0) && is_exact("-0", true, 0, 0) && is_exact("+7", false, 7, 0) && is_exact("007", false, 7, 0));
+	CHECK(is_exact("0.1", false, 0, 100000000) && is_exact("-12.000000001", true, 12, 1) && is_exact("1.", false, 1, 0) && is_exact(".5", false, 0, 500000000));
+	CHECK(is_exact("18446744073709551615", false, UINT64_MAX, 0) && is_exact("0.12345678900000", false, 0, 123456789));
+	static const char *const nearly[] = {"18446744073709551616", "1e3", "0.0000000001", "-1.5E-3", "99999999999999999999999.5"};
+	for (size_t i = 0; i < COUNT(nearly); i++) CHECK(decimal_of(str_of(nearly[i]), &d) && !d.exact && d.near == strtod(nearly[i], NULL));
+	static const char *const none[] = {"", "-", ".", "e", "1e", "5-", "--5", "+-5", " 5", "5 ", "0x10", "NaN", "inf", "1,000", "1e999", "1.2.3"};
+	for (size_t i = 0; i < COUNT(none); i++) CHECK(!decimal_of(str_of(none[i]), &d));
+	CHECK(!decimal_of((struct str){"1\0", 2}, &d));
+	char digits[81] = "";
+	memset(digits, '1', 80);
+	CHECK(!decimal_of((struct str){digits, 80}, &d) && decimal_of((struct str){digits, 79}, &d));
+	CHECK(decimal_of(STR("-2.5"), &d) && decimal_units(&d) == -2500000000);
+}
+
 TEST_MAIN

@@ -5,7 +5,8 @@
  *	options   every, missing (group, drop), lateness (seconds)
  *	events    [seconds, rule, {field: value}, record?]; record defaults to the event's number, from 1
  *	after     findings opened so far, after each event
- *	findings  all findings at the end, as tests/correlate_kit.h writes them, by time and then text */
+ *	findings  all findings at the end, as tests/correlate_kit.h writes them, by time and then text
+ *	shown     titles of detections whose own hits are shown (looked at by tests/conformance/correlation_program.py only) */
 #include "tests/check.h"
 #include "tests/correlate_kit.h"
 #include "text/json_read.h"

@@ -94,9 +94,9 @@ TEST(thresholds)
 {
 	const struct correlation *c = corr("{type: value_avg, rules: a, timespan: 5m, condition: {field: f, gt: 0.5, lte: 10, neq: 3}}");
 	NEED(c && c->n_thresholds == 3);
-	CHECK(c->thresholds[0].op == THRESHOLD_GT && c->thresholds[0].value == 0.5);
-	CHECK(c->thresholds[1].op == THRESHOLD_LTE && c->thresholds[1].value == 10);
-	CHECK(c->thresholds[2].op == THRESHOLD_NEQ && c->thresholds[2].value == 3);
+	CHECK(c->thresholds[0].op == THRESHOLD_GT && c->thresholds[0].value.near == 0.5);
+	CHECK(c->thresholds[1].op == THRESHOLD_LTE && c->thresholds[1].value.near == 10);
+	CHECK(c->thresholds[2].op == THRESHOLD_NEQ && c->thresholds[2].value.near == 3);
 	CHECK(corr("{type: event_count, rules: a, timespan: 5m, condition: {eq: '10'}}"));
 	CHECK(corr("{type: temporal, rules: [a, b, c], timespan: 5m, condition: {gte: 2}}"));
 	CHECK_STR(refusal("{type: event_count, rules: a, timespan: 5m, condition: {gte: many}}"), "condition: 'gte' needs a number");
@@ -117,7 +117,7 @@ TEST(fields)
 	CHECK_STR(refusal("{type: value_count, rules: a, timespan: 5m, condition: {gte: 3}}"), "condition: field is missing: whose values are meant?");
 	CHECK_STR(refusal("{type: value_sum, rules: a, timespan: 5m, condition: {field: [a, b], gte: 3}}"), "condition: only value_count takes several fields");
 	c = corr("{type: value_percentile, rules: a, timespan: 5m, condition: {field: f, percentile: 99.5, gte: 3}}");
-	CHECK(c && c->percentile == 99.5 && c->n_thresholds == 1);
+	CHECK(c && c->percentile.near == 99.5 && c->n_thresholds == 1);
 	CHECK_STR(refusal("{type: value_percentile, rules: a, timespan: 5m, condition: {field: f, lte: 1}}"),
 		"value_percentile needs 'percentile: N' (0 to 100) in its condition; the rarity of a value is not supported");
 	CHECK_STR(refusal("{type: value_percentile, rules: a, timespan: 5m, condition: {field: f, percentile: 101, gte: 3}}"), "percentile is a number from 0 to 100");
