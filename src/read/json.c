@@ -1,7 +1,7 @@
 /* json.c: JSON logs: one object an event, however the objects follow one another. See doc/formats.md, section JSON.
  *
  * JSON Lines, objects one behind the other, pretty-printed or not, arrays of objects, and the wrappers of collectors:
- * {"Records":[..]}, {"records":[..]}, {"value":[..]} also with "@odata..." members before it. A record is the object's own bytes; what
+ * {"Records":[..]}, {"records":[..]}, {"value":[..]} also with "@odata..." members before it, {"hits":{"hits":[..]}}. A record is the object's own bytes; what
  * stands between objects is header (wrappers) or slack (blanks, commas, brackets). Broken text is damage up to the next object. */
 #include "read/json_internal.h"
 #include "read/read_internal.h"
@@ -13,7 +13,7 @@ struct json_own {
 	struct json_events events;
 	size_t take;                        /* window bytes of the event handed out last */
 	uint32_t take_lines;                /* line ends among them; UINT32_MAX: not counted */
-	bool in_wrapper;                    /* within the array of a wrapper */
+	uint32_t in_wrapper;                /* objects around the array that is being read */
 };
 
 static struct json_own *own(struct reader *r) { return r->own; }
@@ -39,13 +39,53 @@ static size_t blanks(struct str s, size_t at)
 	return at;
 }
 
-/* Whether the object that begins at s[at] wraps an array of objects: returns the array's '[' or SIZE_MAX. */
-static size_t wrapper(struct str s, size_t at)
+/* Behind the value at s[at], or SIZE_MAX: it does not end within s. Not checked further: brackets and texts are counted. */
+static size_t behind_value(struct str s, size_t at)
 {
-	enum { MEMBERS = 8, FAR = 4096 };
+	size_t depth = 0, from = at;
+	for (; at < s.n; at++) {
+		char c = s.p[at];
+		if (c == '"') {
+			for (at++; at < s.n && s.p[at] != '"'; at++) at += s.p[at] == '\\';
+			if (at >= s.n) return SIZE_MAX;
+			if (!depth) return at + 1;
+		} else if (c == '{' || c == '[') {
+			depth++;
+		} else if (c == '}' || c == ']' || (c == ',' && !depth)) {
+			if (!depth) return at > from ? at : SIZE_MAX;
+			if (c != ',' && !--depth) return at + 1;
+		}
+	}
+	return SIZE_MAX;
+}
+
+static bool one_of(struct str key, const char *const *v)
+{
+	for (; *v; v++)
+		if (str_eq(key, str_of(*v))) return true;
+	return false;
+}
+
+/* What collectors put before the list of records; lists of Kubernetes and of Google's reports say so in `kind`. */
+static bool may_precede(struct str key, struct str value, bool *list)
+{
+	static const char *const keys[] = {"kind", "apiVersion", "took", "timed_out", "terminated_early", "_shards", "_scroll_id", "num_reduce_phases", "total", "max_score",
+		"isPartial", "isRunning", "messageType", "owner", "logGroup", "logStream", "logGroupName", "logStreamName", "subscriptionFilters", "preview", "init_offset",
+		"messages", "fields", "nextForwardToken", "nextBackwardToken", "nextToken", "nextPageToken", "count", NULL};
+	if (str_eq(key, STR("kind"))) *list |= str_eq(value, STR("\"EventList\"")) || str_find(value, STR("#activities\""), 0) != SIZE_MAX;
+	return str_starts(key, STR("@")) || one_of(key, keys) || (*list && (str_eq(key, STR("metadata")) || str_eq(key, STR("etag"))));
+}
+
+/* Whether the object that begins at s[at] wraps an array of objects: returns the array's '[' or SIZE_MAX; *ret_depth: how many objects stand around it. */
+static size_t wrapper(struct str s, size_t at, uint32_t *ret_depth)
+{
+	enum { MEMBERS = 16, FAR = 4096 };
+	static const char *const arrays[] = {"Records", "records", "Events", "events", "logEvents", "entries", "results", "logs", "data", "items", NULL}, *const objects[] = {"hits",
+		"rawResponse", NULL};
 	struct str head = str_sub(s, 0, at + FAR);
-	bool list = false;
-	for (int i = 0; i < MEMBERS; i++) {
+	bool list = false, first = true;
+	*ret_depth = 1;
+	for (int i = 0; i < MEMBERS; i++, first = false) {
 		at = blanks(head, at + 1);
 		if (at >= head.n || head.p[at] != '"') return SIZE_MAX;
 		size_t close = str_find_byte(head, '"', at + 1);
@@ -54,23 +94,20 @@ static size_t wrapper(struct str s, size_t at)
 		at = blanks(head, close + 1);
 		if (at >= head.n || head.p[at] != ':') return SIZE_MAX;
 		at = blanks(head, at + 1);
-		bool named = str_eq(key, STR("value")) || (i == 0 && (str_eq(key, STR("Records")) || str_eq(key, STR("records")) || str_eq(key, STR("Events")))) ||
-			(list && str_eq(key, STR("items")));
-		if (named && at < head.n && head.p[at] == '[') {
-			size_t first = blanks(head, at + 1);
-			return first < head.n && head.p[first] == '{' ? at : SIZE_MAX;
+		if (at >= head.n) return SIZE_MAX;
+		/* `items` behind `kind` is a list only where that says so. */
+		bool array = str_eq(key, STR("value")) || (one_of(key, arrays) && (first || list || !str_eq(key, STR("items")))) || (*ret_depth > 1 && str_eq(key, STR("hits")));
+		if (array && head.p[at] == '[') {
+			size_t inside = blanks(head, at + 1);
+			return inside < head.n && head.p[inside] == '{' ? at : SIZE_MAX;
 		}
-		/* Before the array only what the OData protocol puts there, and lists of Kubernetes. */
-		list |= str_eq(key, STR("kind")) && str_starts(str_sub(head, at, head.n), STR("\"EventList\""));
-		if (list && str_eq(key, STR("metadata")) && str_starts(str_sub(head, at, head.n), STR("{}"))) {
-			at = blanks(head, at + 2);
-			if (at >= head.n || head.p[at] != ',') return SIZE_MAX;
+		if (one_of(key, objects) && head.p[at] == '{' && *ret_depth < 3) {
+			++*ret_depth;
 			continue;
 		}
-		if ((!str_starts(key, STR("@")) && !str_eq(key, STR("kind")) && !str_eq(key, STR("apiVersion"))) || at >= head.n || head.p[at] != '"') return SIZE_MAX;
-		at = str_find_byte(head, '"', at + 1);
-		if (at == SIZE_MAX) return SIZE_MAX;
-		at = blanks(head, at + 1);
+		size_t behind = behind_value(head, at);
+		if (behind == SIZE_MAX || !may_precede(key, str_sub(head, at, behind - at), &list)) return SIZE_MAX;
+		at = blanks(head, behind);
 		if (at >= head.n || head.p[at] != ',') return SIZE_MAX;
 	}
 	return SIZE_MAX;
@@ -88,7 +125,7 @@ static bool leave_wrapper(struct reader *r)
 		if (at >= w.n) return false;
 		if (w.p[at] == '}') {
 			r->report.header += lines_take(l, at + 1);
-			o->in_wrapper = false;
+			if (--o->in_wrapper) continue;
 			o->stream.in_array = false;
 			return true;
 		}
@@ -165,10 +202,11 @@ static bool next_value(struct reader *r, struct json_span *ret)
 				continue;
 			}
 			if (at < w.n && w.p[at] == '{' && w.n - at < 4096 && !l->final && lines_more(l)) continue;
-			size_t bracket = at < w.n && w.p[at] == '{' ? wrapper(w, at) : SIZE_MAX;
+			uint32_t depth;
+			size_t bracket = at < w.n && w.p[at] == '{' ? wrapper(w, at, &depth) : SIZE_MAX;
 			if (bracket != SIZE_MAX) {
 				r->report.header += lines_take(l, bracket);
-				o->in_wrapper = true;
+				o->in_wrapper = depth;
 				o->stream.started = true;
 				continue;
 			}
@@ -182,7 +220,7 @@ static bool next_value(struct reader *r, struct json_span *ret)
 			while (close < w.n && w.p[close] != ']') close++;
 			take_slack(r, close < w.n ? close + 1 : close);
 			if (leave_wrapper(r)) continue;
-			o->in_wrapper = false;
+			o->in_wrapper = 0;
 			continue;
 		}
 		switch (status) {

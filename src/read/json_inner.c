@@ -4,11 +4,14 @@
 
 int32_t json_inner_leaf(const struct json_layout *l)
 {
-	static const char *const names[] = {"AuditData", "auditData", "CloudTrailEvent", "_source", "result"};
+	/* The member, and what stands beside it where its name alone does not tell: Elasticsearch's documents, Splunk's results, CloudWatch's messages
+	 * (as they are fetched, filtered or exported, and as subscriptions get them). */
+	static const char *const names[][2] = {{"AuditData", NULL}, {"auditData", NULL}, {"CloudTrailEvent", NULL}, {"_source", "_index"}, {"result", "preview"},
+		{"message", "ingestionTime"}, {"message", "eventId"}, {"message", "id"}};
 	for (size_t i = 0; i < COUNT(names); i++) {
-		int32_t leaf = json_leaf_of(l, str_of(names[i]));
-		/* Elasticsearch's documents, Splunk's results: by what stands around them. */
-		bool sure = i < 3 || json_leaf_of(l, i == 3 ? STR("_index") : STR("preview")) >= 0;
+		int32_t leaf = json_leaf_of(l, str_of(names[i][0]));
+		bool sure = !names[i][1] || json_leaf_of(l, str_of(names[i][1])) >= 0;
+		if (i >= 5) sure = sure && l->n_leaves <= 5 && json_leaf_of(l, STR("timestamp")) >= 0;
 		if (leaf >= 0 && sure && !l->leaves[leaf].n_sub) return leaf;
 	}
 	return -1;
