@@ -117,10 +117,11 @@ static void classify(struct reader *r)
 		if (!p) return;
 		struct str format = {p, (size_t)sprintf(p, "zeek-%s", o->zeek_path)};
 		if (taxonomy_format(r->taxonomy, format, &n)) o->spec.format = format;
-		return;
+		if (o->zeek_path[0]) return; /* else what its fields say */
+	} else {
+		o->table = o->json_column >= 0 ? T_AUDIT_DATA : is_windows(o) ? T_WINDOWS : T_PLAIN;
+		if (o->table != T_PLAIN) return;
 	}
-	o->table = o->json_column >= 0 ? T_AUDIT_DATA : is_windows(o) ? T_WINDOWS : T_PLAIN;
-	if (o->table != T_PLAIN) return;
 	families = taxonomy_families(r->taxonomy, &n);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!family_fits(o, &families[i])) continue;
@@ -162,10 +163,21 @@ static void take_header(struct reader *r)
 
 /* --- Zeek's directives --- */
 
-/* "#name<tab>value" */
-static struct str directive(struct str line, const char *name)
+/* "#separator \x09": the byte that stands between names and values in what follows, and between cells. */
+static char zeek_separator(struct str line)
 {
-	struct str value = str_sub(line, 1, line.n), word = str_cut(&value, '\t');
+	unsigned byte;
+	struct str v = str_trim(str_sub(line, 11, line.n));
+	char text[5] = "";
+	if (v.n == 1) return v.p[0];
+	if (v.n == 4) memcpy(text, v.p, 4);
+	return sscanf(text, "\\x%2x", &byte) == 1 && byte && byte != '\n' && byte != '\r' ? (char)byte : '\t';
+}
+
+/* "#name<separator>value" */
+static struct str directive(const struct own *o, const char *name)
+{
+	struct str line = o->csv.text, value = str_sub(line, 1, line.n), word = str_cut(&value, o->csv.dialect.separator);
 	return str_eq(word, str_of(name)) ? value : (struct str){NULL, 0};
 }
 
@@ -179,7 +191,7 @@ static void take_fields(struct reader *r, struct str names)
 	o->n = 0;
 	o->table = T_ZEEK;
 	struct str rest = o->fields;
-	while (rest.p && o->n < COLUMNS_MAX) o->columns[o->n++] = (struct column){.name = str_cut(&rest, '\t'), .covered = true};
+	while (rest.p && o->n < COLUMNS_MAX) o->columns[o->n++] = (struct column){.name = str_cut(&rest, o->csv.dialect.separator), .covered = true};
 	memset(o->list, 0, sizeof o->list);
 	classify(r);
 }
@@ -189,16 +201,19 @@ static void take_directive(struct reader *r)
 	struct own *o = own(r);
 	struct str v, line = o->csv.text;
 	r->report.header += o->csv.size;
-	if (str_starts(line, STR("#separator "))) o->zeek_from = o->csv.offset;
-	else if ((v = directive(line, "path")).p) snprintf(o->zeek_path, sizeof o->zeek_path, "%.*s", STR_FMT(v));
-	else if ((v = directive(line, "unset_field")).p) snprintf(o->unset, sizeof o->unset, "%.*s", STR_FMT(v));
-	else if ((v = directive(line, "empty_field")).p) snprintf(o->empty, sizeof o->empty, "%.*s", STR_FMT(v));
-	else if ((v = directive(line, "set_separator")).p && v.n) o->set_separator = v.p[0];
-	else if ((v = directive(line, "fields")).p) take_fields(r, v);
-	else if ((v = directive(line, "types")).p) {
+	if (str_starts(line, STR("#separator "))) {
+		o->zeek_from = o->csv.offset;
+		o->csv.dialect.separator = zeek_separator(line);
+	}
+	else if ((v = directive(o, "path")).p) snprintf(o->zeek_path, sizeof o->zeek_path, "%.*s", STR_FMT(v));
+	else if ((v = directive(o, "unset_field")).p) snprintf(o->unset, sizeof o->unset, "%.*s", STR_FMT(v));
+	else if ((v = directive(o, "empty_field")).p) snprintf(o->empty, sizeof o->empty, "%.*s", STR_FMT(v));
+	else if ((v = directive(o, "set_separator")).p && v.n) o->set_separator = v.p[0];
+	else if ((v = directive(o, "fields")).p) take_fields(r, v);
+	else if ((v = directive(o, "types")).p) {
 		o->where.length = o->csv.offset + o->csv.length - o->where.offset;
 		for (uint32_t i = 0; v.p && i < COLUMNS_MAX; i++) {
-			struct str type = str_cut(&v, '\t');
+			struct str type = str_cut(&v, o->csv.dialect.separator);
 			o->list[i] = str_starts(type, STR("set[")) || str_starts(type, STR("vector["));
 		}
 	}
@@ -397,6 +412,15 @@ static struct str take_first_line(struct str *text)
 
 static struct str first_line(struct str text) { return take_first_line(&text); }
 
+/* What a log of Zeek's begins with; without the first lines where somebody has cut them off. */
+static bool is_zeek(struct str line)
+{
+	static const char *const words[] = {"#separator ", "#set_separator\t", "#empty_field\t", "#unset_field\t", "#path\t", "#fields\tts\t"};
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (str_starts(line, str_of(words[i]))) return true;
+	return false;
+}
+
 static bool begin(struct reader *r, struct fault *f)
 {
 	struct own *o = own(r);
@@ -412,8 +436,8 @@ static bool begin(struct reader *r, struct fault *f)
 	o->set_separator = ',';
 	strcpy(o->unset, "-");
 	strcpy(o->empty, "(empty)");
-	if (str_starts(line, STR("#separator"))) {
-		o->csv.dialect.separator = '\t';
+	if (is_zeek(line)) {
+		o->csv.dialect.separator = str_starts(line, STR("#separator ")) ? zeek_separator(line) : '\t';
 		o->csv.dialect.quote = '\n'; /* Zeek writes no quotes */
 	}
 	free(scratch);
@@ -474,7 +498,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	uint32_t n = delimited_look(str_trim(line), separator, cells, COUNT(cells));
 	struct str data = rest.p ? first_line(rest) : (struct str){"", 0};
 	uint32_t m = delimited_look(str_trim(data), separator, second, COUNT(second));
-	if (str_starts(line, STR("#separator ")) && str_find(str_sub(head, 0, 2000), STR("#fields"), 0) != SIZE_MAX) score = 95;
+	if (is_zeek(line) && str_find(str_sub(head, 0, 2000), STR("#fields"), 0) != SIZE_MAX) score = 95;
 	else if (n >= 3 && (named(cells, n, "AuditData") || named(cells, n, "auditData"))) score = 90;
 	else if (n >= 5 && named(cells, n, "EventRecordId") && named(cells, n, "Payload")) score = 95;
 	else if (n >= 5 && named(cells, n, "RuleTitle") && named(cells, n, "Channel")) score = 90;

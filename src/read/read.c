@@ -10,6 +10,7 @@ static const struct reader_ops *const formats[] = {
 	&read_ncsa_ops,
 	&read_web_error_ops,
 	&read_winxml_ops,
+	&read_wintext_ops,
 	&read_auditd_ops,
 	&read_syslog_ops,
 	&read_csv_ops,

@@ -28,6 +28,8 @@ static const struct sample samples[] = {
 		"2021-03-01T00:00:01.000Z,MX,E,\"S:CMD='a;b';S:URL=/x?y,z\"\r\n2021-03-01T00:00:02.000Z,MX,E,S:EX=a \"\"q\"\", b\r\n", 3, true},
 	{"winxml", "<Events>", "<Event><System><EventID>1</EventID></System><EventData><Data>%s</Data></EventData></Event>", "\r\n<Event><System><EventID>2</EventID></System><EventData><Data Name='a'>x &amp; \xc3\xa4</Data></EventData></Event>\n"
 		"<Event><System></Event>\n<Event><System><EventID>3</EventID></System></Event></Events>\n", 3, true},
+	{"wintext", "", "Event[0]:\n  Log Name: System\n  Source: a\n  Event ID: 1\n  Description:\n%s\n", "\nEvent[1]\r\n  Source: b\r\n  Event ID: 2\r\n\r\nEvent[2]:\n  Event ID: 3\n\n"
+		"03/03/2021 06:59:20 AM\nLogName=Security\nEventCode=4688\nMessage=x\n\n03/03/2021 06:59:21 AM\n\n", 3, true},
 	{"web-error", "", "[Sun Dec 04 04:47:44 2005] [error] %s\n", "[Sun Dec 04 04:47:45 2005] [error] [client 192.0.2.1] x\nno line\n2021/03/01 10:00:00 [error] 1#2: *3 y, client: 192.0.2.2\n", 3, true},
 	{"service-log", "", "2021-03-01 00:00:00 %s\n", "2021-03-01 00:00:01 [x] y\r\nbehind it\n2021-03-01 00:00:02,123 z\n", 4, true},
 	{"journal-export", "", "__CURSOR=a\n__REALTIME_TIMESTAMP=1\nMESSAGE=%s\n\n", "__CURSOR=b\n__REALTIME_TIMESTAMP=2\nMESSAGE\n\1a\n\nb=\n_PID=1\n\nno field\n\n__CURSOR=c\n__REALTIME_TIMESTAMP=3\nMESSAGE=x\n\n", 3, false},
