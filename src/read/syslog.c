@@ -31,6 +31,7 @@ struct kind { struct str program; const struct shape *shape; };
 
 struct own {
 	struct syslog_line line;
+	struct syslog_head head; /* of the lines before */
 	struct map programs;     /* program -> index in kinds */
 	VEC(struct kind) kinds;
 	struct kind near[NEAR];  /* met last, by a cheap hash */
@@ -83,11 +84,7 @@ static bool is_syslog(const struct syslog_line *l, struct str text)
 
 static bool parse(struct own *o, struct str text)
 {
-	struct syslog_line l;
-	if (syslog_parse(text, o->year, &l) && (!o->service_file || is_syslog(&l, text))) {
-		o->line = l;
-		return true;
-	}
+	if (syslog_parse_next(&o->head, text, o->year, &o->line) && (!o->service_file || is_syslog(&o->line, text))) return true;
 	if (service_line_parse(text, o->day_first, o->year, &o->line)) return true;
 	/* FortiGate's lines may come without any head. */
 	struct str m = behind_priority(text);
@@ -542,14 +539,21 @@ static const struct shape *pair_shape(struct reader *r, struct str name)
 	return found;
 }
 
+static bool is_audit(const struct syslog_line *l)
+{
+	if (!l->program.n || (l->program.p[0] != 'k' && l->program.p[0] != 'a')) return false;
+	return (str_eq(l->program, STR("kernel")) || str_starts(l->program, STR("audi"))) && l->message.n > 12 && str_find(str_sub(l->message, 0, 64), STR("audit("), 0) != SIZE_MAX;
+}
+
 /* The shape of a line that says names and values, NULL: it does not. */
 static const struct shape *shape_with_pairs(struct reader *r)
 {
 	struct own *o = own(r);
 	struct syslog_line *l = &o->line;
 	struct str m = l->message;
-	bool audit = (str_eq(l->program, STR("kernel")) || str_starts(l->program, STR("audi"))) && m.n > 12 && str_find(str_sub(m, 0, 64), STR("audit("), 0) != SIZE_MAX;
+	bool audit = is_audit(l);
 	o->n_pairs = 0;
+	if (!l->data.n && !audit && !(m.n && m.p[0] == 'd')) return NULL; /* nearly all */
 	if (str_eq(l->program, STR("sudo"))) return NULL; /* has columns of its own */
 	if (l->data.n) data_pairs(r, l->data);
 	if (audit) audit_pairs(r);
@@ -648,12 +652,14 @@ static bool begin_service(struct reader *r, struct fault *f)
 	return begin(r, f);
 }
 
+static bool is_blank(struct str line) { return !line.n || ((unsigned char)line.p[0] <= ' ' && !str_trim(line).n); }
+
 static bool next(struct reader *r)
 {
 	struct own *o = own(r);
 	struct line line;
 	while (lines_next(&r->lines, &line)) {
-		if (!str_trim(line.text).n) r->report.slack += line.size;
+		if (is_blank(line.text)) r->report.slack += line.size;
 		else if (!parse(o, line.text)) text_damage(r, &line, line.ended ? "no line of syslog" : "line cut off");
 		else {
 			make_event(r, &line);

@@ -105,27 +105,29 @@ static bool tag_byte(char c) { return tag_bytes[(unsigned char)c]; }
 /* PROGRAM[(part)][[PID]]: at the front; false: something else stands there. */
 static bool take_tag(struct str *s, struct syslog_line *l)
 {
-	size_t n = 0;
-	while (n < s->n && n < 128 && tag_byte(s->p[n])) n++;
-	if (!n || n == s->n || (s->p[0] == '(' && s->p[n] != '[')) return false;
-	struct str program = str_sub(*s, 0, n), rest = str_sub(*s, n, s->n), pid = {NULL, 0};
-	if (rest.p[0] == '[') {
-		size_t end = str_find_byte(str_sub(rest, 0, 40), ']', 1);
-		if (end == SIZE_MAX) return false;
-		pid = str_sub(rest, 1, end - 1);
-		skip(&rest, end + 1);
+	enum { PROGRAM = 128, PID = 40 };
+	const char *p = s->p, *end = p + s->n, *at = p, *far = s->n < PROGRAM ? end : p + PROGRAM;
+	while (at < far && tag_byte(*at)) at++;
+	if (at == p || at == end || (*p == '(' && *at != '[')) return false;
+	struct str program = {p, (size_t)(at - p)}, pid = {NULL, 0};
+	if (*at == '[') {
+		pid.p = ++at;
+		far = end - at < PID ? end : at + PID - 1;
+		while (at < far && *at != ']') at++;
+		if (at == far) return false;
+		pid.n = (size_t)(at++ - pid.p);
 	}
-	if (rest.n && rest.p[0] == ':') skip(&rest, 1);
-	else if (!pid.p || (rest.n && rest.p[0] != ' ')) return false;
-	size_t paren = str_find_byte(program, '(', 1);
-	if (paren != SIZE_MAX && program.p[program.n - 1] == ')') {
+	if (at < end && *at == ':') at++;
+	else if (!pid.p || (at < end && *at != ' ')) return false;
+	size_t paren = program.p[program.n - 1] == ')' ? str_find_byte(program, '(', 1) : SIZE_MAX;
+	if (paren != SIZE_MAX) {
 		l->part = str_sub(program, paren + 1, program.n - paren - 2);
 		program.n = paren;
 	}
 	l->program = program;
 	l->pid = pid;
-	*s = rest;
-	if (s->n && s->p[0] == ' ') skip(s, 1);
+	if (at < end && *at == ' ') at++;
+	*s = (struct str){at, (size_t)(end - at)};
 	return true;
 }
 
@@ -145,6 +147,13 @@ static void take_said(struct str *s, struct syslog_line *l)
 	skip_blanks(s);
 	if (take_tag(s, l) && str_starts(*s, STR("[ID "))) skip_priority_words(s);
 	l->message = *s;
+}
+
+static void take_behind_host(struct str *s, struct syslog_line *l)
+{
+	skip_blanks(s);
+	skip_priority_words(s);
+	take_said(s, l);
 }
 
 /* A name, an address (of IPv6 too), or what Android and others write for it; none of what begins a message in parentheses, brackets or quotes. */
@@ -186,9 +195,7 @@ static bool take_rest(struct str *s, struct syslog_line *l)
 	struct str host = take_word(s);
 	if (!is_host(host)) return false;
 	l->host = host;
-	skip_blanks(s);
-	skip_priority_words(s);
-	take_said(s, l);
+	take_behind_host(s, l);
 	return true;
 }
 
@@ -241,6 +248,9 @@ static bool take_mnemonic(struct str *s, struct syslog_line *l)
 	skip_blanks(s);
 	return true;
 }
+
+/* Few programs are named by digits, or by two to five capitals. */
+static bool may_be_device(const struct syslog_line *l) { return !l->program.n || digit(l->program.p[0]) || (l->program.n < 6 && is_zone(l->program)); }
 
 /* A network device behind the head that a relay or the device itself wrote: a number of its own for the line, its own time. Strangers write neither: both stand
  * before any word of the message. */
@@ -321,11 +331,61 @@ static bool parse_timeless(struct str s, struct syslog_line *l)
 	return l->host.n && tag_byte(l->host.p[0]) && str_find_byte(l->host, ':', 0) == SIZE_MAX && take_tag(&s, l) && str_u64(l->pid, &pid) && (l->message = s, true);
 }
 
-bool syslog_parse(struct str line, int year, struct syslog_line *l)
+/* Two digits; what is none sets *bad. */
+static unsigned two(const char *p, unsigned *bad)
+{
+	unsigned high = (unsigned char)p[0] - (unsigned)'0', low = (unsigned char)p[1] - (unsigned)'0';
+	*bad |= (high > 9) | (low > 9);
+	return high * 10 + low;
+}
+
+enum { HEAD_CLOCK = sizeof ((struct syslog_head *)0)->date, HEAD_HOST = HEAD_CLOCK + 9 };
+
+/* "Mmm dd hh:mm:ss HOST " where all but the clock is as kept. Such bytes are read in one way, whatever stands behind them (see keep_head). */
+static bool take_kept_head(const struct syslog_head *h, struct str *s, int year, struct syslog_line *l)
+{
+	unsigned bad = 0;
+	const char *p = s->p;
+	if (!h->host_n || s->n < HEAD_HOST + (size_t)h->host_n || year != h->year || memcmp(p, h->date, sizeof h->date) || memcmp(p + HEAD_HOST, h->host, h->host_n)) return false;
+	unsigned hour = two(p + HEAD_CLOCK, &bad), minute = two(p + HEAD_CLOCK + 3, &bad), second = two(p + HEAD_CLOCK + 6, &bad);
+	if (bad || hour > 23 || minute > 59 || second > 59 || p[HEAD_CLOCK + 2] != ':' || p[HEAD_CLOCK + 5] != ':' || p[HEAD_HOST - 1] != ' ') return false;
+	l->time = (struct etime){h->midnight + hour * 3600 + minute * 60 + second, 0, 0, true};
+	l->yearless = true;
+	l->month = h->month;
+	l->host = (struct str){p + HEAD_HOST, h->host_n - 1u};
+	skip(s, HEAD_HOST + (size_t)h->host_n);
+	return true;
+}
+
+/* Keeps the head of a line that was read at length: s from its time on. Not where what follows the host could have been read together with it: a host with a
+ * bracket may begin a program's name, "last" a message. */
+static void keep_head(struct syslog_head *h, struct str s, int year, const struct syslog_line *l)
+{
+	size_t n = l->host.n + 1;
+	unsigned bad = 0;
+	h->host_n = 0;
+	if (!l->yearless || !l->host.p || l->host.p != s.p + HEAD_HOST || n > sizeof h->host || HEAD_HOST + n > s.n || s.p[HEAD_HOST + n - 1] != ' ') return;
+	if (str_find_byte(l->host, '[', 0) != SIZE_MAX || str_eq(l->host, STR("last"))) return;
+	unsigned clock = two(s.p + HEAD_CLOCK, &bad) * 3600 + two(s.p + HEAD_CLOCK + 3, &bad) * 60 + two(s.p + HEAD_CLOCK + 6, &bad);
+	if (bad || s.p[HEAD_CLOCK + 2] != ':' || l->time.nsec || l->time.digits) return;
+	memcpy(h->date, s.p, sizeof h->date);
+	memcpy(h->host, l->host.p, n);
+	h->host_n = (uint8_t)n;
+	h->month = l->month;
+	h->year = year;
+	h->midnight = l->time.sec - clock;
+}
+
+bool syslog_parse_next(struct syslog_head *head, struct str line, int year, struct syslog_line *l)
 {
 	*l = (struct syslog_line){.priority = -1};
 	struct str s = line;
 	if (!take_priority(&s, &l->priority)) return false;
+	if (take_kept_head(head, &s, year, l)) {
+		take_behind_host(&s, l);
+		if (may_be_device(l)) find_device(year, l);
+		return true;
+	}
 	if (l->priority >= 0 && str_starts(s, STR("1 "))) return parse_5424(s, l);
 	struct str at_time = s;
 	if (!take_classic_time(&s, year, l) && !take_iso_time(&s, l)) {
@@ -343,9 +403,15 @@ bool syslog_parse(struct str line, int year, struct syslog_line *l)
 	}
 	if (s.n && s.p[0] != ' ') return false;
 	if (!take_rest(&s, l)) return false;
-	/* Few programs are named by digits, or by two to five capitals. */
-	if (!l->program.n || digit(l->program.p[0]) || (l->program.n < 6 && is_zone(l->program))) find_device(year, l);
+	keep_head(head, at_time, year, l);
+	if (may_be_device(l)) find_device(year, l);
 	return true;
+}
+
+bool syslog_parse(struct str line, int year, struct syslog_line *ret)
+{
+	struct syslog_head none = {.host_n = 0};
+	return syslog_parse_next(&none, line, year, ret);
 }
 
 /* Where a service puts something before the time: a bracket (Domino), a few words (Tine), <co ts=" (Oracle's mail server). 0: nowhere. */

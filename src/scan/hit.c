@@ -298,7 +298,7 @@ void worker_event(struct scan_worker *w, struct event *ev)
 	const struct shape *shape = ev->shape;
 	coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
 	skew_event(w->clocks, ev, w->source->result.order);
-	if (w->scan->config.log_sources) source_kinds(w->scan, w->source, ev);
+	if (w->scan->config.log_sources) source_kinds(w, ev);
 	if (!w->matcher) return;
 	bool any_rule = sight_shape(w->sight, shape);
 	struct auth_event said;

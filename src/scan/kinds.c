@@ -34,8 +34,25 @@ static void add(struct open_source *o, const struct logsource *ls)
 	r->log_sources[r->n_log_sources++] = (struct logsource){arena_str(&o->strings, ls->product), arena_str(&o->strings, ls->category), arena_str(&o->strings, ls->service)};
 }
 
-void source_kinds(struct scan *s, struct open_source *o, struct event *ev)
+/* Whether every event of the shape is of the same log sources: what its bindings ask for is constant. */
+static bool is_settled(const struct shape *s)
 {
+	if (s->id == UINT32_MAX) return false;
+	for (uint32_t i = 0; i < s->n_bindings; i++) {
+		const struct logsource_binding *b = &s->bindings[i];
+		for (int32_t c = b->when_field.n ? shape_column(s, b->when_field) : -1; c >= 0; c = s->columns[c].next)
+			if (!s->columns[c].constant) return false;
+	}
+	return true;
+}
+
+void source_kinds(struct scan_worker *w, struct event *ev)
+{
+	struct scan *s = w->scan;
+	struct open_source *o = w->source;
+	struct settled_kind *settled = &w->settled[ev->shape->id % SETTLED_KINDS];
+	if (settled->shape == ev->shape && settled->source == o->id) return;
+	if (is_settled(ev->shape)) *settled = (struct settled_kind){ev->shape, o->id};
 	for (uint32_t i = 0; i < ev->shape->n_bindings; i++) {
 		const struct logsource_binding *b = &ev->shape->bindings[i];
 		if (!holds(ev, b)) continue;

@@ -85,6 +85,10 @@ enum { CONTEXT_SLOTS = 64, REREAD_PAGE = 16 << 10, REREAD_MORE = 2 << 10, REREAD
 struct reread_page { uint64_t page; uint32_t source, n; char bytes[REREAD_PAGE + REREAD_MORE]; };
 /* Of the last shape a rule's values were kept of: fields it has no column for. */
 struct kept_shape { const struct shape *shape; const struct rule *rule; const struct logsource_binding *binding; uint64_t lacks; };
+/* A shape of which source_kinds has nothing more to learn in the source. */
+enum { SETTLED_KINDS = 64 };
+struct settled_kind { const struct shape *shape; uint32_t source; };
+
 struct scan_worker {
 	struct kept_shape kept;
 	struct scan *scan;
@@ -108,6 +112,7 @@ struct scan_worker {
 	struct analyser *analyser;
 	struct auth_source *logins;   /* NULL without config.auth */
 	struct login_mark login;      /* of the event at hand */
+	struct settled_kind settled[SETTLED_KINDS]; /* by the shape's id */
 	VEC(const struct rule_info *) infos;  /* of the hits of the current event */
 	/* Context ranges hashed before, by place: events of a chunk share their templates. length 0: free. */
 	struct { uint64_t offset, length; uint32_t source; uint8_t sha256[SHA256_SIZE]; } contexts[CONTEXT_SLOTS];
@@ -118,7 +123,7 @@ void scan_note_unread(struct scan *s, uint64_t order, struct str path, const cha
 /* Attempts to log in that were put aside until more was known of them; `end`: of the source, all of them. */
 void worker_logins_due(struct scan_worker *w, bool end);
 /* kinds.c: the event's log sources become the source's; all of them in order. */
-void source_kinds(struct scan *s, struct open_source *o, struct event *ev);
+void source_kinds(struct scan_worker *w, struct event *ev);
 void source_kinds_sort(struct scan_source *r);
 /* Spills every hit of the event. */
 void worker_event(struct scan_worker *w, struct event *ev);
