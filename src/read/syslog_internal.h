@@ -24,15 +24,16 @@ struct syslog_line {
 };
 /* False: no line of syslog. `year`: what a time without one is taken to be in; a day it does not have (February 29) is its last. */
 bool syslog_parse(struct str line, int year, struct syslog_line *ret);
-/* What a line of the classic file begins with, kept for the next one, which mostly is of the same day and host. All zeros: nothing is kept. */
+/* What lines of the classic file began with, kept for the next ones, which mostly are of the same day and of the same few hosts. All zeros: nothing is kept. */
+enum { SYSLOG_HOSTS = 16, SYSLOG_HOST_MAX = 47 };
 struct syslog_head {
-	char date[7], host[57];  /* "Mar  3 "; "web01 ", with its blank */
-	uint8_t host_n;          /* 0: nothing is kept */
-	uint8_t month;
+	char date[7];            /* "Mar  3 " */
+	uint8_t month;           /* 0: no date is kept */
 	int year;
 	int64_t midnight;        /* of the day, in seconds since 1970 */
+	struct { uint8_t n; char name[SYSLOG_HOST_MAX]; } hosts[SYSLOG_HOSTS]; /* by a cheap hash; n == 0: free */
 };
-/* The same as syslog_parse, whatever *head holds: only faster where the line begins like the one that was given before. */
+/* The same as syslog_parse, whatever *head holds: only faster where the line begins like one that was given before. NULL: nothing is kept. */
 bool syslog_parse_next(struct syslog_head *head, struct str line, int year, struct syslog_line *ret);
 /* The last of the forms alone. */
 bool service_line_parse(struct str line, bool day_first, int year, struct syslog_line *ret);

@@ -339,21 +339,37 @@ static unsigned two(const char *p, unsigned *bad)
 	return high * 10 + low;
 }
 
-enum { HEAD_CLOCK = sizeof ((struct syslog_head *)0)->date, HEAD_HOST = HEAD_CLOCK + 9 };
+enum { HEAD_CLOCK = 7, HEAD_HOST = 16 }; /* in "Mar  3 06:59:20 web01 " */
 
-/* "Mmm dd hh:mm:ss HOST " where all but the clock is as kept. Such bytes are read in one way, whatever stands behind them (see keep_head). */
-static bool take_kept_head(const struct syslog_head *h, struct str *s, int year, struct syslog_line *l)
+/* The time of "Mmm dd hh:mm:ss " at p when its date is the one that is kept. Such bytes are read in one way, whatever stands behind them. */
+static bool kept_time(const struct syslog_head *h, const char *p, int year, struct etime *ret)
 {
 	unsigned bad = 0;
-	const char *p = s->p;
-	if (!h->host_n || s->n < HEAD_HOST + (size_t)h->host_n || year != h->year || memcmp(p, h->date, sizeof h->date) || memcmp(p + HEAD_HOST, h->host, h->host_n)) return false;
+	if (!h->month || year != h->year || memcmp(p, h->date, sizeof h->date)) return false;
 	unsigned hour = two(p + HEAD_CLOCK, &bad), minute = two(p + HEAD_CLOCK + 3, &bad), second = two(p + HEAD_CLOCK + 6, &bad);
 	if (bad || hour > 23 || minute > 59 || second > 59 || p[HEAD_CLOCK + 2] != ':' || p[HEAD_CLOCK + 5] != ':' || p[HEAD_HOST - 1] != ' ') return false;
-	l->time = (struct etime){h->midnight + hour * 3600 + minute * 60 + second, 0, 0, true};
+	*ret = (struct etime){h->midnight + hour * 3600 + minute * 60 + second, 0, 0, true};
+	return true;
+}
+
+static size_t host_slot(const char *p, size_t n) { return (n * 7 + (uint8_t)p[0] + (uint8_t)p[n / 2] * 3u + (uint8_t)p[n - 1] * 5u) % SYSLOG_HOSTS; }
+
+/* "Mmm dd hh:mm:ss HOST " of a day and a host that are kept. */
+static bool take_kept_head(const struct syslog_head *h, struct str *s, int year, struct syslog_line *l)
+{
+	struct etime t;
+	const char *host = s->p + HEAD_HOST;
+	size_t n = 0, room = s->n > HEAD_HOST ? s->n - HEAD_HOST : 0;
+	if (!room || !kept_time(h, s->p, year, &t)) return false;
+	while (n < room && n <= SYSLOG_HOST_MAX && host[n] != ' ') n++;
+	if (!n || n >= room || n > SYSLOG_HOST_MAX) return false;
+	size_t slot = host_slot(host, n);
+	if (h->hosts[slot].n != n || memcmp(h->hosts[slot].name, host, n)) return false;
+	l->time = t;
 	l->yearless = true;
 	l->month = h->month;
-	l->host = (struct str){p + HEAD_HOST, h->host_n - 1u};
-	skip(s, HEAD_HOST + (size_t)h->host_n);
+	l->host = (struct str){host, n};
+	skip(s, HEAD_HOST + n);
 	return true;
 }
 
@@ -361,19 +377,19 @@ static bool take_kept_head(const struct syslog_head *h, struct str *s, int year,
  * bracket may begin a program's name, "last" a message. */
 static void keep_head(struct syslog_head *h, struct str s, int year, const struct syslog_line *l)
 {
-	size_t n = l->host.n + 1;
+	struct str host = l->host;
 	unsigned bad = 0;
-	h->host_n = 0;
-	if (!l->yearless || !l->host.p || l->host.p != s.p + HEAD_HOST || n > sizeof h->host || HEAD_HOST + n > s.n || s.p[HEAD_HOST + n - 1] != ' ') return;
-	if (str_find_byte(l->host, '[', 0) != SIZE_MAX || str_eq(l->host, STR("last"))) return;
+	if (!l->yearless || !host.n || host.p != s.p + HEAD_HOST || host.n > SYSLOG_HOST_MAX || HEAD_HOST + host.n >= s.n) return;
+	if (str_find_byte(host, '[', 0) != SIZE_MAX || str_eq(host, STR("last"))) return;
 	unsigned clock = two(s.p + HEAD_CLOCK, &bad) * 3600 + two(s.p + HEAD_CLOCK + 3, &bad) * 60 + two(s.p + HEAD_CLOCK + 6, &bad);
 	if (bad || s.p[HEAD_CLOCK + 2] != ':' || l->time.nsec || l->time.digits) return;
 	memcpy(h->date, s.p, sizeof h->date);
-	memcpy(h->host, l->host.p, n);
-	h->host_n = (uint8_t)n;
 	h->month = l->month;
 	h->year = year;
 	h->midnight = l->time.sec - clock;
+	size_t slot = host_slot(host.p, host.n);
+	h->hosts[slot].n = (uint8_t)host.n;
+	memcpy(h->hosts[slot].name, host.p, host.n);
 }
 
 bool syslog_parse_next(struct syslog_head *head, struct str line, int year, struct syslog_line *l)
@@ -381,7 +397,7 @@ bool syslog_parse_next(struct syslog_head *head, struct str line, int year, stru
 	*l = (struct syslog_line){.priority = -1};
 	struct str s = line;
 	if (!take_priority(&s, &l->priority)) return false;
-	if (take_kept_head(head, &s, year, l)) {
+	if (head && take_kept_head(head, &s, year, l)) {
 		take_behind_host(&s, l);
 		if (may_be_device(l)) find_device(year, l);
 		return true;
@@ -403,15 +419,14 @@ bool syslog_parse_next(struct syslog_head *head, struct str line, int year, stru
 	}
 	if (s.n && s.p[0] != ' ') return false;
 	if (!take_rest(&s, l)) return false;
-	keep_head(head, at_time, year, l);
+	if (head) keep_head(head, at_time, year, l);
 	if (may_be_device(l)) find_device(year, l);
 	return true;
 }
 
 bool syslog_parse(struct str line, int year, struct syslog_line *ret)
 {
-	struct syslog_head none = {.host_n = 0};
-	return syslog_parse_next(&none, line, year, ret);
+	return syslog_parse_next(NULL, line, year, ret);
 }
 
 /* Where a service puts something before the time: a bracket (Domino), a few words (Tine), <co ts=" (Oracle's mail server). 0: nowhere. */

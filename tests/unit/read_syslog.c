@@ -95,6 +95,53 @@ TEST(the_message_moves_nothing)
 	}
 }
 
+static bool same_view(struct str a, struct str b) { return a.p == b.p && a.n == b.n; }
+
+static bool same_line(const struct syslog_line *a, const struct syslog_line *b)
+{
+	return a->time.present == b->time.present && a->time.sec == b->time.sec && a->time.nsec == b->time.nsec && a->time.digits == b->time.digits && a->yearless == b->yearless &&
+		a->zoned == b->zoned && a->month == b->month && a->priority == b->priority && a->rfc5424 == b->rfc5424 && a->own_file == b->own_file && same_view(a->host, b->host) &&
+		same_view(a->program, b->program) && same_view(a->pid, b->pid) && same_view(a->message, b->message) && same_view(a->part, b->part) && same_view(a->msgid, b->msgid) &&
+		same_view(a->data, b->data);
+}
+
+/* Whatever was read before, and in whatever year: a line is taken apart as it is alone. Lines of pieces, so that each is often like one before it but for a part. */
+TEST(what_is_kept_of_a_line_changes_no_other)
+{
+	static const char *const pieces[][12] = {
+		{"", "", "", "", "<38>", "<999>", "<13>1 ", "*", " "},
+		{"Mar  3 ", "Mar  3 ", "Mar  3 ", "Mar  4 ", "Mar 03 ", "Mar 3 ", "Feb 29 ", "Feb 30 ", "Dec 31 ", "mar  3 ", "2023-03-03T", "Mar  3 2021 "},
+		{"06:59:20", "06:59:20", "23:59:59", "00:00:00", "06:59:60", "24:00:00", "6:59:20", "06:59:20.5", "06:5a:20", "06:59", "06.59.20", "06:59:200"},
+		{" ", " ", " ", " ", "", ": ", "  ", " 2021 ", "\t", " [ID 702911 auth.info] "},
+		{"web01", "web01", "web02", "w", "last", "a[b", "::1", "[sshd]:", "2021", "sshd:", "x=y", "a-name-of-a-host-that-is-longer-than-what-is-kept-of-one"},
+		{" ", " ", " ", "", "  ", ": ", "[1]: ", "\t", " <auth.info> ", "] x]: "},
+		{"sshd[811]:", "sshd[811]: ", "message repeated 2 times", "CRON: ", "UTC: %SYS-5-X: ", "123: Mar  3 06:59:20: %SYS-5-X: ", "%ASA-4-1: ", "su(pam_unix)[1]: ", "sshd[", "b]: ", "last message repeated 2 times", ""},
+		{"Failed password for x", "", ":", "x", "Mar  3 06:59:20 web01 sshd[1]: y", "\x01\xff", " "}};
+	struct syslog_head head = {.month = 0};
+	uint64_t random = 88172645463325252ull;
+	unsigned read = 0;
+	for (unsigned i = 0; i < 200000; i++) {
+		char line[400] = "";
+		struct syslog_line alone, after;
+		for (size_t k = 0; k < COUNT(pieces); k++) {
+			random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+			const char *piece = pieces[k][random % COUNT(pieces[k])];
+			/* Two lines of three are of the kind that is kept. */
+			if (k < 4 && random >> 40 & 3) piece = pieces[k][0];
+			if (piece) strcat(line, piece);
+		}
+		struct str text = str_of(line);
+		if (!(random >> 50 & 7)) text.n /= 2;
+		int year = (random >> 44 & 7) == 0 ? 2024 : 2023;
+		bool is = syslog_parse(text, year, &alone);
+		read += is;
+		bool same = syslog_parse_next(&head, text, year, &after) == is && (!is || same_line(&alone, &after));
+		CHECK(same);
+		if (!same) printf("# %.*s\n", STR_FMT(text));
+	}
+	CHECK(read > 50000 && head.month);
+}
+
 static void read_dated(struct read_run *run, const char *text, int64_t mtime)
 {
 	struct input in;
