@@ -2,7 +2,7 @@
 #include "auth/address.h"
 #include "auth/pattern_internal.h"
 
-enum { ELEMENTS = 32, LINE = 1000, OCCURRENCES = 64, PATTERNS = 2000 };
+enum { ELEMENTS = 32, TOKENS = 4, LINE = 1000, OCCURRENCES = 64, PATTERNS = 2000 };
 
 /* --- the language --- */
 
@@ -12,6 +12,19 @@ static const struct { const char *word; enum element_kind kind; } elements[] = {
 static const struct { const char *word; enum pattern_kind kind; } kinds[] = {
 	{"failure", PATTERN_FAILURE}, {"success", PATTERN_SUCCESS}, {"probe", PATTERN_PROBE}, {"announce", PATTERN_ANNOUNCE}, {"restate", PATTERN_RESTATE}, {"close", PATTERN_CLOSE}, {"peer", PATTERN_PEER},
 };
+
+/* Which bytes a token may hold, a bit for each kind of element. */
+enum { IN_WORD = 1 << ELEMENT_WORD | 1 << ELEMENT_NAME, IN_ADDR = IN_WORD | 1 << ELEMENT_ADDR, IN_CONN = IN_ADDR | 1 << ELEMENT_CONN,
+	IN_INT = IN_CONN | 1 << ELEMENT_INT | 1 << ELEMENT_ATTEMPTS };
+static const uint16_t classes[256] = {
+	[0 ... ' '] = 1 << ELEMENT_NAME, ['!' ... '$'] = IN_WORD, ['%'] = IN_ADDR, ['&' ... ','] = IN_WORD, ['-' ... '.'] = IN_ADDR, ['/'] = IN_WORD, ['0' ... '9'] = IN_INT,
+	[':'] = IN_ADDR, [';' ... '@'] = IN_WORD, ['A' ... 'Z'] = IN_CONN, ['[' ... '^'] = IN_WORD, ['_'] = IN_ADDR, ['`'] = IN_WORD, ['a' ... 'z'] = IN_CONN,
+	['{'] = IN_WORD, ['|'] = 1 << ELEMENT_WORD, ['}' ... 255] = IN_WORD};
+
+static bool in_class(enum element_kind kind, char c) { return classes[(uint8_t)c] >> kind & 1; }
+
+/* A token that is kept. */
+static bool says(enum element_kind kind) { return kind == ELEMENT_ADDR || kind == ELEMENT_CONN || kind == ELEMENT_NAME || kind == ELEMENT_ATTEMPTS; }
 
 static bool is_wild(const struct element *e) { return e->kind == ELEMENT_USER || e->kind == ELEMENT_ANY; }
 
@@ -32,15 +45,25 @@ static struct element take_element(struct arena *a, struct str *rest)
 	return e;
 }
 
+/* Which tokens are runs: see struct element. */
+static void find_runs(struct element *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		v[i].left_run = i + 1 == n || !v[i + 1].text.n || !in_class(v[i].kind, v[i + 1].text.p[0]);
+		v[i].right_run = !i || !v[i - 1].text.n || !in_class(v[i].kind, v[i - 1].text.p[v[i - 1].text.n - 1]);
+	}
+}
+
 static const char *add_one(struct patterns *p, enum pattern_kind kind, struct str text)
 {
 	struct element v[ELEMENTS];
 	struct pattern x = {.kind = kind};
-	uint32_t wild = 0, addresses = 0;
+	uint32_t wild = 0, addresses = 0, tokens = 0;
 	while (text.n) {
 		if (x.n == ELEMENTS) return "more than 32 elements";
 		v[x.n] = take_element(&p->arena, &text);
 		addresses += v[x.n].kind == ELEMENT_ADDR;
+		tokens += says(v[x.n].kind);
 		if (is_wild(&v[x.n])) {
 			if (wild && v[x.last_wild + 1].kind != ELEMENT_TEXT) return "text must follow a wild element that is not the last";
 			if (!wild++) x.first_wild = x.n;
@@ -51,7 +74,9 @@ static const char *add_one(struct patterns *p, enum pattern_kind kind, struct st
 	}
 	if (!x.n) return "an empty pattern";
 	if (addresses > 1) return "more than one address";
+	if (tokens > TOKENS) return "more than four tokens that say something";
 	if (!wild) x.first_wild = x.last_wild = x.n;
+	find_runs(v, x.n);
 	struct element *kept = arena_calloc(&p->arena, x.n, sizeof *kept);
 	if (!kept) return "too many patterns";
 	memcpy(kept, v, x.n * sizeof *v);
@@ -184,38 +209,67 @@ static uint64_t back(struct str s)
 	return v;
 }
 
-static struct pattern_front front_of(const struct pattern *p, uint32_t number)
+static struct str text_before(const struct pattern *p, uint32_t i) { return i ? p->elements[i - 1].text : (struct str){"", 0}; }
+static struct str text_behind(const struct pattern *p, uint32_t i) { return i + 1 < p->n ? p->elements[i + 1].text : (struct str){"", 0}; }
+
+static bool same_step(const struct node *n, const struct element *e, bool run, struct str beyond)
 {
-	const struct element *e = p->elements, *last = &e[p->n - 1];
-	struct pattern_front f = {.pattern = number};
-	if (e->kind == ELEMENT_TEXT) {
-		f.bytes = front(e->text);
-		f.mask = e->text.n >= 8 ? UINT64_MAX : ((uint64_t)1 << 8 * e->text.n) - 1;
-		f.lead = e->text;
-	}
-	if (last->kind == ELEMENT_TEXT) {
-		f.end = back(last->text);
-		f.end_mask = last->text.n >= 8 ? UINT64_MAX : ~(UINT64_MAX >> 8 * last->text.n);
-	}
-	return f;
+	if (n->e.kind != e->kind) return false;
+	return e->kind == ELEMENT_TEXT ? str_eq(n->e.text, e->text) : run ? !n->beyond.n : str_eq(n->beyond, beyond);
 }
 
-/* The patterns that a message with this first byte may be, in their order; and the words. */
+/* The node for an element beside *head, which is made when there is none. `right`: it is met from its end. */
+static uint32_t node_for(struct tree *t, uint32_t head, const struct element *e, struct str beyond, bool right)
+{
+	bool run = right ? e->right_run : e->left_run;
+	for (uint32_t at = head; at; at = t->nodes.v[at].next)
+		if (same_step(&t->nodes.v[at], e, run, beyond)) return at;
+	struct node n = {.e = *e, .next = head};
+	size_t length = e->text.n < 8 ? e->text.n : 8;
+	if (e->kind != ELEMENT_TEXT) {
+		n.beyond = run ? (struct str){"", 0} : beyond;
+	} else {
+		n.bytes = right ? back(e->text) : front(e->text);
+		n.mask = UINT64_MAX;
+		if (length < 8) n.mask = right ? ~(UINT64_MAX >> 8 * length) : ((uint64_t)1 << 8 * length) - 1;
+	}
+	vec_push(&t->nodes, n);
+	return (uint32_t)t->nodes.n - 1;
+}
+
+static uint64_t begin_bit(uint32_t node) { return (uint64_t)1 << node % 64; }
+
+/* The node of all that a pattern begins or ends with. `begins`: see struct node. */
+static uint32_t add_to_tree(struct tree *t, const struct pattern *p, bool right, uint64_t begins)
+{
+	uint32_t at = 0, n = right ? p->n - (p->first_wild < p->n ? p->last_wild + 1 : p->n) : p->first_wild;
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = right ? p->n - 1 - k : k, made = (uint32_t)t->nodes.n;
+		const struct element *e = &p->elements[i];
+		struct str beyond = right ? text_before(p, i) : text_behind(p, i);
+		uint32_t *first = e->kind == ELEMENT_TEXT ? &t->by_byte[(uint8_t)e->text.p[right ? e->text.n - 1 : 0]] : &t->tokens;
+		uint32_t next = node_for(t, k ? t->nodes.v[at].child : *first, e, beyond, right);
+		if (next == made) *(k ? &t->nodes.v[at].child : first) = next;
+		at = next;
+		t->nodes.v[at].begins |= begins;
+	}
+	return at;
+}
+
+/* The trees of the patterns, and the words. */
 static bool index_service(struct arena *a, struct service *s)
 {
-	if (!index_words(a, &s->words)) return false;
-	for (unsigned byte = 0; byte < 256; byte++) {
-		struct pattern_list *l = &s->by_byte[byte];
-		for (int fill = 0; fill < 2; fill++) {
-			l->n = 0;
-			for (uint32_t i = 0; i < s->patterns.n; i++) {
-				const struct element *e = s->patterns.v[i].elements;
-				if (e->kind == ELEMENT_TEXT && (uint8_t)e->text.p[0] != byte) continue;
-				if (fill) l->v[l->n] = front_of(&s->patterns.v[i], i);
-				l->n++;
-			}
-			if (!fill && l->n && !(l->v = arena_calloc(a, l->n, sizeof *l->v))) return false;
-		}
+	if (!index_words(a, &s->words) || !(s->places = arena_calloc(a, s->patterns.n + 1, sizeof *s->places))) return false;
+	vec_push(&s->begins.nodes, (struct node){.child = 0});
+	vec_push(&s->ends.nodes, (struct node){.child = 0});
+	for (uint32_t i = 0; i < s->patterns.n; i++) {
+		uint32_t begin = add_to_tree(&s->begins, &s->patterns.v[i], false, UINT64_MAX), end = add_to_tree(&s->ends, &s->patterns.v[i], true, begin_bit(begin));
+		struct node *n = &s->begins.nodes.v[begin];
+		if (n->last) s->places[n->last - 1].next = i + 1;
+		else n->first = i + 1;
+		n->last = i + 1;
+		s->places[i].end = end;
+		s->ends.nodes.v[end].first = i + 1;
 	}
 	return true;
 }
@@ -240,9 +294,13 @@ void patterns_done(struct patterns *p)
 	for (size_t i = 0; i < p->services.n; i++) {
 		vec_free(&p->services.v[i].patterns);
 		vec_free(&p->services.v[i].words.v);
+		vec_free(&p->services.v[i].begins.nodes);
+		vec_free(&p->services.v[i].ends.nodes);
 	}
 	vec_free(&p->files.patterns);
 	vec_free(&p->files.words.v);
+	vec_free(&p->files.begins.nodes);
+	vec_free(&p->files.ends.nodes);
 	vec_free(&p->any_words.v);
 	vec_free(&p->services);
 	vec_free(&p->any);
@@ -253,45 +311,51 @@ void patterns_done(struct patterns *p)
 
 /* --- a message --- */
 
-static bool address_byte(char c)
+static bool keep(enum element_kind kind, struct str token, struct pattern_match *m)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == ':' || c == '%' || c == '_' || c == '-';
+	if (kind == ELEMENT_ADDR) m->addr = token;
+	if (kind == ELEMENT_CONN) m->conn = token;
+	if (kind == ELEMENT_NAME) m->user = token;
+	return kind != ELEMENT_ATTEMPTS || (str_u64(token, &m->attempts) && m->attempts <= 100000);
 }
 
-static bool in_class(enum element_kind kind, char c)
+/* How long the token e at s[at] is, 0: there is none. `behind`: the text that must follow it, so that a class does not swallow it: "1.2.3.4:" is an
+ * address and a colon. */
+static size_t left_token(const struct element *e, struct str behind, struct str s, size_t at)
 {
-	if (kind == ELEMENT_ADDR) return address_byte(c);
-	if (kind == ELEMENT_WORD) return (unsigned char)c > ' ';
-	if (kind == ELEMENT_NAME) return c != '|';
-	return (c >= '0' && c <= '9') || (kind == ELEMENT_CONN && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')));
-}
-
-static bool keep(const struct element *e, struct str token, struct pattern_match *m)
-{
-	if (e->kind == ELEMENT_ADDR) m->addr = token;
-	if (e->kind == ELEMENT_CONN) m->conn = token;
-	if (e->kind == ELEMENT_NAME) m->user = token;
-	return e->kind != ELEMENT_ATTEMPTS || (str_u64(token, &m->attempts) && m->attempts <= 100000);
-}
-
-/* The text that must follow element i, so that a class does not swallow it: "1.2.3.4:" is an address and a colon. */
-static size_t left_token(const struct pattern *p, uint32_t i, struct str s, size_t at)
-{
-	const struct element *e = &p->elements[i];
-	size_t n = 0;
 	if (e->kind == ELEMENT_ADDR && at < s.n && s.p[at] == '[') {
 		size_t end = str_find_byte(s, ']', at);
 		return end == SIZE_MAX ? 0 : end + 1 - at;
 	}
-	while (at + n < s.n && in_class(e->kind, s.p[at + n])) n++;
-	if (i + 1 == p->n || p->elements[i + 1].kind != ELEMENT_TEXT) return n;
-	struct str next = p->elements[i + 1].text;
+	const char *p = s.p + at, *to = s.p + s.n;
+	for (unsigned bit = 1u << e->kind; p < to && classes[(uint8_t)*p] & bit; p++) {}
+	size_t n = (size_t)(p - s.p) - at;
+	if (e->left_run) return n;
 	if (e->kind == ELEMENT_WORD) {
 		/* The shortest: what follows may be the client's, and hold the text again. */
-		size_t end = str_find(str_sub(s, 0, at + n + next.n), next, at + 1);
+		size_t end = str_find(str_sub(s, 0, at + n + behind.n), behind, at + 1);
 		return end == SIZE_MAX ? 0 : end - at;
 	}
-	while (n && !str_starts(str_sub(s, at + n, s.n), next)) n--;
+	while (n && !str_starts(str_sub(s, at + n, s.n), behind)) n--;
+	return n;
+}
+
+/* The same for a token that ends at s[end]. */
+static size_t right_token(const struct element *e, struct str before, struct str s, size_t end)
+{
+	size_t n = 0;
+	if (e->kind == ELEMENT_ADDR && end && s.p[end - 1] == ']') {
+		while (n < end && s.p[end - 1 - n] != '[') n++;
+		return n == end ? 0 : n + 1;
+	}
+	const char *p = s.p + end;
+	for (unsigned bit = 1u << e->kind; p > s.p && classes[(uint8_t)p[-1]] & bit; p--) {}
+	n = end - (size_t)(p - s.p);
+	if (e->right_run) return n;
+	for (size_t k = 1; e->kind == ELEMENT_WORD && k <= n; k++)
+		if (str_ends(str_sub(s, 0, end - k), before)) return k;
+	if (e->kind == ELEMENT_WORD) return 0;
+	while (n && !str_ends(str_sub(s, 0, end - n), before)) n--;
 	return n;
 }
 
@@ -304,30 +368,12 @@ static size_t match_left(const struct pattern *p, uint32_t from, uint32_t to, st
 		if (e->kind == ELEMENT_TEXT) {
 			if (!str_starts(str_sub(s, at, s.n), e->text)) return SIZE_MAX;
 		} else {
-			n = left_token(p, i, s, at);
-			if (!n || !keep(e, str_sub(s, at, n), m)) return SIZE_MAX;
+			n = left_token(e, text_behind(p, i), s, at);
+			if (!n || !keep(e->kind, str_sub(s, at, n), m)) return SIZE_MAX;
 		}
 		at += n;
 	}
 	return at;
-}
-
-static size_t right_token(const struct pattern *p, uint32_t i, struct str s, size_t end)
-{
-	const struct element *e = &p->elements[i];
-	size_t n = 0;
-	if (e->kind == ELEMENT_ADDR && end && s.p[end - 1] == ']') {
-		while (n < end && s.p[end - 1 - n] != '[') n++;
-		return n == end ? 0 : n + 1;
-	}
-	while (n < end && in_class(e->kind, s.p[end - 1 - n])) n++;
-	if (!i || p->elements[i - 1].kind != ELEMENT_TEXT) return n;
-	struct str before = p->elements[i - 1].text;
-	for (size_t k = 1; e->kind == ELEMENT_WORD && k <= n; k++)
-		if (str_ends(str_sub(s, 0, end - k), before)) return k;
-	if (e->kind == ELEMENT_WORD) return 0;
-	while (n && !str_ends(str_sub(s, 0, end - n), before)) n--;
-	return n;
 }
 
 /* Elements [from, to) that end at s[end]; where they begin, or SIZE_MAX. */
@@ -339,8 +385,8 @@ static size_t match_right(const struct pattern *p, uint32_t from, uint32_t to, s
 		if (e->kind == ELEMENT_TEXT) {
 			if (!str_ends(str_sub(s, 0, end), e->text)) return SIZE_MAX;
 		} else {
-			n = right_token(p, i, s, end);
-			if (!n || !keep(e, str_sub(s, end - n, n), m)) return SIZE_MAX;
+			n = right_token(e, text_before(p, i), s, end);
+			if (!n || !keep(e->kind, str_sub(s, end - n, n), m)) return SIZE_MAX;
 		}
 		end -= n;
 	}
@@ -436,16 +482,177 @@ static bool doubtful(const struct pattern *p, const struct pattern_match *m)
 	return digit && mark;
 }
 
-/* Another pattern of the list from the i-th on reads the message with another address. */
-static bool read_otherwise(const struct service *s, const struct pattern_list *l, uint32_t i, struct str message, struct str addr)
+/* --- all patterns of a service --- */
+
+/* The nodes of a tree that a message comes to of which some pattern is no more. */
+enum { REACHED = 32 };
+struct token { enum element_kind kind; size_t at, n; };
+struct place_reached {
+	uint32_t node, next;         /* next: of the patterns that begin so, from 1; 0: none is left */
+	size_t at;                   /* how far it goes, or where it begins */
+	uint32_t n_tokens;           /* on the way, those that say something */
+	struct token tokens[TOKENS];
+};
+struct reached {
+	uint32_t n;
+	bool more;                   /* than there is room for */
+	struct place_reached v[REACHED];
+};
+
+static bool text_here(const struct node *n, struct str s, size_t at, bool right)
+{
+	uint64_t v;
+	struct str text = n->e.text, rest = right ? str_sub(s, 0, at) : str_sub(s, at, s.n);
+	if (rest.n < sizeof v) return right ? str_ends(rest, text) : str_starts(rest, text);
+	memcpy(&v, right ? rest.p + rest.n - sizeof v : rest.p, sizeof v);
+	return (v & n->mask) == n->bytes && (text.n <= sizeof v || (right ? str_ends(rest, text) : str_starts(rest, text)));
+}
+
+/* How many bytes of the message the node takes at s[at]; 0: it is not there. */
+static size_t step(const struct node *n, struct str s, size_t at, bool right)
+{
+	if (n->e.kind == ELEMENT_TEXT) return text_here(n, s, at, right) ? n->e.text.n : 0;
+	return right ? right_token(&n->e, n->beyond, s, at) : left_token(&n->e, n->beyond, s, at);
+}
+
+/* A way through a tree. */
+struct walk {
+	const struct node *nodes;
+	struct str s;
+	bool right;
+	uint64_t wanted;             /* only to nodes of patterns with one of these beginnings */
+	struct token tokens[TOKENS]; /* on the way */
+	struct reached *reached;
+};
+
+static void reach(const struct walk *w, uint32_t number, size_t at, uint32_t n_tokens)
+{
+	struct reached *r = w->reached;
+	if (r->n == REACHED) {
+		r->more = true;
+		return;
+	}
+	struct place_reached *p = &r->v[r->n++];
+	p->node = number;
+	p->next = w->nodes[number].first;
+	p->at = at;
+	p->n_tokens = n_tokens;
+	for (uint32_t i = 0; i < n_tokens; i++) p->tokens[i] = w->tokens[i];
+}
+
+/* The nodes from i on beside each other that stand at s[at], and what is behind them. As deep as a pattern is long. */
+static void walk(struct walk *w, uint32_t i, size_t at, uint32_t n_tokens)
+{
+	while (i) {
+		const struct node *n = &w->nodes[i];
+		size_t length = n->begins & w->wanted ? step(n, w->s, at, w->right) : 0, behind = w->right ? at - length : at + length;
+		uint32_t with = n_tokens;
+		i = n->next;
+		if (!length) continue;
+		if (says(n->e.kind)) w->tokens[with++] = (struct token){n->e.kind, w->right ? behind : at, length};
+		if (n->first) reach(w, (uint32_t)(n - w->nodes), behind, with);
+		if (i && n->child) walk(w, n->child, behind, with);
+		else if (n->child) i = n->child, at = behind, n_tokens = with;
+	}
+}
+
+static void reach_all(const struct tree *t, struct str s, bool right, uint64_t wanted, struct reached *r)
+{
+	struct walk w;
+	size_t at = right ? s.n : 0;
+	w.nodes = t->nodes.v;
+	w.s = s;
+	w.right = right;
+	w.wanted = wanted;
+	w.reached = r;
+	r->n = 0;
+	r->more = false;
+	if (w.nodes[0].first) reach(&w, 0, at, 0);
+	if (!s.n) return;
+	walk(&w, t->by_byte[(uint8_t)s.p[right ? s.n - 1 : 0]], at, 0);
+	walk(&w, t->tokens, at, 0);
+}
+
+/* A message on its way through the patterns of a service that it may be, in their order. */
+struct search {
+	const struct service *service;
+	struct str message;
+	struct reached begins, ends;
+	uint32_t next;              /* when more is reached than there is room for: the pattern that is looked at next, each of them */
+};
+
+static void search_start(struct search *x, const struct service *s, struct str message)
+{
+	x->service = s;
+	x->message = message;
+	x->next = 0;
+	uint64_t begins = 0;
+	reach_all(&s->begins, message, false, UINT64_MAX, &x->begins);
+	for (uint32_t i = 0; i < x->begins.n; i++) begins |= begin_bit(x->begins.v[i].node);
+	if (x->begins.n) reach_all(&s->ends, message, true, begins, &x->ends);
+}
+
+static const struct place_reached *end_reached(const struct search *x, uint32_t pattern)
+{
+	for (uint32_t i = 0; i < x->ends.n; i++)
+		if (x->ends.v[i].node == x->service->places[pattern].end) return &x->ends.v[i];
+	return NULL;
+}
+
+static bool keep_tokens(const struct place_reached *r, struct str s, struct pattern_match *m)
+{
+	for (uint32_t i = 0; i < r->n_tokens; i++)
+		if (!keep(r->tokens[i].kind, str_sub(s, r->tokens[i].at, r->tokens[i].n), m)) return false;
+	return true;
+}
+
+/* The pattern, when begin and end of the message are its own. */
+static bool match_reached(const struct search *x, const struct pattern *p, const struct place_reached *begin, const struct place_reached *end, struct pattern_match *ret)
+{
+	if (begin->at > end->at || (p->first_wild == p->n && begin->at != x->message.n)) return false;
+	*ret = (struct pattern_match){.kind = p->kind, .service = p->service};
+	if (!keep_tokens(begin, x->message, ret) || !keep_tokens(end, x->message, ret)) return false;
+	return p->first_wild == p->n || match_between(p, x->message, begin->at, end->at, ret);
+}
+
+static const struct pattern *search_one_by_one(struct search *x, struct pattern_match *ret)
+{
+	while (x->next < x->service->patterns.n) {
+		const struct pattern *p = &x->service->patterns.v[x->next++];
+		if (pattern_match(p, x->message, ret)) return p;
+	}
+	return NULL;
+}
+
+/* The next pattern that the message is; NULL: no more. */
+static const struct pattern *search_next(struct search *x, struct pattern_match *ret)
+{
+	if (x->begins.more || (x->begins.n && x->ends.more)) return search_one_by_one(x, ret);
+	for (;;) {
+		struct place_reached *best = NULL;
+		const struct place_reached *end = NULL;
+		for (struct place_reached *g = x->begins.v; g < x->begins.v + x->begins.n; g++) {
+			while (g->next && (!best || g->next < best->next)) {
+				const struct place_reached *e = end_reached(x, g->next - 1);
+				if (e) best = g, end = e;
+				else g->next = x->service->places[g->next - 1].next;
+			}
+		}
+		if (!best) return NULL;
+		const struct pattern *p = &x->service->patterns.v[best->next - 1];
+		best->next = x->service->places[best->next - 1].next;
+		if (match_reached(x, p, best, end, ret)) return p;
+	}
+}
+
+/* Another of the patterns that are left reads the message with another address. */
+static bool read_otherwise(struct search *x, struct str addr)
 {
 	struct pattern_match other;
 	char a[ADDRESS_MAX], b[ADDRESS_MAX];
 	size_t n = address_canonical(addr, a), m;
-	uint64_t begin = front(message), end = back(message);
-	for (; n && i < l->n; i++) {
-		if ((begin & l->v[i].mask) != l->v[i].bytes || (end & l->v[i].end_mask) != l->v[i].end) continue;
-		if (!pattern_match(&s->patterns.v[l->v[i].pattern], message, &other) || !other.addr.p || !(m = address_canonical(other.addr, b))) continue;
+	while (n && search_next(x, &other)) {
+		if (!other.addr.p || !(m = address_canonical(other.addr, b))) continue;
 		if (n != m || memcmp(a, b, n)) return true;
 	}
 	return false;
@@ -453,17 +660,12 @@ static bool read_otherwise(const struct service *s, const struct pattern_list *l
 
 bool service_match(const struct service *s, struct str message, struct pattern_match *ret)
 {
-	const struct pattern_list *l = &s->by_byte[message.n ? (uint8_t)message.p[0] : 0];
-	uint64_t begin = front(message), end = back(message);
-	for (uint32_t i = 0; i < l->n; i++) {
-		const struct pattern_front *f = &l->v[i];
-		const struct pattern *p = &s->patterns.v[f->pattern];
-		if ((begin & f->mask) != f->bytes || (end & f->end_mask) != f->end || !str_starts(message, f->lead) || !pattern_match(p, message, ret)) continue;
-		if (ret->addr.p && doubtful(p, ret) && read_otherwise(s, l, i + 1, message, ret->addr)) {
-			ret->addr = ret->user = (struct str){NULL, 0};
-			ret->contested = true;
-		}
-		return true;
+	struct search x;
+	search_start(&x, s, message);
+	const struct pattern *p = search_next(&x, ret);
+	if (p && ret->addr.p && doubtful(p, ret) && read_otherwise(&x, ret->addr)) {
+		ret->addr = ret->user = (struct str){NULL, 0};
+		ret->contested = true;
 	}
-	return false;
+	return p;
 }

@@ -31,7 +31,13 @@
 #include "event/auth.h"
 
 enum element_kind { ELEMENT_TEXT, ELEMENT_ADDR, ELEMENT_INT, ELEMENT_ATTEMPTS, ELEMENT_WORD, ELEMENT_NAME, ELEMENT_CONN, ELEMENT_USER, ELEMENT_ANY };
-struct element { enum element_kind kind; struct str text; };
+struct element {
+	enum element_kind kind;
+	struct str text;
+	/* Of a token: what follows it, or stands before it, is no text or one whose byte next to it the class does not have. Then the token is
+	 * all there is of the class. */
+	bool left_run, right_run;
+};
 
 enum pattern_kind { PATTERN_FAILURE, PATTERN_SUCCESS, PATTERN_PROBE, PATTERN_ANNOUNCE, PATTERN_RESTATE, PATTERN_CLOSE, PATTERN_PEER };
 struct pattern {
@@ -40,9 +46,22 @@ struct pattern {
 	uint32_t n, first_wild, last_wild; /* of the elements; first_wild == n: none */
 	struct str service;                /* its name */
 };
-/* A pattern by the bytes its messages begin and end with: eight of each under masks, then all it begins with. */
-struct pattern_front { uint64_t bytes, mask, end, end_mask; struct str lead; uint32_t pattern; };
-struct pattern_list { struct pattern_front *v; uint32_t n; };
+/* What a service's patterns begin with, up to their first wild element, or what they end with, from their last one on, the last element first: as a tree, so
+ * that what several have in common is looked at once. A pattern without wild elements ends with nothing. */
+struct node {
+	struct element e;              /* that leads here */
+	struct str beyond;             /* the text that a token must meet, where it is no run */
+	uint64_t bytes, mask;          /* of a text: the eight that are met first, of those there are */
+	uint64_t begins;               /* a bit for each beginning (some share one) that the patterns of this node and those behind it have; all in the tree of beginnings */
+	uint32_t child, next;          /* the first node behind this one; another one beside it; 0: none */
+	uint32_t first, last;          /* the patterns of which this is all, ascending, as numbers from 1; 0: none */
+};
+struct tree {
+	VEC(struct node) nodes;        /* [0]: nothing is there but wild elements */
+	uint32_t by_byte[256], tokens; /* the first nodes: texts by the byte that is met first, and tokens */
+};
+/* A pattern in the trees: the next one with the same beginning, as a number from 1, and the node of its end. */
+struct place { uint32_t next, end; };
 /* Words looked for in one pass: which pairs of bytes they begin with, then the words. */
 struct words { VEC(struct str) v; uint64_t *pairs; };
 struct service {
@@ -50,7 +69,8 @@ struct service {
 	bool any_program, forks, file;
 	VEC(struct pattern) patterns;
 	struct words words;
-	struct pattern_list by_byte[256]; /* by the message's first byte */
+	struct tree begins, ends;
+	struct place *places;          /* [patterns.n] */
 };
 struct patterns {
 	struct arena arena;

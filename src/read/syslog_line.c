@@ -374,13 +374,13 @@ static bool take_kept_head(const struct syslog_head *h, struct str *s, int year,
 }
 
 /* Keeps the head of a line that was read at length: s from its time on. Not where what follows the host could have been read together with it: a host with a
- * bracket may begin a program's name, "last" a message. */
+ * bracket may begin a program's name, "last" a message, four digits may be the year. */
 static void keep_head(struct syslog_head *h, struct str s, int year, const struct syslog_line *l)
 {
 	struct str host = l->host;
 	unsigned bad = 0;
 	if (!l->yearless || !host.n || host.p != s.p + HEAD_HOST || host.n > SYSLOG_HOST_MAX || HEAD_HOST + host.n >= s.n) return;
-	if (str_find_byte(host, '[', 0) != SIZE_MAX || str_eq(host, STR("last"))) return;
+	if (str_find_byte(host, '[', 0) != SIZE_MAX || str_eq(host, STR("last")) || all_digits(host)) return;
 	unsigned clock = two(s.p + HEAD_CLOCK, &bad) * 3600 + two(s.p + HEAD_CLOCK + 3, &bad) * 60 + two(s.p + HEAD_CLOCK + 6, &bad);
 	if (bad || s.p[HEAD_CLOCK + 2] != ':' || l->time.nsec || l->time.digits) return;
 	memcpy(h->date, s.p, sizeof h->date);

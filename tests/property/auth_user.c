@@ -89,6 +89,90 @@ TEST(no_name_moves_the_address)
 	auth_free(a);
 }
 
+/* --- the trees of a service against its patterns one by one --- */
+
+static bool same_text(struct str a, struct str b) { return a.n == b.n && (a.p == b.p || (!a.p == !b.p && !a.n)); }
+
+/* Whether a pattern reads the message with another address than `addr`. */
+static bool another_address(const struct service *s, struct str message, struct str addr)
+{
+	struct pattern_match m;
+	char a[ADDRESS_MAX], b[ADDRESS_MAX];
+	size_t n = address_canonical(addr, a);
+	for (size_t i = 0; i < s->patterns.n; i++) {
+		size_t other = pattern_match(&s->patterns.v[i], message, &m) && m.addr.p ? address_canonical(m.addr, b) : 0;
+		if (other && (other != n || memcmp(a, b, n))) return true;
+	}
+	return false;
+}
+
+/* The first pattern that the message is; without address only where another reads one. */
+static bool is_first_of_all(const struct service *s, struct str message, bool *ret_is)
+{
+	struct pattern_match m, first = {.attempts = 0};
+	bool is = service_match(s, message, &m);
+	size_t i = 0;
+	while (i < s->patterns.n && !pattern_match(&s->patterns.v[i], message, &first)) i++;
+	*ret_is = is;
+	if (!is || i == s->patterns.n) return !is && i == s->patterns.n;
+	if (m.kind != first.kind || !same_text(m.service, first.service) || !same_text(m.conn, first.conn) || m.attempts != first.attempts) return false;
+	if (m.contested && !first.contested) return !m.addr.p && !m.user.p && another_address(s, message, first.addr);
+	return m.contested == first.contested && same_text(m.addr, first.addr) && same_text(m.user, first.user);
+}
+
+static uint64_t next_random(uint64_t *x)
+{
+	*x ^= *x << 13, *x ^= *x >> 7, *x ^= *x << 17;
+	return *x;
+}
+
+/* A message of a pattern with hostile words in some places of its name, and up to two changes: a byte put, a part doubled or cut. */
+static void change(struct buf *b, uint64_t *random)
+{
+	for (uint64_t changes = next_random(random) % 3; changes && b->n; changes--) {
+		size_t at = next_random(random) % b->n, n = next_random(random) % (b->n - at + 1);
+		struct str part = str_sub(buf_view(b), at, n);
+		switch (next_random(random) % 4) {
+		case 0: b->p[at] = " .:'[]()<>0a|-\x01"[next_random(random) % 16]; break;
+		case 1: b->n = at; break;
+		case 2: {
+			char *copy = xmalloc(n + 1);
+			if (n) memcpy(copy, part.p, n);
+			buf_put(b, copy, n);
+			free(copy);
+			break;
+		}
+		default:
+			memmove(b->p + at, b->p + at + n, b->n - at - n);
+			b->n -= n;
+		}
+	}
+}
+
+TEST(the_trees_find_the_first_pattern)
+{
+	struct auth *a = auth_new(NULL);
+	NEED(a);
+	uint64_t random = 88172645463325252ull, understood = 0, messages = 0;
+	for (size_t i = 0; i <= a->patterns.services.n; i++) {
+		const struct service *s = i < a->patterns.services.n ? &a->patterns.services.v[i] : &a->patterns.files;
+		size_t rounds = s->patterns.n > 100 ? 8 : 40;
+		for (size_t k = 0; k < s->patterns.n * rounds; k++) {
+			struct buf b = {0};
+			const char *word = words[next_random(&random) % COUNT(words)];
+			spell(&s->patterns.v[k % s->patterns.n], word, strlen(word), next_random(&random) % 2, &b);
+			change(&b, &random);
+			bool is, right = is_first_of_all(s, buf_view(&b), &is);
+			CHECK(right);
+			if (!right) printf("# %.*s: %.*s\n", STR_FMT(s->name), STR_FMT(buf_view(&b)));
+			understood += is, messages++;
+			buf_done(&b);
+		}
+	}
+	CHECK(understood > messages / 4);
+	auth_free(a);
+}
+
 static void is(const struct auth *a, const char *program, const char *message, enum pattern_kind kind, const char *addr, const char *user)
 {
 	struct pattern_match m;
