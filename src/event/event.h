@@ -74,7 +74,7 @@ struct event_ops {
 	enum sift (*sift)(struct event *ev, struct buf *room, struct str *ret);
 	/* NULL, or: what tells the event from others, not decoded. Appends to `raw` bytes that stand for the columns of the set but for constant ones: where
 	 * two events with the same ops, read with the same options, give the same bytes for the same set of columns with the same names, their cells in these
-	 * columns are the same. Appends to `rest` (may be NULL) what sift gives for the other columns. SIFT_NONE: there are no such bytes for this event.
+	 * columns are the same. Appends to `rest` what sift gives for the other columns. Either may be NULL. SIFT_NONE: there are no such bytes for this event.
 	 * The set is to outlive the cursor. */
 	enum sift (*undecoded)(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest);
 	/* NULL, or: appends what event_fields_json writes, in a shorter way. False: not this event, and nothing was written. */

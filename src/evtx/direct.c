@@ -2,6 +2,7 @@
  * Plans are kept by hash; what is met less often takes the place of another. */
 #include "event/derived.h"
 #include "evtx/plan_internal.h"
+#include "evtx/sift_internal.h"
 #include "text/json_write.h"
 
 enum { PLANS = 128, COLUMNS_MAX = 1024 };
@@ -140,14 +141,15 @@ static inline void put_head(struct buf *out, uint32_t head) { buf_put(out, &head
 /* Up to 32 bytes beyond the value are read, as behind every value of a chunk there may be. */
 static inline bool put_value(const struct slot *s, struct buf *out)
 {
+	enum { STEP = 32, SHORT = 256 };
 	const uint32_t head = (uint32_t)s->type << 16 | s->n;
 	char *p = buf_reserve(out, sizeof head + s->n);
 	if (s->type == EVTX_XML && s->n) return false; /* it names a template that stands elsewhere */
 	memcpy(p, &head, sizeof head);
 	p += sizeof head;
-	if (s->n <= 32) memcpy(p, s->p, 32);
-	else memcpy(p, s->p, s->n);
 	out->n += sizeof head + s->n;
+	if (s->n > SHORT) memcpy(p, s->p, s->n);
+	else for (size_t i = 0; i < s->n; i += STEP) memcpy(p + i, s->p + i, STEP);
 	return true;
 }
 
@@ -182,26 +184,33 @@ void direct_sift_cell(struct event *ev, uint32_t column, struct buf *out)
 	}
 }
 
+static bool put_raw(const struct direct_plan *p, const struct instance *const each[2], struct buf *raw)
+{
+	for (const struct place *at = p->places, *end = at + p->n_raw; at < end; at++) {
+		const struct instance *in = each[at->content];
+		if (at->derived) put_head(raw, UNDECODED_DERIVED | at->derived);
+		if (at->derived & DERIVED_KNOWN) continue;
+		if (!(at->slot < in->n_slots ? put_value(&in->slots[at->slot], raw) : put_leaf(in, at->leaf, raw))) return false;
+	}
+	return true;
+}
+
+static bool put_rest(const struct direct_plan *p, const struct instance *const each[2], struct event *ev, struct buf *rest)
+{
+	for (const struct place *at = p->places + p->n_raw, *end = p->places + p->n; at < end; at++) {
+		const struct instance *in = each[at->content];
+		bool decode = at->slot == UINT32_MAX;
+		if (at->slot < in->n_slots && !slot_sift(&in->slots[at->slot], rest, &decode)) return false;
+		if (decode) direct_sift_cell(ev, at->column, rest);
+	}
+	return true;
+}
+
 enum sift direct_undecoded(struct direct *d, const struct direct_view *v, const struct column_set *set, struct buf *raw, struct buf *rest)
 {
 	const struct direct_plan *p = plan_for(d, v, set);
 	const struct instance *const each[2] = {v->root, v->content};
-	if (!p) return SIFT_NONE;
-	for (uint32_t i = 0; i < p->n_raw; i++) {
-		const struct place *at = &p->places[i];
-		const struct instance *in = each[at->content];
-		if (at->derived) put_head(raw, UNDECODED_DERIVED | at->derived);
-		if (at->derived & DERIVED_KNOWN) continue;
-		if (!(at->slot < in->n_slots ? put_value(&in->slots[at->slot], raw) : put_leaf(in, at->leaf, raw))) return SIFT_NONE;
-	}
-	for (uint32_t i = p->n_raw; rest && i < p->n; i++) {
-		const struct place *at = &p->places[i];
-		const struct instance *in = each[at->content];
-		bool decode = at->slot == UINT32_MAX;
-		if (at->slot < in->n_slots && !slot_sift(&in->slots[at->slot], rest, &decode)) return SIFT_NONE;
-		if (decode) direct_sift_cell(v->ev, at->column, rest);
-	}
-	return SIFT_TELLING;
+	return p && (!raw || put_raw(p, each, raw)) && (!rest || put_rest(p, each, v->ev, rest)) ? SIFT_TELLING : SIFT_NONE;
 }
 
 /* --- all fields --- */

@@ -183,9 +183,6 @@ bool leaf_is_silent(const struct leaf *l);
 #define SIFT_NOT UINT32_MAX
 uint32_t instance_sift(const struct instance *in, const struct leaf *const *each, const struct leaf *row, uint32_t from, uint32_t n, struct buf *out);
 
-/* The same of one slot. False: there is no sift text; *ret_decode: it must be decoded for it. */
-bool slot_sift(const struct slot *s, struct buf *out, bool *ret_decode);
-
 /* direct.c: what is taken from the slots of events without decoding cells, by plans made once for each kind of event. One cursor's. */
 struct direct;
 struct direct_view {

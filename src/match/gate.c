@@ -141,10 +141,21 @@ static void keep_gates(struct gating *s)
 
 /* ---- what is reachable, what is scanned ---- */
 
-static void reach(const struct program *g, bool *branches, bool *tests)
+/* Whether nothing of the tree is asked where the gates of keywords found nothing. */
+static bool needs_keywords(const struct program *g, const struct tree *t)
 {
-	for (size_t i = 0; i < g->trees.n; i++)
-		if (g->trees.v[i].root != NONE) branches[g->trees.v[i].root] = true;
+	for (uint32_t i = 0; i < t->n_gates; i++)
+		if (!g->inputs.v[g->tests.v[g->refs.v[t->first_gate + i]].input].keywords) return false;
+	return t->n_gates > 0;
+}
+
+/* Which branches and tests may be asked; `no_keywords`: of an event in which the gates of keywords found nothing. */
+static void reach(const struct program *g, bool no_keywords, bool *branches, bool *tests)
+{
+	for (size_t i = 0; i < g->trees.n; i++) {
+		const struct tree *t = &g->trees.v[i];
+		if (t->root != NONE && !(no_keywords && needs_keywords(g, t))) branches[t->root] = true;
+	}
 	for (size_t i = 0; i < g->whens.n; i++) branches[g->whens.v[i]] = true;
 	for (size_t i = g->branches.n; i-- > 0;) {
 		const struct branch *b = &g->branches.v[i];
@@ -267,17 +278,16 @@ static bool is_gated(const struct program *g, const struct test *t)
 	return t->kind == TEST_LEAF && t->guard != NONE && g->tests.v[t->guard].gate;
 }
 
-static bool add_asked(struct program *g, uint8_t *has, uint32_t n, uint32_t input)
+static void add_asked(const struct program *g, uint8_t *has, uint32_t n, uint32_t input)
 {
 	const struct feed *in = &g->inputs.v[input];
-	if (in->keywords) g->keywords = in->sieve;
 	for (uint32_t i = 0; !in->keywords && i < in->n; i++) {
 		verify(g->refs.v[in->first + i] < n);
 		has[g->refs.v[in->first + i]] = 1;
 	}
-	return !in->keywords || in->sieve;
 }
 
+/* `used`: tests that may be asked of any event. Columns, and keywords beyond the gates, count where they may be asked of an event that the sieve has looked at. */
 static bool find_asked(struct program *g, const bool *used)
 {
 	uint32_t n = 0, most = 0;
@@ -288,16 +298,26 @@ static bool find_asked(struct program *g, const bool *used)
 	uint8_t *has = arena_calloc(&g->arena, most + 1, 1);
 	uint32_t *v = arena_calloc(&g->arena, most + 1, sizeof *v);
 	if (!has || !v) return false;
+	bool *branches = xcalloc(g->branches.n + 1, 1), *tests = xcalloc(g->tests.n + 1, 1);
+	reach(g, true, branches, tests);
 	g->recallable = true;
 	for (size_t i = 0; i < g->tests.n; i++) {
 		const struct test *t = &g->tests.v[i];
-		if (!used[i]) continue;
-		g->recallable &= add_asked(g, has, most, t->input) && (!g->inputs.v[t->input].keywords || is_gated(g, t));
-		if (t->kind == TEST_REFER) g->recallable &= add_asked(g, has, most, t->other) && !g->inputs.v[t->other].keywords;
+		const struct feed *in = &g->inputs.v[t->input];
+		if (used[i] && in->keywords) g->keywords = in->sieve;
+		if (used[i] && in->keywords && !in->sieve) g->recallable = false;
+		if (!tests[i]) continue;
+		add_asked(g, has, most, t->input);
+		if (in->keywords && !is_gated(g, t)) g->recallable = false;
+		if (t->kind != TEST_REFER) continue;
+		add_asked(g, has, most, t->other);
+		if (g->inputs.v[t->other].keywords) g->recallable = false;
 	}
 	for (uint32_t i = 0; i < most; i++)
 		if (has[i]) v[n++] = i;
 	g->asked = (struct column_set){v, n, has, most};
+	free(branches);
+	free(tests);
 	return true;
 }
 
@@ -377,7 +397,7 @@ bool program_finish(struct program *g, const struct guess *guess, enum scan_engi
 	share_costs(&s);
 	choose(&s);
 	keep_gates(&s);
-	reach(g, branches, tests);
+	reach(g, false, branches, tests);
 	mark_rest(g, tests);
 	make_posts(g, tests);
 	bool ok = make_scans(g, guess, engine) && find_asked(g, tests);

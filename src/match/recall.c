@@ -3,26 +3,27 @@
 #include "base/alloc.h"
 #include <string.h>
 
-enum { GAUGE_ASKED = 256, GAUGE_FEW = GAUGE_ASKED / 16, GAUGE_AGAIN_ASKED = 64, GAUGE_AGAIN = 16 };
+enum {
+	GAUGE_ASKED = 256, GAUGE_FEW = GAUGE_ASKED / 16,
+	GAUGE_AGAIN_ASKED = 64, GAUGE_AGAIN = 16,
+	GAUGE_TURN_FIRST = 10, GAUGE_TURN_LAST = 17 /* events of a turn, as powers of two */
+};
 
-/* What is looked at first of the places that share a set. */
-struct tags {
-	uint64_t hash[RECALL_WAYS];  /* 0: free */
-	uint32_t used[RECALL_WAYS];  /* when it was asked for last */
+/* What is looked at first of the places that share a set: all sets together stay in the processor's cache, places do not. */
+struct set {
+	uint16_t tags[RECALL_WAYS];  /* of the hash; 0: free */
+	uint8_t order[RECALL_WAYS];  /* its places, that which was asked for last first */
 };
 /* Places of one size. */
 struct places {
-	struct tags *tags;           /* [sets] */
+	struct set *sets;            /* [n_sets] */
 	char *bytes;
 	size_t size;
-	uint32_t sets;
+	uint32_t n_sets;
 };
 static const struct { size_t size; uint32_t sets; } kinds[] = {{256, 4096}, {512, 4096}, {1024, 2048}, {4096, 512}, {RECALL_LONGEST, 16}};
 enum { SIZES = COUNT(kinds) };
-struct recall {
-	struct places places[SIZES];
-	uint32_t now;
-};
+struct recall { struct places places[SIZES]; };
 
 struct recall *recall_new(void)
 {
@@ -30,7 +31,9 @@ struct recall *recall_new(void)
 	size_t bytes = 0;
 	for (size_t i = 0; i < SIZES; i++) {
 		size_t n = (size_t)kinds[i].sets * RECALL_WAYS;
-		r->places[i] = (struct places){xcalloc(kinds[i].sets, sizeof *r->places[i].tags), xcalloc(n, kinds[i].size), kinds[i].size, kinds[i].sets};
+		r->places[i] = (struct places){xcalloc(kinds[i].sets, sizeof *r->places[i].sets), xcalloc(n, kinds[i].size), kinds[i].size, kinds[i].sets};
+		for (uint32_t k = 0; k < kinds[i].sets; k++)
+			for (uint32_t way = 0; way < RECALL_WAYS; way++) r->places[i].sets[k].order[way] = (uint8_t)way;
 		bytes += n * kinds[i].size;
 	}
 	verify(bytes <= RECALL_BYTES);
@@ -41,7 +44,7 @@ void recall_free(struct recall *r)
 {
 	if (!r) return;
 	for (size_t i = 0; i < SIZES; i++) {
-		free(r->places[i].tags);
+		free(r->places[i].sets);
 		free(r->places[i].bytes);
 	}
 	free(r);
@@ -49,7 +52,15 @@ void recall_free(struct recall *r)
 
 bool recall_wanted(struct recall_gauge *g, uint64_t feature)
 {
-	return !g->rests || feature * 0x9e3779b97f4a7c15 >> 59 == 0;
+	const uint64_t k = 0x9e3779b97f4a7c15, l = 0xd6e8feb86659fd93;
+	if (!g->rests) return true;
+	if (++g->seen >> g->turn) {
+		g->turn += g->turn < GAUGE_TURN_LAST;
+		g->turns++;
+		g->seen = 0;
+		g->asked = g->found = 0;
+	}
+	return (feature * k ^ g->turns * l) * k >> 59 == 0;
 }
 
 static void count(struct recall_gauge *g, bool found)
@@ -58,6 +69,7 @@ static void count(struct recall_gauge *g, bool found)
 	g->found += found;
 	if (g->asked < (g->rests ? GAUGE_AGAIN_ASKED : GAUGE_ASKED)) return;
 	g->rests = g->rests ? g->found < GAUGE_AGAIN : g->found < GAUGE_FEW;
+	if (!g->turn) g->turn = GAUGE_TURN_FIRST;
 	g->asked = g->found = 0;
 }
 
@@ -74,24 +86,23 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
 	return (uint64_t)v ^ (uint64_t)(v >> 64);
 }
 
-/* Never 0. Two lanes of 16 bytes each, so that one multiplication need not wait for the other. */
-uint64_t recall_hash(const void *program, struct str s)
+/* Never 0, nor is the tag. Two lanes of 16 bytes each, so that one multiplication need not wait for the other. */
+uint64_t recall_hash(const void *program, struct buf *key)
 {
+	enum { STEP = 32 };
 	const uint64_t k = 0x9e3779b97f4a7c15, l = 0xd6e8feb86659fd93;
-	uint64_t a = (uintptr_t)program * k ^ s.n, b = l, tail[4] = {0};
-	size_t i = 0;
-	for (; i + 32 <= s.n; i += 32) {
-		a = fold(load_8(s.p + i) ^ a, load_8(s.p + i + 8) ^ k);
-		b = fold(load_8(s.p + i + 16) ^ b, load_8(s.p + i + 24) ^ l);
+	uint64_t a = (uintptr_t)program * k ^ key->n, b = l;
+	memset(buf_reserve(key, STEP), 0, STEP);
+	for (const char *p = key->p, *end = p + key->n; p < end; p += STEP) {
+		a = fold(load_8(p) ^ a, load_8(p + 8) ^ k);
+		b = fold(load_8(p + 16) ^ b, load_8(p + 24) ^ l);
 	}
-	if (i < s.n) memcpy(tail, s.p + i, s.n - i);
-	a = fold(tail[0] ^ a, tail[1] ^ k);
-	b = fold(tail[2] ^ b, tail[3] ^ l);
 	return fold(a ^ k, b ^ l) | 1ull << 63;
 }
 
 static inline size_t bytes_of(size_t key, uint32_t outcomes) { return sizeof(struct recall_entry) + outcomes * sizeof(struct outcome) + key; }
-static inline uint32_t set_of(const struct places *p, uint64_t hash) { return hash & (p->sets - 1); }
+static inline uint32_t set_of(const struct places *p, uint64_t hash) { return hash & (p->n_sets - 1); }
+static inline uint16_t tag_of(uint64_t hash) { return (uint16_t)(hash >> 48); }
 static inline struct recall_entry *entry_at(const struct places *p, uint32_t set, uint32_t way)
 {
 	return (struct recall_entry *)(p->bytes + ((size_t)set * RECALL_WAYS + way) * p->size);
@@ -107,27 +118,36 @@ static inline size_t size_of(size_t bytes)
 
 void recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes)
 {
-	size_t size = size_of(bytes_of(key_bytes, 0));
+	size_t bytes = bytes_of(key_bytes, 0), size = size_of(bytes);
 	if (size == SIZES) return;
 	const struct places *p = &r->places[size];
-	const struct tags *t = &p->tags[set_of(p, hash)];
+	const struct set *s = &p->sets[set_of(p, hash)];
 	for (uint32_t i = 0; i < RECALL_WAYS; i++) {
-		if (t->hash[i] != hash) continue;
+		if (s->tags[i] != tag_of(hash)) continue;
 		const char *e = (const char *)entry_at(p, set_of(p, hash), i);
-		for (size_t at = 0; at < bytes_of(key_bytes, 0) && at < p->size; at += 64) __builtin_prefetch(e + at);
+		for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(e + at);
 	}
 }
 
-static const struct recall_entry *find_in(struct places *p, uint32_t now, const void *program, const void *ops, struct str key, uint64_t hash)
+/* The way becomes that which was asked for last. */
+static void move_up(struct set *s, uint8_t way)
+{
+	uint32_t at = 0;
+	while (s->order[at] != way) at++;
+	for (; at; at--) s->order[at] = s->order[at - 1];
+	s->order[0] = way;
+}
+
+static const struct recall_entry *find_in(struct places *p, const void *program, const void *ops, struct str key, uint64_t hash)
 {
 	uint32_t set = set_of(p, hash);
-	struct tags *t = &p->tags[set];
-	for (uint32_t i = 0; i < RECALL_WAYS; i++) {
-		if (t->hash[i] != hash) continue;
+	struct set *s = &p->sets[set];
+	for (uint8_t i = 0; i < RECALL_WAYS; i++) {
+		if (s->tags[i] != tag_of(hash)) continue;
 		const struct recall_entry *e = entry_at(p, set, i);
 		if (e->program != program || e->ops != ops || e->n != key.n) continue;
 		if (key.n && memcmp(recall_outcomes(e) + e->n_outcomes, key.p, key.n)) continue;
-		t->used[i] = now;
+		move_up(s, i);
 		return e;
 	}
 	return NULL;
@@ -136,26 +156,23 @@ static const struct recall_entry *find_in(struct places *p, uint32_t now, const 
 const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g, const void *program, const void *ops, struct str key, uint64_t hash)
 {
 	const struct recall_entry *e = NULL;
-	r->now++;
 	/* Outcomes may have made a larger place necessary. */
 	size_t first = size_of(bytes_of(key.n, 0)), last = size_of(bytes_of(key.n, RECALL_MOST_OUTCOMES));
-	for (size_t i = first; !e && i <= last && i < SIZES; i++) e = find_in(&r->places[i], r->now, program, ops, key, hash);
+	for (size_t i = first; !e && i <= last && i < SIZES; i++) e = find_in(&r->places[i], program, ops, key, hash);
 	count(g, e);
 	return e;
 }
 
 void recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key)
 {
-	size_t bytes = bytes_of(key.n, head->n_outcomes);
-	size_t size = size_of(bytes);
+	size_t size = size_of(bytes_of(key.n, head->n_outcomes));
 	if (head->n_outcomes > RECALL_MOST_OUTCOMES || size == SIZES) return;
 	struct places *p = &r->places[size];
-	uint32_t set = set_of(p, hash), way = 0;
-	struct tags *t = &p->tags[set];
-	for (uint32_t i = 1; i < RECALL_WAYS && t->hash[way]; i++)
-		if (!t->hash[i] || r->now - t->used[i] > r->now - t->used[way]) way = i;
-	t->hash[way] = hash;
-	t->used[way] = r->now;
+	uint32_t set = set_of(p, hash);
+	struct set *s = &p->sets[set];
+	uint8_t way = s->order[RECALL_WAYS - 1]; /* free ones were never asked for */
+	s->tags[way] = tag_of(hash);
+	move_up(s, way);
 	struct recall_entry *place = entry_at(p, set, way);
 	*place = *head;
 	place->n = (uint32_t)key.n;

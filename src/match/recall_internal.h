@@ -4,7 +4,9 @@
  * given is what matching would give, whoever chooses the bytes. One thread's; bounded: places of five sizes, RECALL_BYTES in all, of which only those in use
  * are ever touched. Nothing is allocated for an event. A new one takes the place of that of its set which was not asked for the longest.
  *
- * Of a program whose events hardly ever come again only one in 32 is looked for, chosen by what is the same when an event comes again, until they do. */
+ * Of a program whose events hardly ever come again only one in 32 is looked for, until they do. They are chosen by a number that is the same when an event
+ * comes again, and which of these numbers are meant changes after turns that become longer: a program may have few of them, and then none may be among the
+ * chosen ones. */
 #pragma once
 #include "match/leaf_internal.h"
 
@@ -28,13 +30,14 @@ struct recall_entry {
 static inline const struct outcome *recall_outcomes(const struct recall_entry *e) { return (const struct outcome *)(e + 1); }
 
 /* How it goes with the events of one program. Zero-initialised. */
-struct recall_gauge { uint16_t asked, found; bool rests; };
+struct recall_gauge { uint32_t seen; uint16_t asked, found, turns; uint8_t turn; bool rests; };
 
 struct recall *recall_new(void);
 void recall_free(struct recall *r);
 /* Whether an event of this feature (any number that is the same when it comes again) is to be looked for. */
 bool recall_wanted(struct recall_gauge *g, uint64_t feature);
-uint64_t recall_hash(const void *program, struct str key);
+/* Writes zeros behind the key. */
+uint64_t recall_hash(const void *program, struct buf *key);
 /* Says that recall_find will be called for the hash soon. */
 void recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes);
 /* The entry, until the next recall_keep; NULL: it is not known. Counts in the gauge. */

@@ -656,10 +656,11 @@ static void run_program(struct matcher *m)
 /* ---- events that were met before ---- */
 
 /* Whether it is plain that keywords find nothing in the columns that are not part of the key, nor in the constants. */
-static bool rest_is_sifted(struct matcher *m, enum sift kind)
+static bool rest_is_sifted(struct matcher *m)
 {
 	const struct sieve *sieve = m->g->keywords;
-	return !sieve || ((kind == SIFT_WHOLE || sieve_tells(sieve)) && !sieve_may_have(sieve, buf_view(&m->joined)));
+	enum sift kind = m->ev->ops->undecoded(m->ev, &m->g->asked, NULL, &m->joined);
+	return kind != SIFT_NONE && (kind == SIFT_WHOLE || sieve_tells(sieve)) && !sieve_may_have(sieve, buf_view(&m->joined));
 }
 
 /* What became of the event when it was met before. NULL: not known; then *ret_hash is for remember, 0 when it should not be called. */
@@ -671,11 +672,10 @@ static const struct recall_entry *recall(struct matcher *m, uint32_t program, ui
 	if (!g->recallable || !m->recall || !ev->ops->undecoded || ev->raw.p || !recall_wanted(&m->gauges.v[program], ev->records[0].length)) return NULL;
 	if (g->keywords && !(shape_says(m, g->keywords) & SHAPE_SIFTED)) return NULL;
 	m->raw.n = m->joined.n = 0;
-	enum sift kind = ev->ops->undecoded(ev, &g->asked, &m->raw, g->keywords ? &m->joined : NULL);
-	if (kind == SIFT_NONE) return NULL;
-	uint64_t hash = recall_hash(g, buf_view(&m->raw));
+	if (ev->ops->undecoded(ev, &g->asked, &m->raw, NULL) == SIFT_NONE) return NULL;
+	uint64_t hash = recall_hash(g, &m->raw);
 	recall_prepare(m->recall, hash, m->raw.n);
-	bool sifted = rest_is_sifted(m, kind);
+	bool sifted = !g->keywords || rest_is_sifted(m);
 	const struct recall_entry *e = recall_find(m->recall, &m->gauges.v[program], g, ev->ops, buf_view(&m->raw), hash);
 	if (!e) *ret_hash = hash;
 	return sifted ? e : NULL;

@@ -380,7 +380,7 @@ static enum sift undecoded_random(struct event *ev, const struct column_set *set
 {
 	const struct value *stored = ev->impl;
 	if (ev->raw.p) return SIFT_NONE;
-	for (uint32_t i = 0; i < set->n; i++) {
+	for (uint32_t i = 0; raw && i < set->n; i++) {
 		uint32_t c = set->v[i];
 		if (i && c <= set->v[i - 1]) abort();
 		if (c < ev->shape->n_columns && !ev->shape->columns[c].constant) put_value(&stored[c], raw);
