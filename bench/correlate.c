@@ -1,5 +1,5 @@
 /* Correlation speed: hits a second with a million live keys, one thread, CPU time; memory as the correlator counts it and as the
- * system does. usage: bench_correlate [keys] [hits] [rounds] */
+ * system does. usage: bench_correlate [keys] [hits] [rounds] [which, from 0]; BATCH_ONLY in the environment leaves one by one out */
 #include "correlate/correlate.h"
 #include "base/base.h"
 #include <stdio.h>
@@ -99,13 +99,14 @@ static void measure(const char *name, const char *correlation, const struct keys
 	rule_set_add_text(set, buf_view(&text), STR("bench"));
 	rule_set_finish(set);
 	double single = 1e9;
-	for (unsigned i = 0; i < (getenv("BATCH_ONLY") ? 1 : 2 * rounds); i++) {
+	for (unsigned i = 0; i < (getenv("BATCH_ONLY") ? rounds : 2 * rounds); i++) {
 		struct correlate_options o = {.put = count, .temp_dir = "/tmp"};
 		struct correlate *c = correlate_new(set, &o, NULL);
 		findings = 0;
 		/* The keys come to life first; what is measured is going on with them. */
-		feed(c, keys, 0, hits, skewed, i & 1);
-		double t = feed(c, keys, hits, hits, skewed, i & 1), *to = i & 1 ? &single : &best;
+		bool single_now = !getenv("BATCH_ONLY") && i & 1;
+		feed(c, keys, 0, hits, skewed, single_now);
+		double t = feed(c, keys, hits, hits, skewed, single_now), *to = single_now ? &single : &best;
 		if (t < *to) *to = t;
 		correlate_stats(c, &s);
 		correlate_finish(c);
@@ -127,12 +128,14 @@ int main(int argc, char **argv)
 	unsigned rounds = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 3;
 	struct keys keys = make_keys(n);
 	printf("%u keys, %llu hits, best of %u\n", n, (unsigned long long)hits, rounds);
-	measure("event_count, keys at random", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", &keys, hits, false, rounds);
-	if (argc > 4) return 0;
-	measure("value_count, keys at random", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", &keys, hits, false, rounds);
-	measure("event_count, most by 64 keys", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", &keys, hits, true, rounds);
-	measure("value_count, most by 64 keys", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", &keys, hits, true, rounds);
-	measure("temporal_ordered, keys at random", "{type: temporal_ordered, rules: [a, a], group-by: [ip], timespan: 1h}", &keys, hits, false, rounds);
+	static const struct { const char *name, *correlation; bool skewed; } all[] = {
+		{"event_count, keys at random", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", false},
+		{"value_count, keys at random", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", false},
+		{"event_count, most by 64 keys", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", true},
+		{"value_count, most by 64 keys", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", true},
+		{"temporal_ordered, keys at random", "{type: temporal_ordered, rules: [a, a], group-by: [ip], timespan: 1h}", false}};
+	for (unsigned i = 0; i < COUNT(all); i++)
+		if (argc < 5 || strtoul(argv[4], NULL, 10) == i) measure(all[i].name, all[i].correlation, &keys, hits, all[i].skewed, rounds);
 	free(keys.text);
 	free(keys.n);
 	return 0;

@@ -2,14 +2,8 @@
 #include "correlate/detect_internal.h"
 #include "base/sha256.h"
 
-enum { AHEAD = 32, AHEAD_REFS = 4, AHEAD_KEY = 48 };
-/* What is known of an event before its turn: hashes of its groups' keys, and the groups that are probably theirs. */
-struct ahead {
-	bool hashed[AHEAD_REFS];
-	uint8_t n[AHEAD_REFS];
-	uint32_t hash[AHEAD_REFS], group[AHEAD_REFS];
-	char key[AHEAD_REFS][AHEAD_KEY];
-};
+enum { AHEAD = 32, AHEAD_REFS = 4 };
+struct ahead { struct ahead_key key[AHEAD_REFS]; };
 
 enum { DEFAULT_MEMORY = 256 << 20, LEAST_MEMORY = 1 << 20, PLAN_BUDGET = 64 << 20, SWEEP_PER_EVENT = 2 };
 
@@ -112,6 +106,7 @@ void correlate_free(struct correlate *c)
 	store_free(c->store);
 	arena_done(&c->plan);
 	buf_done(&c->key);
+	buf_done(&c->ahead_keys);
 	buf_done(&c->scratch);
 	buf_done(&c->json);
 	vec_free(&c->evidence);
@@ -158,11 +153,7 @@ void correlate_take(struct correlate *c, const struct corr_event *e, int64_t tim
 	const struct subscribers *s = &c->subscribers[e->rule];
 	for (size_t i = 0; i < s->refs.n; i++) {
 		struct firing f = {.ref = s->refs.v[i].ref, .source = &s->refs.v[i]};
-		if (c->ahead && i < AHEAD_REFS && c->ahead->hashed[i]) {
-			f.hashed = true;
-			f.hash = c->ahead->hash[i];
-			f.key = (struct str){c->ahead->key[i], c->ahead->n[i]};
-		}
+		if (c->ahead && i < AHEAD_REFS && c->ahead->key[i].made) f.ahead = &c->ahead->key[i];
 		correlate_fire(c, &c->corrs.v[s->refs.v[i].corr], &f);
 	}
 	if (s->detector) detectors_take(c->detectors, e, time);
@@ -200,40 +191,41 @@ void correlate_hit(struct correlate *c, const struct corr_event *e)
 
 static void look_ahead(struct correlate *c, const struct corr_event *e, struct ahead *a)
 {
-	memset(a->hashed, 0, sizeof a->hashed);
+	memset(a, 0, sizeof *a);
 	if (!correlate_wants(c, e->rule)) return;
 	const struct subscribers *s = &c->subscribers[e->rule];
 	c->event = e;
 	for (size_t i = 0; i < s->refs.n && i < AHEAD_REFS; i++) {
-		const struct corr *k = &c->corrs.v[s->refs.v[i].corr];
-		a->hashed[i] = make_key(c, k, &(struct firing){.source = &s->refs.v[i]}) && c->key.n <= AHEAD_KEY;
-		if (!a->hashed[i]) continue;
-		a->n[i] = (uint8_t)c->key.n;
-		if (a->n[i]) memcpy(a->key[i], c->key.p, a->n[i]);
-		a->hash[i] = group_hash(c, k);
-		if (c->group_table.slots) __builtin_prefetch(&c->group_table.slots[a->hash[i] & c->group_table.mask]);
+		struct ahead_key *key = &a->key[i];
+		key->at = (uint32_t)c->ahead_keys.n;
+		key->made = put_key(c, &c->corrs.v[s->refs.v[i].corr], &(struct firing){.source = &s->refs.v[i]}, &c->ahead_keys, &key->hash);
+		key->n = (uint32_t)c->ahead_keys.n - key->at;
+		if (key->made && c->group_table.slots) __builtin_prefetch(&c->group_table.slots[key->hash & c->group_table.mask]);
 	}
 	c->event = NULL;
 }
 
 static void fetch_groups(struct correlate *c, struct ahead *a)
 {
-	for (unsigned i = 0; i < AHEAD_REFS; i++) {
-		uint32_t at = a->hashed[i] ? a->hash[i] & c->group_table.mask : 0;
-		a->group[i] = a->hashed[i] && c->group_table.slots ? table_next(&c->group_table, a->hash[i], &at) : 0;
-		if (a->group[i]) __builtin_prefetch(group_at(c, a->group[i]), 1);
+	for (unsigned i = 0; i < AHEAD_REFS && a->key[i].made && c->group_table.slots; i++) {
+		uint32_t at = a->key[i].hash & c->group_table.mask;
+		a->key[i].group = table_next(&c->group_table, a->key[i].hash, &at);
+		if (a->key[i].group) __builtin_prefetch(group_at(c, a->key[i].group), 1);
 	}
 }
 
+/* The entry that leaves its window first, and where the next one will stand. */
 static void fetch_chunks(struct correlate *c, const struct ahead *a)
 {
-	for (unsigned i = 0; i < AHEAD_REFS; i++) {
-		const struct group *g = a->group[i] ? group_at(c, a->group[i]) : NULL;
+	for (unsigned i = 0; i < AHEAD_REFS && a->key[i].made; i++) {
+		const struct group *g = a->key[i].group ? group_at(c, a->key[i].group) : NULL;
 		if (!g) continue;
-		if (g->head) __builtin_prefetch(pool_at(&c->pool, g->head), 1);
-		if (g->tail != g->head) __builtin_prefetch(pool_at(&c->pool, g->tail), 1);
+		const struct corr *k = &c->corrs.v[g->corr];
+		if (g->head) __builtin_prefetch(window_entry(c, k, g->head, g->head_at), 1);
+		if (g->tail) __builtin_prefetch(window_entry(c, k, g->tail, g->tail_at), 1);
+		if (g->tail) __builtin_prefetch(pool_at(&c->pool, g->tail), 1);
 		if (g->episode) __builtin_prefetch(episode_at(c, g->episode), 1);
-		else if (c->corrs.v[g->corr].temporal) __builtin_prefetch(pool_at(&c->pool, g->aux), 1);
+		else if (k->temporal) __builtin_prefetch(pool_at(&c->pool, g->aux), 1);
 	}
 }
 
@@ -242,6 +234,8 @@ void correlate_hits(struct correlate *c, const struct corr_event *events, size_t
 	struct ahead ahead[AHEAD];
 	for (size_t from = 0; from < n; from += AHEAD) {
 		size_t count = n - from < AHEAD ? n - from : AHEAD;
+		c->ahead_keys.n = 0;
+		buf_reserve(&c->ahead_keys, 0);
 		for (size_t i = 0; i < count && !c->reorder; i++) look_ahead(c, &events[from + i], &ahead[i]);
 		for (size_t i = 0; i < count && !c->reorder; i++) fetch_groups(c, &ahead[i]);
 		for (size_t i = 0; i < count && !c->reorder; i++) fetch_chunks(c, &ahead[i]);

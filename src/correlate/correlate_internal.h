@@ -18,6 +18,35 @@ enum {
 };
 static const int64_t NEVER = INT64_MIN;
 
+/* --- short texts --- */
+/* As memcpy and memcmp == 0, without a call for the few bytes that keys are. */
+static inline void bytes_copy(char *to, const char *from, size_t n)
+{
+	char *last = to + n;
+	const char *from_last = from + n;
+	if (n > 64) memcpy(to, from, n);
+	else if (n >= 16) {
+		for (; n > 16; n -= 16, to += 16, from += 16) memcpy(to, from, 16);
+		memcpy(last - 16, from_last - 16, 16);
+	} else if (n >= 8) memcpy(to, from, 8), memcpy(last - 8, from_last - 8, 8);
+	else if (n >= 4) memcpy(to, from, 4), memcpy(last - 4, from_last - 4, 4);
+	else
+		while (to < last) *to++ = *from++;
+}
+static inline bool bytes_eq(const char *a, const char *b, size_t n)
+{
+	uint64_t x[2], y[2];
+	if (n >= 8 && n <= 32) {
+		for (; n > 16; n -= 8, a += 8, b += 8) {
+			memcpy(x, a, 8), memcpy(y, b, 8);
+			if (*x != *y) return false;
+		}
+		memcpy(x, a, 8), memcpy(y, b, 8), memcpy(x + 1, a + n - 8, 8), memcpy(y + 1, b + n - 8, 8);
+		return x[0] == y[0] && x[1] == y[1];
+	}
+	return n == 0 || memcmp(a, b, n) == 0;
+}
+
 /* --- records --- */
 enum record_flags { RECORD_CONTEXT = 1, RECORD_RECOVERED = 2 };
 #define BUNDLE_BIT 0x80000000u   /* of a record id: stands for an inner finding's evidence; `offset` is then its episode */
@@ -172,6 +201,8 @@ struct correlate {
 	size_t sketch_bytes;     /* set aside for sketches */
 	struct buf key, scratch, json;
 	struct str key_view;     /* the key at hand: in `key`, or made ahead */
+	uint32_t key_hash;       /* its hash */
+	struct buf ahead_keys;   /* of the events at hand in correlate_hits */
 	VEC(struct evidence_ref) evidence;
 	VEC(struct evidence_ref) contexts;
 	size_t n_contexts;       /* of them in `evidence` */
@@ -183,6 +214,14 @@ struct correlate {
 	struct corr_stats stats;
 };
 
+/* A group's key that was made before the event's turn. */
+struct ahead_key {
+	uint32_t at, n;          /* in correlate.ahead_keys */
+	uint32_t hash;
+	uint32_t group;          /* probably its group, 0: not known */
+	bool made;
+};
+
 struct firing {
 	uint32_t ref;            /* place in the correlation's `rules` */
 	uint32_t record;         /* the bundle of an inner finding; 0 for a hit: record_current has it */
@@ -190,9 +229,7 @@ struct firing {
 	bool again;              /* the inner finding was already open: its condition holds once more */
 	const struct corr_ref *source;
 	const struct group *inner_group;
-	bool hashed;             /* `key` is that of its group, `hash` the key's */
-	uint32_t hash;
-	struct str key;
+	const struct ahead_key *ahead; /* its group's key, made ahead; NULL: not made yet */
 };
 
 /* compile.c: rules -> corrs and subscribers. */
@@ -227,9 +264,11 @@ bool record_next(const struct correlate *c, struct record_walk *w, struct eviden
 /* window.c */
 static inline struct group *group_at(const struct correlate *c, uint32_t i) { return slab_at(&c->groups, i); }
 struct str group_key(const struct correlate *c, const struct group *g);
-/* The group of the key in c->key_view, whose hash is group_hash; made when it is new and wanted. 0: not there, or no memory for it. */
+/* Groups' keys: one table serves all correlations, so that the correlation's number is part of what is hashed. */
+#define GROUP_HASH_OF(k) ((k)->index * 0x9e3779b9u)
+static inline uint32_t group_hash_add(uint32_t hash, struct str value) { return (hash << 5 | hash >> 27) ^ (uint32_t)hash_bytes(value.p ? value.p : "", value.n); }
+/* The group of the key in c->key_view, whose hash is `hash`; made when it is new and wanted. 0: not there, or no memory for it. */
 uint32_t group_find(struct correlate *c, struct corr *k, uint32_t hash, bool make);
-uint32_t group_hash(const struct correlate *c, const struct corr *k);
 void group_free(struct correlate *c, uint32_t index);
 /* Drops what has grown too old at `now`. */
 void window_expire(struct correlate *c, struct corr *k, struct group *g, int64_t now);
@@ -300,7 +339,9 @@ struct str source_value(const struct correlate *c, const struct field_source *s,
 void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f);
 bool thresholds_hold(const struct correlation *k, const struct measure *m);
 static inline struct measure measure_count(double n) { return (struct measure){.value = n}; }
-/* The group's key into c->key and c->key_view. False: a value is missing and the policy says drop. */
+/* Appends the group's key. False: a value is missing and the policy says drop. */
+bool put_key(struct correlate *c, const struct corr *k, const struct firing *f, struct buf *to, uint32_t *ret_hash);
+/* The group's key into c->key, c->key_view and c->key_hash; false as put_key. */
 bool make_key(struct correlate *c, const struct corr *k, const struct firing *f);
 /* Group values of a key: views into it; p == NULL for a missing one. Returns how many. */
 uint32_t key_values(struct str key, struct str *ret, uint32_t max);

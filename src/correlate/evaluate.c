@@ -47,7 +47,7 @@ static void put_value(struct buf *b, struct str v)
 	size_t shown = cut ? MAX_VALUE - 80 : v.n, n = (cut ? shown + 10 + 2 * SHA256_SIZE : v.n) + 1;
 	char *to = buf_reserve(b, 2 + shown);
 	memcpy(to, &(uint16_t){(uint16_t)n}, 2);
-	memcpy(to + 2, v.p, shown);
+	bytes_copy(to + 2, v.p, shown);
 	b->n += 2 + shown;
 	if (!cut) return;
 	sha256_of(v.p, v.n, hash);
@@ -55,21 +55,30 @@ static void put_value(struct buf *b, struct str v)
 	buf_hex(b, hash, SHA256_SIZE);
 }
 
+/* The hash is of the values, not of the key made of them: reading what was written just now would wait for all writes before it. */
+bool put_key(struct correlate *c, const struct corr *k, const struct firing *f, struct buf *to, uint32_t *ret_hash)
+{
+	uint32_t hash = GROUP_HASH_OF(k);
+	for (uint32_t i = 0; i < k->c->n_group_by; i++) {
+		struct str v = source_value(c, &f->source->group[i], f);
+		size_t at = to->n + 2;
+		if (v.p) put_value(to, v);
+		else if (k->missing_groups) buf_put(to, "\0", 2);
+		else return false;
+		if (v.n > MAX_VALUE) v = (struct str){to->p + at, to->n - at};
+		hash = group_hash_add(hash, v);
+	}
+	*ret_hash = hash;
+	return true;
+}
+
 bool make_key(struct correlate *c, const struct corr *k, const struct firing *f)
 {
 	c->key.n = 0;
 	buf_reserve(&c->key, 0);
-	for (uint32_t i = 0; i < k->c->n_group_by; i++) {
-		struct str v = source_value(c, &f->source->group[i], f);
-		if (v.p) {
-			put_value(&c->key, v);
-			continue;
-		}
-		if (!k->missing_groups) return false;
-		buf_put(&c->key, "\0", 2);
-	}
+	bool made = put_key(c, k, f, &c->key, &c->key_hash);
 	c->key_view = buf_view(&c->key);
-	return true;
+	return made;
 }
 
 /* Below 0, 0, above 0: less than the threshold, equal, more. */
@@ -280,8 +289,8 @@ static void fire_temporal(struct correlate *c, struct corr *k, uint32_t index, c
 
 static uint32_t group_force(struct correlate *c, struct corr *k)
 {
-	uint32_t hash = group_hash(c, k), index = group_find(c, k, hash, true);
-	return index || !make_room(c) ? index : group_find(c, k, hash, true);
+	uint32_t index = group_find(c, k, c->key_hash, true);
+	return index || !make_room(c) ? index : group_find(c, k, c->key_hash, true);
 }
 
 /* No room for the key's group: it is counted in the sketch, and gets a group, at the cost of a long silent one, once the
@@ -303,16 +312,18 @@ static uint32_t fire_sketched(struct correlate *c, struct corr *k, const struct 
 void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f)
 {
 	struct brought b = {0};
-	/* A key made ahead is not made again: reading it right after writing it would wait for all writes before it. */
-	if (f->hashed) c->key_view = f->key;
-	else if (!make_key(c, k, f)) {
+	if (f->ahead) {
+		c->key_view.p = c->ahead_keys.p + f->ahead->at;
+		c->key_view.n = f->ahead->n;
+		c->key_hash = f->ahead->hash;
+	} else if (!make_key(c, k, f)) {
 		c->stats.missing++;
 		return;
 	}
 	if (!bring(c, k, f, &b)) return;
 	/* A key that the sketch knows stays there until the sketch has forgotten it: its count is never too low. */
 	bool make = !k->sketch || sketch_estimate(c, k, sketch_hash(c, c->key_view), c->event_time) == 0;
-	uint32_t index = group_find(c, k, f->hashed ? f->hash : group_hash(c, k), make);
+	uint32_t index = group_find(c, k, c->key_hash, make);
 	if (!index && k->by_count) index = fire_sketched(c, k, f, &b);
 	else if (!index) c->stats.evicted_events++;
 	if (!index) return;

@@ -12,13 +12,18 @@ static uint32_t pair_hash(uint64_t value, uint32_t group) { return (uint32_t)((v
 /* A value, or a tuple, as a 64-bit fingerprint under the correlator's key: lengths stand before the parts, so tuples do not run together. */
 bool value_fingerprint(struct correlate *c, const struct field_source *fields, uint32_t n, const struct firing *f, uint64_t *ret)
 {
+	if (n == 1) {
+		struct str v = source_value(c, &fields[0], f);
+		if (v.p) *ret = sketch_hash(c, v);
+		return v.p;
+	}
 	c->scratch.n = 0;
 	buf_reserve(&c->scratch, 0);
 	for (uint32_t i = 0; i < n; i++) {
 		struct str v = source_value(c, &fields[i], f);
 		if (!v.p) return false;
 		uint64_t length = v.n;
-		if (n > 1) buf_put(&c->scratch, &length, sizeof length);
+		buf_put(&c->scratch, &length, sizeof length);
 		buf_str(&c->scratch, v);
 	}
 	crypto_shorthash((unsigned char *)ret, (const unsigned char *)c->scratch.p, c->scratch.n, c->value_key);

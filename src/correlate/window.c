@@ -9,14 +9,20 @@ struct str group_key(const struct correlate *c, const struct group *g)
 	return (struct str){g->key, g->key_n};
 }
 
-/* The correlation's number is part of what is hashed: one table serves all. */
-uint32_t group_hash(const struct correlate *c, const struct corr *k) { return (uint32_t)hash_bytes(c->key_view.p, c->key_view.n) ^ (k->index * 0x9e3779b9u); }
+/* The hash of a key, from what it says; put_key makes it with the key. */
+static uint32_t group_hash(const struct corr *k, struct str key)
+{
+	struct str values[MAX_REFS];
+	uint32_t n = key_values(key, values, MAX_REFS), hash = GROUP_HASH_OF(k);
+	for (uint32_t i = 0; i < n; i++) hash = group_hash_add(hash, values[i]);
+	return hash;
+}
 
 static bool set_key(struct correlate *c, struct group *g)
 {
 	if (c->key_view.n <= KEY_INLINE) {
 		g->key_n = (uint8_t)c->key_view.n;
-		memcpy(g->key, c->key_view.p, c->key_view.n);
+		bytes_copy(g->key, c->key_view.p, c->key_view.n);
 		return true;
 	}
 	uint32_t at = pool_take(&c->pool, c->key_view.n);
@@ -60,7 +66,7 @@ uint32_t group_find(struct correlate *c, struct corr *k, uint32_t hash, bool mak
 	struct str key = c->key_view;
 	for (TABLE_EACH(&c->group_table, hash, i)) {
 		struct group *g = group_at(c, i);
-		if (g->corr == k->index && str_eq(group_key(c, g), key)) return i;
+		if (g->corr == k->index && (g->key_n == KEY_FAR ? str_eq(group_key(c, g), key) : g->key_n == key.n && bytes_eq(g->key, key.p, key.n))) return i;
 	}
 	if (!make) return 0;
 	uint32_t i = group_make(c, k, hash);
@@ -75,9 +81,7 @@ void group_free(struct correlate *c, uint32_t index)
 	if (g->episode) episode_close(c, k, g);
 	window_clear(c, k, g);
 	if (k->temporal) temporal_free(c, k, g);
-	struct str key = group_key(c, g);
-	uint32_t hash = (uint32_t)hash_bytes(key.p, key.n) ^ (k->index * 0x9e3779b9u);
-	table_remove(&c->group_table, hash, index);
+	table_remove(&c->group_table, group_hash(k, group_key(c, g)), index);
 	drop_key(c, g);
 	g->live = GROUP_FREE;
 	slab_give(&c->groups, index);
