@@ -214,16 +214,17 @@ static void fetch_groups(struct correlate *c, struct ahead *a)
 	}
 }
 
-/* The entry that leaves its window first, and where the next one will stand. */
-static void fetch_chunks(struct correlate *c, const struct ahead *a)
+/* The entry that may leave its window, and where the next one will stand. */
+static void fetch_chunks(struct correlate *c, const struct corr_event *e, const struct ahead *a)
 {
+	int64_t now;
+	if (!time_ns(e->time, &now)) return;
 	for (unsigned i = 0; i < AHEAD_REFS && a->key[i].made; i++) {
 		const struct group *g = a->key[i].group ? group_at(c, a->key[i].group) : NULL;
 		if (!g) continue;
 		const struct corr *k = &c->corrs.v[g->corr];
-		if (g->head) __builtin_prefetch(window_entry(c, k, g->head, g->head_at), 1);
+		if (g->head && !window_is_fresh(k, g, now)) __builtin_prefetch(window_entry(c, k, g->head, g->head_at), 1);
 		if (g->tail) __builtin_prefetch(window_entry(c, k, g->tail, g->tail_at), 1);
-		if (g->tail) __builtin_prefetch(pool_at(&c->pool, g->tail), 1);
 		if (g->episode) __builtin_prefetch(episode_at(c, g->episode), 1);
 		else if (k->temporal) __builtin_prefetch(pool_at(&c->pool, g->aux), 1);
 	}
@@ -238,7 +239,7 @@ void correlate_hits(struct correlate *c, const struct corr_event *events, size_t
 		buf_reserve(&c->ahead_keys, 0);
 		for (size_t i = 0; i < count && !c->reorder; i++) look_ahead(c, &events[from + i], &ahead[i]);
 		for (size_t i = 0; i < count && !c->reorder; i++) fetch_groups(c, &ahead[i]);
-		for (size_t i = 0; i < count && !c->reorder; i++) fetch_chunks(c, &ahead[i]);
+		for (size_t i = 0; i < count && !c->reorder; i++) fetch_chunks(c, &events[from + i], &ahead[i]);
 		for (size_t i = 0; i < count; i++) {
 			c->ahead = c->reorder ? NULL : &ahead[i];
 			correlate_hit(c, &events[from + i]);

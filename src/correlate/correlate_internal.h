@@ -124,15 +124,18 @@ enum group_life { GROUP_FREE, GROUP_LIVE, GROUP_PINNED /* being worked on: not t
 struct group {                   /* 64 bytes */
 	int64_t last;            /* time of the last event */
 	uint32_t head, tail;     /* chunks */
-	uint16_t head_at, tail_at; /* entries taken from the head chunk; entries in the tail chunk */
+	uint8_t head_at, tail_at; /* entries taken from the head chunk; entries in the tail chunk */
+	uint8_t tail_class;      /* of the tail chunk, which is only written to, never waited for */
+	uint8_t spare;
+	uint32_t oldest;         /* no entry is older than this second since 1970; 0: not known */
 	uint32_t n;              /* entries in the window */
 	uint32_t episode;        /* open finding, 0 = none */
-	uint32_t aux;            /* type's own state, in the pool; event_count: struct base; value_count: 1 = its values have pairs */
+	uint32_t aux;            /* type's own state, in the pool; event_count: struct base; value_count: of its values, see value.c */
 	uint32_t distinct;       /* value_count: values in the window */
 	uint16_t corr;
 	uint8_t live, key_n;     /* live: enum group_life; key_n: bytes of the key kept here; KEY_FAR: in the pool */
 	union {
-		char key[24];
+		char key[20];
 		struct { uint32_t at, n; } far;
 	};
 };
@@ -144,7 +147,7 @@ struct pair {                    /* a value that occurs in a group's window */
 	uint64_t value;          /* keyed 64-bit fingerprint of the value or tuple */
 	uint32_t group, count;
 };
-enum { KEY_INLINE = 24, KEY_FAR = UINT8_MAX };
+enum { KEY_INLINE = 20, KEY_FAR = UINT8_MAX };
 
 /* --- episodes --- */
 /* Record indices in chained blocks: no block is large, nothing is copied. Holds a reference on each. */
@@ -270,19 +273,28 @@ static inline uint32_t group_hash_add(uint32_t hash, struct str value) { return 
 /* The group of the key in c->key_view, whose hash is `hash`; made when it is new and wanted. 0: not there, or no memory for it. */
 uint32_t group_find(struct correlate *c, struct corr *k, uint32_t hash, bool make);
 void group_free(struct correlate *c, uint32_t index);
+/* Not older than the timespan at `now`: the edge is inside. */
+static inline bool within(const struct corr *k, int64_t time, int64_t now)
+{
+	return time != NEVER && (uint64_t)now - (uint64_t)time <= (uint64_t)k->span;
+}
+/* Whether nothing in the window can have grown too old; false also says that it is not known without looking. */
+static inline bool window_is_fresh(const struct corr *k, const struct group *g, int64_t now)
+{
+	return g->oldest && now >= (int64_t)g->oldest * 1000000000 && within(k, (int64_t)g->oldest * 1000000000, now);
+}
 /* Drops what has grown too old at `now`. */
-void window_expire(struct correlate *c, struct corr *k, struct group *g, int64_t now);
+void window_drop_old(struct correlate *c, struct corr *k, struct group *g, int64_t now);
+static inline void window_expire(struct correlate *c, struct corr *k, struct group *g, int64_t now)
+{
+	if (g->n && !window_is_fresh(k, g, now)) window_drop_old(c, k, g, now);
+}
 void window_clear(struct correlate *c, struct corr *k, struct group *g);
 /* Appends; takes a reference on the record. NULL when there is no memory: the caller counts. */
 struct entry *window_push(struct correlate *c, struct corr *k, struct group *g, int64_t time, uint32_t record, uint32_t extra);
 static inline struct entry *window_entry(const struct correlate *c, const struct corr *k, uint32_t chunk, uint32_t at)
 {
 	return (struct entry *)((char *)pool_at(&c->pool, chunk) + sizeof(struct chunk) + (size_t)at * k->stride);
-}
-/* Not older than the timespan at `now`: the edge is inside. */
-static inline bool within(const struct corr *k, int64_t time, int64_t now)
-{
-	return time != NEVER && (uint64_t)now - (uint64_t)time <= (uint64_t)k->span;
 }
 struct window_walk { uint32_t chunk, at, left; };
 struct window_walk window_walk(const struct group *g);

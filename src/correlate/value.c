@@ -70,6 +70,10 @@ static void pair_drop(struct correlate *c, struct group *g, uint32_t pair)
 
 enum { SEARCHED = 16 }; /* windows up to so many entries are searched */
 
+/* In the group's `aux`: PAIRED, or a bit for each value that is, or was, in the window: most values that come are new, which a bit that is not set says. */
+enum { PAIRED = 1 };
+static uint32_t sign_of(uint64_t value) { return 2u << value % 31; }
+
 static bool has_value(const struct correlate *c, const struct corr *k, const struct group *g, const struct entry *but, uint64_t value)
 {
 	struct window_walk w = window_walk(g);
@@ -82,7 +86,7 @@ static bool has_value(const struct correlate *c, const struct corr *k, const str
 static void make_pairs(struct correlate *c, struct corr *k, struct group *g, uint32_t group)
 {
 	struct window_walk w = window_walk(g);
-	g->aux = 1;
+	g->aux = PAIRED;
 	g->distinct = 0;
 	for (struct entry *e; (e = window_walk_next(c, k, &w));) e->extra = pair_add(c, g, group, e->value);
 }
@@ -90,15 +94,19 @@ static void make_pairs(struct correlate *c, struct corr *k, struct group *g, uin
 bool distinct_enter(struct correlate *c, struct corr *k, struct group *g, uint32_t group, struct entry *e)
 {
 	e->extra = 0;
-	if (g->aux) return (e->extra = pair_add(c, g, group, e->value)) != 0;
-	if (g->n > SEARCHED) make_pairs(c, k, g, group);
-	else g->distinct += !has_value(c, k, g, e, e->value);
+	if (g->aux == PAIRED) return (e->extra = pair_add(c, g, group, e->value)) != 0;
+	if (g->n > SEARCHED) {
+		make_pairs(c, k, g, group);
+		return true;
+	}
+	if (!(g->aux & sign_of(e->value)) || !has_value(c, k, g, e, e->value)) g->distinct++;
+	g->aux |= sign_of(e->value);
 	return true;
 }
 
 void distinct_leave(struct correlate *c, struct corr *k, struct group *g, const struct entry *e)
 {
-	if (g->aux) pair_drop(c, g, e->extra);
+	if (g->aux == PAIRED) pair_drop(c, g, e->extra);
 	else g->distinct -= !has_value(c, k, g, e, e->value);
 }
 

@@ -102,9 +102,8 @@ static uint32_t chunk_new(struct correlate *c, unsigned class)
 /* A place behind the last entry: in the tail chunk, or in a new one of twice its size. */
 static struct entry *place_at_end(struct correlate *c, struct corr *k, struct group *g)
 {
-	struct chunk *tail = g->tail ? chunk_at(c, g->tail) : NULL;
-	if (!tail || g->tail_at == chunk_room(k, tail->class)) {
-		unsigned class = !tail ? 0 : tail->class + 1u < CHUNK_CLASSES ? tail->class + 1u : tail->class;
+	if (!g->tail || g->tail_at == chunk_room(k, g->tail_class)) {
+		unsigned class = !g->tail ? 0 : g->tail_class + 1u < CHUNK_CLASSES ? g->tail_class + 1u : g->tail_class;
 		uint32_t i = chunk_new(c, class);
 		if (!i && make_room(c)) i = chunk_new(c, class);
 		if (!i) return NULL;
@@ -112,10 +111,12 @@ static struct entry *place_at_end(struct correlate *c, struct corr *k, struct gr
 		else g->head = i;
 		g->tail = i;
 		g->tail_at = 0;
-		tail = chunk_at(c, i);
+		g->tail_class = chunk_at(c, i)->class;
 	}
 	return window_entry(c, k, g->tail, g->tail_at++);
 }
+
+static uint32_t second_of(int64_t time) { return time >= 1000000000 && time / 1000000000 <= UINT32_MAX ? (uint32_t)(time / 1000000000) : 0; }
 
 struct entry *window_push(struct correlate *c, struct corr *k, struct group *g, int64_t time, uint32_t record, uint32_t extra)
 {
@@ -126,7 +127,7 @@ struct entry *window_push(struct correlate *c, struct corr *k, struct group *g, 
 	e->extra = extra;
 	if (k->stride == 24) e->number = 0;
 	record_hold(c, record);
-	g->n++;
+	if (!g->n++) g->oldest = second_of(time);
 	return e;
 }
 
@@ -148,10 +149,12 @@ static void pop(struct correlate *c, struct corr *k, struct group *g)
 	if (!next) g->tail = 0, g->tail_at = 0;
 }
 
-void window_expire(struct correlate *c, struct corr *k, struct group *g, int64_t now)
+void window_drop_old(struct correlate *c, struct corr *k, struct group *g, int64_t now)
 {
 	while (g->n) {
-		if (within(k, window_entry(c, k, g->head, g->head_at)->time, now)) return;
+		int64_t time = window_entry(c, k, g->head, g->head_at)->time;
+		g->oldest = second_of(time);
+		if (within(k, time, now)) return;
 		pop(c, k, g);
 	}
 }

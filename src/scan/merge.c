@@ -2,7 +2,7 @@
  * correlations see what is left; everything goes to the sinks in its final order. */
 #include "scan/scan_internal.h"
 
-enum { GROUP_MAX = 4096, GROUP_BUDGET = 64 << 20 };
+enum { GROUP_MAX = 4096, GROUP_BUDGET = 64 << 20, BATCH_MAX = 64, BATCH_BYTES = 1 << 20 };
 
 /* Hits of one moment, waiting to be joined. */
 struct group {
@@ -49,6 +49,10 @@ struct pass {
 	struct scan *scan;
 	bool (*take)(struct pass *p, struct finding *f);
 	bool stopped;
+	struct group group;
+	/* of the first: hits on their way to the correlator, which takes many at once faster; they live in group.arena */
+	struct corr_event batch[BATCH_MAX];
+	uint32_t n_batch;
 	/* of the last pass */
 	struct finding_sink *const *sinks;
 	size_t n_sinks;
@@ -118,14 +122,22 @@ bool scan_correlate_start(struct scan *s, struct fault *f)
 	return true;
 }
 
-/* Hits of earlier scans up to a time (absent: all), in their place among this scan's. */
-static void feed_older(struct scan *s, struct etime until)
+static void flush_batch(struct pass *p)
 {
+	if (p->n_batch) correlate_hits(p->scan->correlate, p->batch, p->n_batch);
+	p->n_batch = 0;
+}
+
+/* Hits of earlier scans up to a time (absent: all), in their place among this scan's. */
+static void feed_older(struct pass *p, struct etime until)
+{
+	struct scan *s = p->scan;
 	const struct scan_keeper *k = s->config.keeper;
 	if (!k || !k->older) return;
 	if (!s->older_begun) s->has_older = k->older(k->arg, &s->older);
 	s->older_begun = true;
 	while (s->has_older && (!until.present || etime_cmp(s->older.time, until) <= 0)) {
+		flush_batch(p);
 		correlate_hit(s->correlate, &s->older);
 		s->has_older = k->older(k->arg, &s->older);
 	}
@@ -134,14 +146,13 @@ static void feed_older(struct scan *s, struct etime until)
 static bool take_for_correlation(struct pass *p, struct finding *f)
 {
 	struct scan *s = p->scan;
-	enum { MAX_KEEP = 256 };
-	struct str values[MAX_KEEP];
 	if (f->kind == (enum finding_kind)PACKED_CLUE) {
+		flush_batch(p); /* incidents hear of findings and clues in the order of time */
 		incidents_feed(s->incidents, &(struct clue_record){.time = f->time, .source = s->provisional[f->evidence[0].source], .payload = f->extra_json,
 			.evidence = f->evidence, .n_evidence = f->n_evidence});
 		return true;
 	}
-	if (f->kind != FINDING_HIT || f->rule_index >= NATIVE_RULE || !correlate_wants(s->correlate, f->rule_index) || f->n_keep > MAX_KEEP) return true;
+	if (f->kind != FINDING_HIT || f->rule_index >= NATIVE_RULE || !correlate_wants(s->correlate, f->rule_index)) return true;
 	struct str host = f->host.n || f->evidence[0].source >= s->results.n_sources ? f->host : s->homes[f->evidence[0].source];
 	if (s->results.n_sources > 1 && str_eq(rule_set_at(s->config.rules, f->rule_index)->info.logsource.category, STR("authentication")) &&
 		twins_told(s->twins, &f->login, host, f->rule_index, f->evidence[0].source, f->time)) {
@@ -151,12 +162,15 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 		s->twin_offset = f->evidence[0].offset;
 		return true;
 	}
+	struct str *values = arena_alloc(&p->group.arena, f->n_keep * sizeof *values);
+	if (!values) return true;
 	for (uint32_t i = 0; i < f->n_keep; i++) values[i] = f->keep[i].name.n ? f->keep[i].value : (struct str){NULL, 0};
 	struct corr_event e = {.rule = f->rule_index, .time = f->time, .evidence = f->evidence, .n_evidence = f->n_evidence, .values = values, .n_values = f->n_keep,
 		.host = f->host};
 	if (s->config.keeper && !s->config.keeper->hit(s->config.keeper->arg, &e)) return false;
-	if (f->time.present) feed_older(s, f->time);
-	correlate_hit(s->correlate, &e);
+	if (f->time.present) feed_older(p, f->time);
+	p->batch[p->n_batch++] = e;
+	if (p->n_batch == BATCH_MAX) flush_batch(p);
 	return !s->spill_fault.kind;
 }
 
@@ -176,8 +190,9 @@ static bool take_for_report(struct pass *p, struct finding *f)
 
 /* --- both --- */
 
-static void flush_group(struct pass *p, struct group *g)
+static void flush_group(struct pass *p)
 {
+	struct group *g = &p->group;
 	for (size_t i = 0; i < g->findings.n && g->several; i++)
 		for (size_t j = i + 1; !g->joined.v[i] && j < g->findings.n; j++) {
 			if (g->joined.v[j] || !same_record(p->scan, &g->findings.v[i], &g->findings.v[j])) continue;
@@ -189,7 +204,8 @@ static void flush_group(struct pass *p, struct group *g)
 	g->findings.n = 0;
 	g->joined.n = 0;
 	g->several = false;
-	arena_reset(&g->arena);
+	if (g->arena.used > BATCH_BYTES) flush_batch(p);
+	if (!p->n_batch) arena_reset(&g->arena);
 }
 
 static bool add(const struct scan *s, struct group *g, struct str payload, struct fault *f)
@@ -220,25 +236,26 @@ static bool run_pass(struct pass *p, enum spill_for alone, struct fault *f)
 	struct scan *s = p->scan;
 	VEC(struct spill *) spills = {0};
 	struct fault local = FAULT_INIT;
-	struct group g = {0};
+	struct group *g = &p->group;
 	struct spill_key key, moment = {0};
 	struct str payload;
-	arena_init(&g.arena, GROUP_BUDGET);
+	arena_init(&g->arena, GROUP_BUDGET);
 	for (size_t i = 0; i < s->spills[alone].n; i++) vec_push(&spills, s->spills[alone].v[i]);
 	for (size_t i = 0; i < s->spills[SPILL_BOTH].n; i++) vec_push(&spills, s->spills[SPILL_BOTH].v[i]);
 	struct spill_merge *m = spill_merge_new(spills.v, spills.n, &local);
 	while (m && !p->stopped && spill_merge_next(m, &key, &payload, &local)) {
 		bool same = key.present == moment.present && key.sec == moment.sec && key.nsec == moment.nsec;
-		if (g.findings.n && (!same || g.findings.n >= GROUP_MAX || g.arena.used + payload.n * 2 > GROUP_BUDGET / 2)) flush_group(p, &g);
+		if (g->findings.n && (!same || g->findings.n >= GROUP_MAX || g->arena.used + payload.n * 2 > GROUP_BUDGET / 2)) flush_group(p);
 		moment = key;
-		if (!add(s, &g, payload, &local)) break;
+		if (!add(s, g, payload, &local)) break;
 	}
-	if (!local.kind && !p->stopped) flush_group(p, &g);
+	if (!local.kind && !p->stopped) flush_group(p);
+	flush_batch(p);
 	spill_merge_free(m);
 	vec_free(&spills);
-	vec_free(&g.findings);
-	vec_free(&g.joined);
-	arena_done(&g.arena);
+	vec_free(&g->findings);
+	vec_free(&g->joined);
+	arena_done(&g->arena);
 	if (f && local.kind) *f = local;
 	return !local.kind && !p->stopped;
 }
@@ -259,7 +276,7 @@ bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sin
 	if (s->correlating || s->incidents) {
 		struct pass first = {.scan = s, .take = take_for_correlation};
 		if (!run_pass(&first, SPILL_FEEDS, f)) return false;
-		feed_older(s, (struct etime){0});
+		feed_older(&first, (struct etime){0});
 		correlate_finish(s->correlate);
 		correlate_stats(s->correlate, &s->results.correlations);
 		correlate_detect_stats(s->correlate, &s->results.logins);
