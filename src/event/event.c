@@ -8,14 +8,20 @@ struct value *event_get(struct event *ev, struct str name)
 	return column < 0 ? NULL : event_cell(ev, (uint32_t)column);
 }
 
-struct value *event_rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
+int32_t event_rule_column(const struct shape *shape, const struct logsource_binding *binding, struct str name)
 {
 	for (uint32_t i = 0; binding && i < binding->n_renames; i++) {
 		if (!str_eq(binding->renames[i].rule_field, name)) continue;
-		struct value *v = event_get(ev, binding->renames[i].event_field);
-		if (v) return v;
+		int32_t column = shape_column(shape, binding->renames[i].event_field);
+		if (column >= 0) return column;
 	}
-	return event_get(ev, name);
+	return shape_column(shape, name);
+}
+
+struct value *event_rule_field(struct event *ev, const struct logsource_binding *binding, struct str name)
+{
+	int32_t column = event_rule_column(ev->shape, binding, name);
+	return column < 0 ? NULL : event_cell(ev, (uint32_t)column);
 }
 
 struct str event_host(struct event *ev)

@@ -99,6 +99,8 @@ bool event_says_cleared(const struct event *ev);
 void event_mark_json(const struct event *ev, struct buf *out);
 /* The first cell of that name, or NULL. */
 struct value *event_get(struct event *ev, struct str name);
+/* The column of a field as a rule names it, through the renames of the binding it matched by (may be NULL); -1: none. */
+int32_t event_rule_column(const struct shape *shape, const struct logsource_binding *binding, struct str name);
 /* The cell of a field as a rule names it, through the renames of the binding it matched by (may be NULL); NULL: none. */
 struct value *event_rule_field(struct event *ev, const struct logsource_binding *binding, struct str name);
 /* The host the event names, empty when none. */

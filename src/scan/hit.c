@@ -123,25 +123,29 @@ static struct str chosen_fields(struct scan_worker *w, struct event *ev, const s
 	return buf_view(&w->fields);
 }
 
+/* The columns of the shape that rules' fields stand in; found once, for the shapes and rules met last. */
+static const struct kept_columns *kept_columns(struct scan_worker *w, const struct event *ev, const struct hit *h, const struct str *fields, uint32_t n)
+{
+	struct kept_columns *k = &w->kept[((uintptr_t)ev->shape ^ (uintptr_t)h->rule) / 64 % COUNT(w->kept)];
+	if (k->shape == ev->shape && k->rule == h->rule && k->binding == h->binding && ev->shape->id != UINT32_MAX) return k;
+	*k = (struct kept_columns){.shape = ev->shape, .rule = h->rule, .binding = h->binding};
+	for (uint32_t i = 0; i < n && i < KEPT_COLUMNS; i++) k->column[i] = event_rule_column(ev->shape, h->binding, fields[i]);
+	return k;
+}
+
 /* What correlations over the rule need, in the order correlate_keep gives; a value the event lacks has an empty name. */
 static void keep_values(struct scan_worker *w, struct event *ev, const struct hit *h, struct finding *f)
 {
-	const struct scan *s = w->scan;
 	uint32_t n;
-	if (!correlate_wants(s->correlate, h->rule->index)) return;
-	const struct str *fields = correlate_keep(s->correlate, h->rule->index, &n);
+	const struct str *fields = correlate_keep(w->scan->correlate, h->rule->index, &n);
 	struct named *keep = n ? arena_calloc(&w->scratch, n, sizeof *keep) : NULL;
 	if (!keep) return;
+	const struct kept_columns *k = kept_columns(w, ev, h, fields, n);
 	f->keep = keep;
 	f->n_keep = n;
-	/* Fields that no event of the shape has are looked for once. */
-	struct kept_shape *k = &w->kept;
-	if (k->shape != ev->shape || k->rule != h->rule || k->binding != h->binding || ev->shape->id == UINT32_MAX)
-		*k = (struct kept_shape){.shape = ev->shape, .rule = h->rule, .binding = h->binding};
 	for (uint32_t i = 0; i < n; i++) {
-		if (i < 64 && k->lacks >> i & 1) continue;
-		struct value *v = event_rule_field(ev, h->binding, fields[i]);
-		if (!v && i < 64) k->lacks |= (uint64_t)1 << i;
+		int32_t column = i < KEPT_COLUMNS ? k->column[i] : event_rule_column(ev->shape, h->binding, fields[i]);
+		struct value *v = column >= 0 ? event_cell(ev, (uint32_t)column) : NULL;
 		if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
 		if (v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST) keep[i] = (struct named){fields[i], value_text(v, ev->arena)};
 	}
@@ -181,7 +185,7 @@ static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit 
 	f.matched = details;
 	if (is_shown(ev, h)) f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
 	if (is_shown(ev, h) && h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
-	keep_values(w, ev, h, &f);
+	if (fed) keep_values(w, ev, h, &f);
 	spill(w, ev, &f, !fed ? SPILL_SHOWN : shown ? SPILL_BOTH : SPILL_FEEDS, is_shown(ev, h));
 }
 

@@ -48,31 +48,47 @@ enum { PACKED_FEED = 5 };
 enum { FEED_DIGITS = 15, FEED_PRESENT = 16, FEED_LOGIN = 32 }; /* in its second byte */
 enum { REF_CONTEXT = 1, REF_RECOVERED = 2 };
 
+static char *put_bytes(char *at, const void *bytes, size_t n)
+{
+	if (n) memcpy(at, bytes, n);
+	return at + n;
+}
+
+static char *put_feed_ref(char *at, const struct evidence_ref *e)
+{
+	*at++ = (char)((e->role == EVIDENCE_CONTEXT ? REF_CONTEXT : 0) | (e->recovered ? REF_RECOVERED : 0));
+	at = varint_put(at, e->source);
+	at = varint_put(at, e->offset);
+	at = varint_put(at, e->length);
+	at = varint_put(at, e->line);
+	return put_bytes(at, e->sha256, SHA256_SIZE);
+}
+
 void finding_pack_feed(const struct finding *f, struct buf *b)
 {
-	buf_byte(b, PACKED_FEED);
-	buf_byte(b, (char)((f->time.digits & FEED_DIGITS) | (f->time.present ? FEED_PRESENT : 0) | (f->login.who ? FEED_LOGIN : 0)));
-	put32(b, f->rule_index);
-	varint_buf(b, varint_fold(f->time.sec));
-	varint_buf(b, f->time.nsec);
-	if (f->login.who) put64(b, f->login.who), varint_buf(b, f->login.service);
-	varint_buf(b, f->host.n);
-	buf_str(b, f->host);
-	varint_buf(b, f->n_keep);
+	enum { HEAD_MOST = 18 + 6 * VARINT_MAX, REF_MOST = 1 + 4 * VARINT_MAX + SHA256_SIZE };
+	size_t most = HEAD_MOST + f->host.n + f->n_keep * VARINT_MAX + f->n_evidence * REF_MOST;
+	for (uint32_t i = 0; i < f->n_keep; i++) most += f->keep[i].value.n;
+	char *start = buf_reserve(b, most), *at = start;
+	*at++ = PACKED_FEED;
+	*at++ = (char)((f->time.digits & FEED_DIGITS) | (f->time.present ? FEED_PRESENT : 0) | (f->login.who ? FEED_LOGIN : 0));
+	at = put_bytes(at, &f->rule_index, sizeof f->rule_index);
+	at = varint_put(at, varint_fold(f->time.sec));
+	at = varint_put(at, f->time.nsec);
+	if (f->login.who) {
+		at = put_bytes(at, &f->login.who, sizeof f->login.who);
+		at = varint_put(at, f->login.service);
+	}
+	at = varint_put(at, f->host.n);
+	at = put_bytes(at, f->host.p, f->host.n);
+	at = varint_put(at, f->n_keep);
 	for (uint32_t i = 0; i < f->n_keep; i++) { /* 0: the event has none */
-		varint_buf(b, f->keep[i].name.n ? f->keep[i].value.n + 1 : 0);
-		if (f->keep[i].name.n) buf_str(b, f->keep[i].value);
+		at = varint_put(at, f->keep[i].name.n ? f->keep[i].value.n + 1 : 0);
+		if (f->keep[i].name.n) at = put_bytes(at, f->keep[i].value.p, f->keep[i].value.n);
 	}
-	varint_buf(b, f->n_evidence);
-	for (uint32_t i = 0; i < f->n_evidence; i++) {
-		const struct evidence_ref *e = &f->evidence[i];
-		buf_byte(b, (char)((e->role == EVIDENCE_CONTEXT ? REF_CONTEXT : 0) | (e->recovered ? REF_RECOVERED : 0)));
-		varint_buf(b, e->source);
-		varint_buf(b, e->offset);
-		varint_buf(b, e->length);
-		varint_buf(b, e->line);
-		buf_put(b, e->sha256, SHA256_SIZE);
-	}
+	at = varint_put(at, f->n_evidence);
+	for (uint32_t i = 0; i < f->n_evidence; i++) at = put_feed_ref(at, &f->evidence[i]);
+	b->n += (size_t)(at - start);
 }
 
 void finding_pack(const struct finding *f, struct buf *b)

@@ -83,14 +83,15 @@ struct scan {
 enum { CONTEXT_SLOTS = 64, REREAD_PAGE = 16 << 10, REREAD_MORE = 2 << 10, REREAD_PAGES = 32 };
 /* A page of a source that was read again, and what of the next one records may reach into. */
 struct reread_page { uint64_t page; uint32_t source, n; char bytes[REREAD_PAGE + REREAD_MORE]; };
-/* Of the last shape a rule's values were kept of: fields it has no column for. */
-struct kept_shape { const struct shape *shape; const struct rule *rule; const struct logsource_binding *binding; uint64_t lacks; };
+/* Where a rule's kept fields stand in events of a shape: column numbers, -1: nowhere. */
+enum { KEPT_COLUMNS = 16 };
+struct kept_columns { const struct shape *shape; const struct rule *rule; const struct logsource_binding *binding; int32_t column[KEPT_COLUMNS]; };
 /* A shape of which source_kinds has nothing more to learn in the source. */
 enum { SETTLED_KINDS = 64 };
 struct settled_kind { const struct shape *shape; uint32_t source; };
 
 struct scan_worker {
-	struct kept_shape kept;
+	struct kept_columns kept[8];
 	struct scan *scan;
 	struct shape_table *shapes;
 	struct matcher *matcher;

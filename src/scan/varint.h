@@ -13,15 +13,14 @@ static inline char *varint_put(char *to, uint64_t v)
 	*to++ = (char)v;
 	return to;
 }
-static inline void varint_buf(struct buf *b, uint64_t v)
-{
-	char *at = buf_reserve(b, VARINT_MAX);
-	b->n += (size_t)(varint_put(at, v) - at);
-}
 /* False when the bytes end before the number does, or it is none. */
 static inline bool varint_take(struct cursor *c, uint64_t *ret)
 {
 	uint64_t v = 0;
+	if (c->p < c->end && *c->p < 0x80) {
+		*ret = *c->p++;
+		return true;
+	}
 	for (unsigned i = 0; i < VARINT_MAX && c->p + i < c->end; i++) {
 		v |= (uint64_t)(c->p[i] & 0x7f) << (7 * i);
 		if (c->p[i] & 0x80) continue;
