@@ -15,7 +15,7 @@ struct place {
 	uint32_t slot;               /* of the leaf, where it is one and nothing else; else UINT32_MAX */
 	bool content;                /* of the content, not of System */
 	uint32_t derived;            /* of the key of derived columns: DERIVED_SOURCE and what is said of it; DERIVED_KNOWN, DERIVED: without a value here */
-	uint32_t key, n_key;         /* fields: what is written before it, in `text` */
+	uint32_t key, n_key;         /* in `text`: fields: what is written before it; a literal of the rest: what sift has for it */
 };
 struct direct_plan {
 	const struct shape *shape;   /* NULL: free */
@@ -63,6 +63,13 @@ static void add_derived(struct direct_plan *p, const struct direct_view *v, uint
 	p->places[p->n++] = (struct place){.column = column, .slot = UINT32_MAX, .derived = DERIVED_KNOWN | DERIVED_SOURCE | DERIVED};
 }
 
+static bool is_literal(const struct leaf *l)
+{
+	for (uint32_t i = 0; i < l->n_parts; i++)
+		if (l->parts[i]->kind != X_TEXT) return false;
+	return true;
+}
+
 static void plan_undecoded(struct direct_plan *p, const struct direct_view *v, uint32_t n)
 {
 	const struct column *columns = v->ev->shape->columns;
@@ -72,11 +79,18 @@ static void plan_undecoded(struct direct_plan *p, const struct direct_view *v, u
 		else if (!columns[set->v[i]].constant) add(p, v, set->v[i]);
 	}
 	p->n_raw = p->n;
+	p->text.n = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		bool again = i == DIRECT_ALIAS_PROVIDER || i == DIRECT_ALIAS_TIME; /* they say what other columns say */
 		if (again || columns[i].constant || (i < set->n_has && set->has[i])) continue;
 		add(p, v, i);
-		if (!p->places[p->n - 1].leaf || p->places[p->n - 1].leaf->silent) p->n--;
+		struct place *at = &p->places[p->n - 1];
+		if (!at->leaf || at->leaf->silent) p->n--;
+		else if (is_literal(at->leaf)) {
+			at->key = (uint32_t)p->text.n;
+			direct_sift_cell(v->ev, i, &p->text);
+			at->n_key = (uint32_t)p->text.n - at->key;
+		}
 	}
 }
 
@@ -201,7 +215,9 @@ static bool put_rest(const struct direct_plan *p, const struct instance *const e
 		const struct instance *in = each[at->content];
 		bool decode = at->slot == UINT32_MAX;
 		if (at->slot < in->n_slots && !slot_sift(&in->slots[at->slot], rest, &decode)) return false;
-		if (decode) direct_sift_cell(ev, at->column, rest);
+		if (!decode) continue;
+		if (at->n_key) buf_put(rest, p->text.p + at->key, at->n_key);
+		else direct_sift_cell(ev, at->column, rest);
 	}
 	return true;
 }

@@ -549,7 +549,8 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 		return false;
 	}
 	/* What else stands in a cell is nobody's business until it is decoded. */
-	for (uint32_t i = 0; shape && i < shape->n_columns; i++) cells[i].kind = VALUE_UNREAD;
+#pragma GCC unroll 8
+	for (uint32_t i = 0, n = shape ? shape->n_columns : 0; i < n; i++) cells[i].kind = VALUE_UNREAD;
 	c->record.offset = c->offset + place->at;
 	c->record.length = place->size;
 	c->record.bytes = p;
