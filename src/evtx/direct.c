@@ -1,8 +1,8 @@
 /* direct.c: see evtx_internal.h. A plan is made for a kind of event: its shape, and the templates of System and content, which say where each column stands.
  * Plans are kept by hash; what is met less often takes the place of another. */
 #include "event/derived.h"
+#include "evtx/narrow_internal.h"
 #include "evtx/plan_internal.h"
-#include "evtx/sift_internal.h"
 #include "text/json_write.h"
 
 enum { PLANS = 128, COLUMNS_MAX = 1024 };
@@ -144,6 +144,7 @@ static const struct direct_plan *plan_for(struct direct *d, const struct direct_
 /* --- what tells an event from others --- */
 
 /* What stands before a value's bytes: its type and length, or that there is none. No one is the beginning of another. */
+#define UNDECODED_NARROW (1u << 26)  /* with type and length: a string of ASCII, a byte a unit */
 #define UNDECODED_DERIVED (1u << 27)
 #define UNDECODED_LITERAL (1u << 28)
 #define UNDECODED_PARTS (1u << 29)
@@ -152,18 +153,24 @@ static const struct direct_plan *plan_for(struct direct *d, const struct direct_
 
 static inline void put_head(struct buf *out, uint32_t head) { buf_put(out, &head, sizeof head); }
 
-/* Up to 32 bytes beyond the value are read, as behind every value of a chunk there may be. */
+/* Up to EVTX_PAD bytes beyond the value are read, as behind every value of a chunk there may be. */
 static inline bool put_value(const struct slot *s, struct buf *out)
 {
 	enum { STEP = 32, SHORT = 256 };
-	const uint32_t head = (uint32_t)s->type << 16 | s->n;
+	uint32_t head = (uint32_t)s->type << 16 | s->n;
 	char *p = buf_reserve(out, sizeof head + s->n);
-	if (s->type == EVTX_XML && s->n) return false; /* it names a template that stands elsewhere */
+	size_t n = s->n, units = n / 2;
+	if (s->type == EVTX_XML && n) return false; /* it names a template that stands elsewhere */
+	if (s->type == EVTX_STRING && n % 2 == 0 && plain_units(s->p, units, p + sizeof head) == units) {
+		head |= UNDECODED_NARROW;
+		n = units;
+	} else if (n > SHORT) {
+		memcpy(p + sizeof head, s->p, n);
+	} else {
+		for (size_t i = 0; i < n; i += STEP) memcpy(p + sizeof head + i, s->p + i, STEP);
+	}
 	memcpy(p, &head, sizeof head);
-	p += sizeof head;
-	out->n += sizeof head + s->n;
-	if (s->n > SHORT) memcpy(p, s->p, s->n);
-	else for (size_t i = 0; i < s->n; i += STEP) memcpy(p + i, s->p + i, STEP);
+	out->n += sizeof head + n;
 	return true;
 }
 

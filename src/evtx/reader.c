@@ -241,8 +241,10 @@ static void sys_value(struct reader_cursor *c, enum sys_field f, struct value *r
 	const struct leaf *l = c->root.fragment->sys[f];
 	*ret = (struct value){.kind = VALUE_ABSENT};
 	if (!l) return;
-	if (l->slot < c->root.n_slots && slot_empty(&c->root.slots[l->slot])) return;
-	parts_value(&c->chunk, &c->root, l->parts, l->n_parts, ret);
+	const struct slot *s = l->slot < c->root.n_slots ? &c->root.slots[l->slot] : NULL;
+	if (s && slot_empty(s)) return;
+	if (s && s->type != EVTX_XML) slot_value(s, &c->arena, &c->chunk.format, ret);
+	else parts_value(&c->chunk, &c->root, l->parts, l->n_parts, ret);
 }
 
 static struct str sys_text(struct reader_cursor *c, enum sys_field f)

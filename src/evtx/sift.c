@@ -1,5 +1,5 @@
 /* sift.c: the texts of leaves as event/sift.h asks for them, not decoded. See evtx_internal.h. */
-#include "evtx/sift_internal.h"
+#include "evtx/narrow_internal.h"
 
 /* A byte beyond ASCII may be of a letter in disguise. */
 bool leaf_is_silent(const struct leaf *l)

@@ -1,5 +1,5 @@
 /* value.c: substitution values to values with text, in the forms of the common EVTX tools (doc/format-evtx.md). */
-#include "evtx/evtx_internal.h"
+#include "evtx/narrow_internal.h"
 #include "base/cpu.h"
 #include "text/utf.h"
 
@@ -8,26 +8,6 @@ static struct str keep(struct arena *a, const char *p, size_t n)
 	struct str s = arena_str(a, (struct str){p, n});
 	return s.p ? s : (struct str){"", 0};
 }
-
-#if defined(__x86_64__)
-#include <emmintrin.h>
-
-/* Copies units while they are ASCII and no NUL; returns how many. Reads up to EVTX_PAD bytes behind them, writes up to 16 bytes behind the text. */
-static size_t plain_units(const uint8_t *p, size_t n, char *out)
-{
-	for (size_t i = 0; i < n; i += 16) {
-		__m128i v = _mm_packus_epi16(_mm_loadu_si128((const __m128i *)(p + 2 * i)), _mm_loadu_si128((const __m128i *)(p + 2 * i + 16)));
-		/* Units from 0x80 on are packed to bytes below zero, or to zero. */
-		unsigned other = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8(1)));
-		_mm_storeu_si128((__m128i *)(out + i), v);
-		if (other) {
-			size_t good = i + (unsigned)__builtin_ctz(other);
-			return good < n ? good : n;
-		}
-	}
-	return n;
-}
-#endif
 
 /* UTF-16 up to the first NUL. */
 static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a, const struct evtx_format_cache *cache)
@@ -38,7 +18,6 @@ static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a, c
 		struct str whole = utf16le_arena(a, p, units, cache->lone_surrogates ? UTF_LONE_WTF8 : UTF_LONE_REPLACE, NULL);
 		return whole.p ? whole : (struct str){"", 0};
 	}
-#if defined(__x86_64__)
 	if (cpu_level() > CPU_PLAIN) {
 		size_t n = bytes / 2;
 		char *out = arena_alloc(a, n + UTF_SLACK);
@@ -46,7 +25,6 @@ static struct str string_text(const uint8_t *p, size_t bytes, struct arena *a, c
 		size_t good = plain_units(p, n, out);
 		if (good == n || !le16_at(p + 2 * good)) return (struct str){out, good};
 	}
-#endif
 	struct str s = utf16le_arena(a, p, utf16_length(p, bytes / 2), UTF_LONE_REPLACE, NULL);
 	return s.p ? s : (struct str){"", 0};
 }

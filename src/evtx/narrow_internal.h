@@ -1,9 +1,33 @@
-/* sift_internal: a slot's text as event/sift.h asks for it, not decoded. */
+/* narrow_internal: UTF-16 of slots as bytes, where these say as much: for cells, for sift texts (event/sift.h), for what tells an event from others. */
 #pragma once
 #include "evtx/evtx_internal.h"
 #if defined(__x86_64__)
 #include <emmintrin.h>
 #endif
+
+/* Copies units while they are ASCII and no NUL; returns how many. Reads up to EVTX_PAD bytes behind them, writes up to 16 bytes behind the text. */
+static inline size_t plain_units(const uint8_t *p, size_t n, char *out)
+{
+#if defined(__x86_64__)
+	for (size_t i = 0; i < n; i += 16) {
+		__m128i v = _mm_packus_epi16(_mm_loadu_si128((const __m128i *)(p + 2 * i)), _mm_loadu_si128((const __m128i *)(p + 2 * i + 16)));
+		/* Units from 0x80 on are packed to bytes below zero, or to zero. */
+		unsigned other = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8(1)));
+		_mm_storeu_si128((__m128i *)(out + i), v);
+		if (other) {
+			size_t good = i + (unsigned)__builtin_ctz(other);
+			return good < n ? good : n;
+		}
+	}
+#else
+	for (size_t i = 0; i < n; i++) {
+		uint32_t unit = le16_at(p + 2 * i);
+		if (!unit || unit >= 0x80) return i;
+		out[i] = (char)unit;
+	}
+#endif
+	return n;
+}
 
 enum { SIFT_JOINT = 1 };
 
