@@ -3,7 +3,7 @@
 #include "base/sha256.h"
 
 enum { AHEAD = 32, AHEAD_REFS = 4 };
-struct ahead { struct ahead_key key[AHEAD_REFS]; };
+struct ahead { struct ahead_key key[AHEAD_REFS]; struct detect_ahead detect; };
 
 enum { DEFAULT_MEMORY = 256 << 20, LEAST_MEMORY = 1 << 20, PLAN_BUDGET = 64 << 20, SWEEP_PER_EVENT = 2 };
 
@@ -156,7 +156,7 @@ void correlate_take(struct correlate *c, const struct corr_event *e, int64_t tim
 		if (c->ahead && i < AHEAD_REFS && c->ahead->key[i].made) f.ahead = &c->ahead->key[i];
 		correlate_fire(c, &c->corrs.v[s->refs.v[i].corr], &f);
 	}
-	if (s->detector) detectors_take(c->detectors, e, time);
+	if (s->detector) detectors_take(c->detectors, e, time, c->ahead ? &c->ahead->detect : NULL);
 	if (s->deed && c->detectors) detectors_deed(c->detectors, e, time);
 	c->event = NULL;
 }
@@ -191,7 +191,8 @@ void correlate_hit(struct correlate *c, const struct corr_event *e)
 
 static void look_ahead(struct correlate *c, const struct corr_event *e, struct ahead *a)
 {
-	memset(a, 0, sizeof *a);
+	memset(a->key, 0, sizeof a->key);
+	a->detect.made = false;
 	if (!correlate_wants(c, e->rule)) return;
 	const struct subscribers *s = &c->subscribers[e->rule];
 	c->event = e;
@@ -203,6 +204,7 @@ static void look_ahead(struct correlate *c, const struct corr_event *e, struct a
 		if (key->made && c->group_table.slots) __builtin_prefetch(&c->group_table.slots[key->hash & c->group_table.mask]);
 	}
 	c->event = NULL;
+	if (s->detector) detectors_ahead(c->detectors, e, &a->detect);
 }
 
 static void fetch_groups(struct correlate *c, struct ahead *a)
@@ -238,7 +240,10 @@ void correlate_hits(struct correlate *c, const struct corr_event *events, size_t
 		c->ahead_keys.n = 0;
 		buf_reserve(&c->ahead_keys, 0);
 		for (size_t i = 0; i < count && !c->reorder; i++) look_ahead(c, &events[from + i], &ahead[i]);
-		for (size_t i = 0; i < count && !c->reorder; i++) fetch_groups(c, &ahead[i]);
+		for (size_t i = 0; i < count && !c->reorder; i++) {
+			fetch_groups(c, &ahead[i]);
+			if (ahead[i].detect.made) detectors_fetch(c->detectors, &ahead[i].detect);
+		}
 		for (size_t i = 0; i < count && !c->reorder; i++) fetch_chunks(c, &events[from + i], &ahead[i]);
 		for (size_t i = 0; i < count; i++) {
 			c->ahead = c->reorder ? NULL : &ahead[i];

@@ -395,7 +395,6 @@ void sketch_errors(const struct correlate *c, double *ret_count, double *ret_dis
 const char *detect_field(unsigned i);
 struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32_t *keep, const struct known_sources *known);
 void detectors_free(struct detectors *d);
-void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time);
 /* detect_session.c: something that was done, by whomever. */
 const char *deed_field(unsigned i);
 void session_deed(struct detectors *d, const struct corr_event *e, int64_t time);

@@ -9,6 +9,7 @@ const char *detect_field(unsigned i) { return i < KEPT ? fields[i] : NULL; }
 
 struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32_t *keep, const struct known_sources *known)
 {
+	_Static_assert(sizeof(struct origin) == 192, "three cache lines");
 	struct detectors *d = xcalloc(1, sizeof *d);
 	d->c = c;
 	d->rule = rule;
@@ -100,9 +101,26 @@ static void drop_oldest(struct detectors *d)
 	queue_drop(d);
 }
 
+/* What judging will touch some steps from now: first what is looked for, then what that points to. */
+static void fetch_judged(const struct detectors *d, uint32_t sequence)
+{
+	enum { FAR = 12, NEAR = 6 };
+	if (d->head - sequence <= FAR) return;
+	const struct waiting *w = waiting_at(d, sequence + FAR);
+	const struct origin *o = origin_at(d, w->origin);
+	for (unsigned line = 0; line < 3; line++) __builtin_prefetch((const char *)o + 64 * line, 1);
+	__builtin_prefetch(account_at(d, w->account), 1);
+	o = origin_at(d, waiting_at(d, sequence + NEAR)->origin);
+	if (o->tried) __builtin_prefetch(pool_at(&d->pool, o->tried), 1);
+	if (o->parent) __builtin_prefetch(origin_at(d, o->parent), 1);
+}
+
 static void judge_due(struct detectors *d, int64_t now)
 {
-	while (d->judged != d->head && now - waiting_at(d, d->judged)->time >= LAG) judge(d, d->judged++);
+	while (d->judged != d->head && now - waiting_at(d, d->judged)->time >= LAG) {
+		fetch_judged(d, d->judged);
+		judge(d, d->judged++);
+	}
 	while (d->tail != d->judged && now - waiting_at(d, d->tail)->time > KEEP) drop_oldest(d);
 }
 
@@ -191,7 +209,33 @@ static struct str value_of(const struct detectors *d, const struct corr_event *e
 	return d->keep[field] < e->n_values && e->values[d->keep[field]].p ? e->values[d->keep[field]] : (struct str){"", 0};
 }
 
-void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time)
+void detectors_ahead(struct detectors *d, const struct corr_event *e, struct detect_ahead *a)
+{
+	a->made = place_of(d, value_of(d, e, KEEP_SRC_IP), &a->place);
+	if (!a->made) return;
+	for (unsigned k = 0; k < a->place.n && d->origin_table.slots; k++) __builtin_prefetch(&d->origin_table.slots[(uint32_t)a->place.print[k] & d->origin_table.mask]);
+	a->account = account_hash(value_of(d, e, KEEP_USER));
+	if (d->account_table.slots) __builtin_prefetch(&d->account_table.slots[a->account & d->account_table.mask]);
+}
+
+static uint32_t first_of(const struct table *t, uint32_t hash)
+{
+	uint32_t at = hash & t->mask;
+	return t->slots ? table_next(t, hash, &at) : 0;
+}
+
+void detectors_fetch(const struct detectors *d, const struct detect_ahead *a)
+{
+	if (!a->made) return;
+	for (unsigned k = 0; k < a->place.n; k++) {
+		const char *o = (const char *)origin_at(d, first_of(&d->origin_table, (uint32_t)a->place.print[k]));
+		__builtin_prefetch(o, 1);
+		__builtin_prefetch(o + 64, 1);
+	}
+	__builtin_prefetch(account_at(d, first_of(&d->account_table, a->account)), 1);
+}
+
+void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time, const struct detect_ahead *ahead)
 {
 	struct attempt a = {.time = time, .digits = e->time.digits, .attempts = 1};
 	uint64_t attempts;
@@ -202,7 +246,10 @@ void detectors_take(struct detectors *d, const struct corr_event *e, int64_t tim
 	if (!failed && !str_eq(outcome, STR("success"))) return;
 	d->stats.attempts++;
 	if (str_u64(value_of(d, e, KEEP_ATTEMPTS), &attempts) && attempts) a.attempts = attempts < 1000000 ? (uint32_t)attempts : 1000000;
-	if (!origins_of(d, value_of(d, e, KEEP_SRC_IP), time, a.origin)) {
+	struct detect_ahead now = {0};
+	if (!ahead) now.made = place_of(d, value_of(d, e, KEEP_SRC_IP), &now.place);
+	if (!ahead) ahead = &now;
+	if (!ahead->made || !origins_of(d, &ahead->place, time, a.origin)) {
 		d->stats.nowhere++;
 		return;
 	}

@@ -39,40 +39,48 @@ enum {
 	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
 	NAME_ORIGINS = 10,               /* the same for a name nobody has got in with */
 	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
-	TRIED = 16, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
+	TRIED = 16, TRIED_FEW = 4, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
 };
 #define CUSUM_ALARM 14.0         /* log odds */
 #define CUSUM_CAP 28.0
 enum { CUSUM_LEAST = 8 };        /* first contacts */
 
 struct tried { int64_t last; uint32_t account, n; };
+/* In lines of 64 bytes: what every attempt and the sweep look at; what a failure changes; what is judged. */
 struct origin {
 	uint8_t address[16];     /* IPv4 as ::ffff:a.b.c.d */
-	uint8_t bits;
-	bool live, inside, counted; /* counted: as a first contact */
-	uint32_t listed;         /* number + 1 of the entry in the list of known sources */
-	uint32_t parent, refs;
-	int64_t first, last, last_success;
 	uint64_t print;          /* keyed, of address and bits */
+	int64_t last;
+	uint8_t bits;
+	uint8_t child_bit;       /* of an address: its place in `children` of its networks */
+	bool live : 1, inside : 1, counted : 1, noted : 1; /* counted: as a first contact */
+	uint8_t tried_room;
+	uint32_t parent, refs;
+	uint32_t open;           /* the number of its attack, 0: none */
+	uint32_t newest;         /* its last entry of the queue: sequence number */
+	uint32_t queued;         /* entries of the address in the queue */
+	uint32_t successes;
+	uint32_t tried;          /* struct tried[tried_room] in the pool: TRIED_FEW, then TRIED of them */
+
 	uint64_t failures;
-	uint32_t successes, success_accounts;
-	uint32_t streak;
-	uint32_t named_in;       /* the number of the attack that named it last */
-	double burst, daily;
-	int64_t burst_at, daily_at;
+	double burst;
+	int64_t burst_at;
 	uint64_t children;       /* linear counting of addresses that failed, since children_from */
 	int64_t children_from;
-	int64_t streak_from, streak_last;
 	int64_t gap, last_failure; /* between its last failures; how many in a row were alike */
 	uint32_t regular;
-	uint32_t tried;          /* struct tried[TRIED] in the pool */
-	uint32_t open;           /* the number of its attack, 0: none */
-	uint32_t child_open;     /* of a network: the attack that opened last below it */
-	uint32_t member;         /* of a campaign: its attack's number */
-	uint32_t newest;         /* its last entry of the queue: sequence number */
-	bool noted;
-	uint8_t child_bit;       /* of an address: its place in `children` of its networks */
-	uint32_t queued;         /* entries of the address in the queue */
+	uint32_t named_in;       /* the number of the attack that named it last */
+
+	int64_t first, last_success;
+	double daily;
+	int64_t daily_at;
+	int64_t streak_from, streak_last;
+	uint32_t streak, success_accounts;
+	union {
+		uint32_t member;     /* of an address: the number of the campaign it belongs to */
+		uint32_t child_open; /* of a network: the number of the attack that opened last below it */
+	};
+	uint32_t listed;         /* number + 1 of the entry in the list of known sources */
 };
 struct account_origin { int64_t time; uint32_t print; };
 struct account {
@@ -194,12 +202,25 @@ void detect_note(struct detectors *d, struct str text);
 /* Forgets the oldest of the queue, judged or not. False when it is empty. */
 bool queue_drop(struct detectors *d);
 
+/* An address and its networks, as origins are filed: the address, its network, the wider one. */
+struct place { uint8_t n, bits[LEVELS_OF_NET], address[LEVELS_OF_NET][16]; uint64_t print[LEVELS_OF_NET]; };
+/* What is known of an attempt before its turn, so that what it will touch can be fetched: detectors_ahead, then detectors_fetch, for several of them. */
+struct detect_ahead { bool made; struct place place; uint32_t account; };
+void detectors_ahead(struct detectors *d, const struct corr_event *e, struct detect_ahead *ret);
+void detectors_fetch(const struct detectors *d, const struct detect_ahead *a);
+/* `ahead`: made of this event, or NULL. */
+void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time, const struct detect_ahead *ahead);
+
 /* detect_state.c */
 static inline struct origin *origin_at(const struct detectors *d, uint32_t i) { return slab_at(&d->origins, i); }
 static inline struct account *account_at(const struct detectors *d, uint32_t i) { return slab_at(&d->accounts, i); }
 static inline struct waiting *waiting_at(const struct detectors *d, uint32_t sequence) { return &d->queue[sequence & (d->queue_size - 1)]; }
-/* The address's origin and those of its networks; false without memory or when it is no address. */
-bool origins_of(struct detectors *d, struct str address, int64_t time, uint32_t ret[LEVELS_OF_NET]);
+/* False when the text is no address. */
+bool place_of(const struct detectors *d, struct str address, struct place *ret);
+/* Their origins, made where they are new; false without memory. */
+bool origins_of(struct detectors *d, const struct place *p, int64_t time, uint32_t ret[LEVELS_OF_NET]);
+/* The hash that names are filed under. */
+uint32_t account_hash(struct str name);
 uint32_t account_of(struct detectors *d, struct str name, int64_t time);
 struct str account_name(const struct detectors *d, uint32_t account);
 /* Whether the account has logged in from the origin; habit_add notes it and says whether that is new. */

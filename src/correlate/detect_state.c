@@ -25,7 +25,7 @@ static void origin_free(struct detectors *d, uint32_t i)
 	struct origin *o = origin_at(d, i);
 	table_remove(&d->origin_table, (uint32_t)o->print, i);
 	if (o->parent) origin_at(d, o->parent)->refs--;
-	if (o->tried) pool_give(&d->pool, o->tried, TRIED * sizeof(struct tried));
+	if (o->tried) pool_give(&d->pool, o->tried, o->tried_room * sizeof(struct tried));
 	o->live = false;
 	slab_give(&d->origins, i);
 }
@@ -159,9 +159,8 @@ static void mask(uint8_t a[16], unsigned bits)
 		if (bits < (i + 1) * 8) a[i] &= bits <= i * 8 ? 0 : (uint8_t)(0xff << (8 - (bits - i * 8)));
 }
 
-static uint32_t origin_find(struct detectors *d, const uint8_t address[16], uint8_t bits, uint32_t parent, int64_t time)
+static uint32_t origin_find(struct detectors *d, const uint8_t address[16], uint8_t bits, uint64_t print, uint32_t parent, int64_t time)
 {
-	uint64_t print = print_of(d, address, bits);
 	uint32_t hash = (uint32_t)print;
 	for (TABLE_EACH(&d->origin_table, hash, i))
 		if (origin_at(d, i)->bits == bits && !memcmp(origin_at(d, i)->address, address, 16)) return i;
@@ -182,26 +181,30 @@ static uint32_t origin_find(struct detectors *d, const uint8_t address[16], uint
 	return i;
 }
 
-bool origins_of(struct detectors *d, struct str address, int64_t time, uint32_t ret[LEVELS_OF_NET])
+bool place_of(const struct detectors *d, struct str address, struct place *p)
 {
-	static const uint8_t four[] = {120, 0}, six[] = {48, 64};
-	uint8_t a[16], net[16];
+	static const uint8_t four[] = {128, 120}, six[] = {128, 64, 48};
+	if (!parse(address, p->address[0])) return false;
+	bool is_old = is_four(p->address[0]);
+	p->n = is_old ? COUNT(four) : COUNT(six);
+	memcpy(p->bits, is_old ? four : six, p->n);
+	for (unsigned k = 0; k < p->n; k++) {
+		if (k) memcpy(p->address[k], p->address[0], 16);
+		if (k) mask(p->address[k], p->bits[k]);
+		p->print[k] = print_of(d, p->address[k], p->bits[k]);
+	}
+	return true;
+}
+
+bool origins_of(struct detectors *d, const struct place *p, int64_t time, uint32_t ret[LEVELS_OF_NET])
+{
 	uint32_t parent = 0;
 	memset(ret, 0, LEVELS_OF_NET * sizeof *ret);
-	if (!parse(address, a)) return false;
-	const uint8_t *bits = is_four(a) ? four : six;
-	for (int k = 0; k < 2 && bits[k]; k++) {
-		memcpy(net, a, 16);
-		mask(net, bits[k]);
-		parent = origin_find(d, net, bits[k], parent, time);
+	for (unsigned k = p->n; k-- > 0;) {
+		ret[k] = parent = origin_find(d, p->address[k], p->bits[k], p->print[k], parent, time);
 		if (!parent) return false;
-		ret[2 - k] = parent;
 		origin_at(d, parent)->last = time;
 	}
-	if (!ret[1]) ret[1] = ret[2], ret[2] = 0; /* IPv4 has one network */
-	ret[0] = origin_find(d, a, 128, parent, time);
-	if (!ret[0]) return false;
-	origin_at(d, ret[0])->last = time;
 	return true;
 }
 
@@ -246,12 +249,18 @@ static struct str bare(struct str name)
 	return str_sub(name, 0, NAME_MAX_BYTES);
 }
 
-uint32_t account_of(struct detectors *d, struct str name, int64_t time)
+uint32_t account_hash(struct str name)
 {
 	char folded[NAME_MAX_BYTES];
 	name = bare(name);
 	for (size_t i = 0; i < name.n; i++) folded[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 32) : name.p[i];
-	uint32_t hash = (uint32_t)hash_bytes(folded, name.n);
+	return (uint32_t)hash_bytes(folded, name.n);
+}
+
+uint32_t account_of(struct detectors *d, struct str name, int64_t time)
+{
+	uint32_t hash = account_hash(name);
+	name = bare(name);
 	for (TABLE_EACH(&d->account_table, hash, i)) {
 		struct account *a = account_at(d, i);
 		if (a->name_n != name.n || (name.n && !same_folded(pool_at(&d->pool, a->name), name))) continue;
@@ -330,17 +339,33 @@ uint32_t tried_since(const struct detectors *d, const struct origin *o, int64_t 
 {
 	const struct tried *t = tried_of(d, o);
 	uint32_t n = 0;
-	for (unsigned i = 0; t && i < TRIED; i++) n += t[i].n && t[i].last >= since;
+	for (unsigned i = 0; i < o->tried_room; i++) n += t[i].n && t[i].last >= since;
 	return n;
+}
+
+/* Most addresses try few names: room for more is made when they do. False without memory: then the oldest is forgotten. */
+static bool tried_grow(struct detectors *d, struct origin *o)
+{
+	unsigned room = o->tried_room ? TRIED : TRIED_FEW, had = o->tried_room;
+	if (had == TRIED) return false;
+	uint32_t fresh = detect_pool_take(d, room * sizeof(struct tried));
+	if (!fresh) return false;
+	struct tried *t = pool_at(&d->pool, fresh);
+	memset(t, 0, room * sizeof *t);
+	if (had) {
+		memcpy(t, tried_of(d, o), had * sizeof *t);
+		pool_give(&d->pool, o->tried, had * sizeof *t);
+	}
+	o->tried = fresh;
+	o->tried_room = (uint8_t)room;
+	return true;
 }
 
 void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t n, int64_t time)
 {
-	if (!o->tried && (o->tried = detect_pool_take(d, TRIED * sizeof(struct tried)))) memset(tried_of(d, o), 0, TRIED * sizeof(struct tried));
-	struct tried *t = tried_of(d, o), *to = t;
-	if (!t) return;
 	uint32_t print = account_at(d, account)->hash; /* accounts may be evicted and their numbers used again */
-	for (unsigned i = 0; i < TRIED; i++) {
+	struct tried *t = tried_of(d, o), *to = t;
+	for (unsigned i = 0; i < o->tried_room; i++) {
 		if (t[i].n && t[i].account == print) {
 			t[i].n += n;
 			t[i].last = time;
@@ -348,14 +373,16 @@ void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t
 		}
 		if (!t[i].n || (to->n && t[i].last < to->last)) to = &t[i];
 	}
-	*to = (struct tried){time, print, n};
+	unsigned had = o->tried_room;
+	if ((!t || to->n) && tried_grow(d, o)) to = tried_of(d, o) + had;
+	if (to) *to = (struct tried){time, print, n};
 }
 
 uint32_t tried_for(const struct detectors *d, const struct origin *o, uint32_t account)
 {
 	const struct tried *t = tried_of(d, o);
 	uint32_t print = account_at(d, account)->hash;
-	for (unsigned i = 0; t && i < TRIED; i++)
+	for (unsigned i = 0; i < o->tried_room; i++)
 		if (t[i].n && t[i].account == print) return 1;
 	return 0;
 }
@@ -364,7 +391,7 @@ void tried_drop(struct detectors *d, struct origin *o, uint32_t account)
 {
 	struct tried *t = tried_of(d, o);
 	uint32_t print = account_at(d, account)->hash;
-	for (unsigned i = 0; t && i < TRIED; i++)
+	for (unsigned i = 0; i < o->tried_room; i++)
 		if (t[i].n && t[i].account == print) t[i].n = 0;
 }
 
