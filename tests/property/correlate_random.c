@@ -246,18 +246,42 @@ static void expect(const struct spec *s, const struct happening *h, int n, struc
 
 /* --- both, compared --- */
 
-static void feed(struct kit *k, const struct happening *h)
+/* Happenings as events, with what those point to. */
+struct fed { struct corr_event e; struct evidence_ref evidence; struct str values[4]; char group[2], value[16]; };
+
+static void make_event(struct kit *k, const struct happening *h, struct fed *ret)
 {
-	char group[2] = {(char)('A' + h->group), 0}, value[16];
 	uint32_t rule = kit_rule(k->rules, str_of(names[h->rule])), n;
 	const struct str *keep = correlate_keep(k->c, rule, &n);
-	struct str values[4] = {{0}};
-	snprintf(value, sizeof value, "%d", h->value);
+	*ret = (struct fed){.group = {(char)('A' + h->group), 0}, .evidence = kit_record(h->record)};
+	snprintf(ret->value, sizeof ret->value, "%d", h->value);
 	for (uint32_t i = 0; i < n && i < 4; i++)
-		values[i] = str_eq(keep[i], STR("g")) ? (struct str){group, 1} : h->value < 0 ? (struct str){NULL, 0} : str_of(value);
-	struct evidence_ref e = kit_record(h->record);
-	struct etime t = etime_from_unix(KIT_BASE + h->time / 1000000000, (uint32_t)(h->time % 1000000000), 9);
-	correlate_hit(k->c, &(struct corr_event){.rule = rule, .time = t, .evidence = &e, .n_evidence = 1, .values = values, .n_values = n});
+		ret->values[i] = str_eq(keep[i], STR("g")) ? (struct str){ret->group, 1} : h->value < 0 ? (struct str){NULL, 0} : str_of(ret->value);
+	ret->e = (struct corr_event){.rule = rule, .time = etime_from_unix(KIT_BASE + h->time / 1000000000, (uint32_t)(h->time % 1000000000), 9),
+		.evidence = &ret->evidence, .n_evidence = 1, .values = ret->values, .n_values = n};
+}
+
+static void feed(struct kit *k, const struct happening *h)
+{
+	struct fed one;
+	make_event(k, h, &one);
+	correlate_hit(k->c, &one.e);
+}
+
+/* Many at once, in pieces of any length. */
+static void feed_many(struct kit *k, const struct happening *h, int n)
+{
+	static struct fed all[MAX_EVENTS];
+	struct corr_event events[MAX_EVENTS];
+	for (int i = 0; i < n; i++) {
+		make_event(k, &h[i], &all[i]);
+		events[i] = all[i].e;
+	}
+	for (int at = 0, piece; at < n; at += piece) {
+		piece = 1 + (int)roll(80);
+		if (piece > n - at) piece = n - at;
+		correlate_hits(k->c, events + at, (size_t)piece);
+	}
 }
 
 static int random_events(struct happening *h)
@@ -305,9 +329,11 @@ static struct rule_set *load(struct str text)
 	return set;
 }
 
+enum feeding { ONE_BY_ONE, MANY, SHUFFLED };
 /* Feeds in order, or shuffled behind a watermark that covers everything. */
-static void run(const struct spec *s, struct str rules, const struct happening *h, int n, bool shuffled, struct buf *out)
+static void run(const struct spec *s, struct str rules, const struct happening *h, int n, enum feeding how, struct buf *out)
 {
+	bool shuffled = how == SHUFFLED;
 	struct kit k = {0};
 	int order[MAX_EVENTS];
 	kit_start(&k, load(rules), (struct correlate_options){.every = s->every, .missing = CORR_MISSING_GROUP, .temp_dir = roll(2) ? "/tmp" : NULL, .lateness_ns = shuffled ? (int64_t)1 << 60 : 0});
@@ -318,7 +344,8 @@ static void run(const struct spec *s, struct str rules, const struct happening *
 		order[i] = order[j];
 		order[j] = x;
 	}
-	for (int i = 0; i < n; i++) feed(&k, &h[order[i]]);
+	if (how == MANY) feed_many(&k, h, n);
+	for (int i = 0; i < n && how != MANY; i++) feed(&k, &h[order[i]]);
 	correlate_finish(k.c);
 	sorted(&k.closed, out);
 	kit_end(&k);
@@ -330,14 +357,16 @@ static void one_round(uint64_t number)
 	struct spec s = random_spec();
 	struct happening h[MAX_EVENTS];
 	int n = random_events(h);
-	struct buf rules = {0}, want = {0}, expected = {0}, got = {0}, shuffled = {0};
+	struct buf rules = {0}, want = {0}, expected = {0}, got = {0}, many = {0}, shuffled = {0};
 	write_rules(&s, &rules);
 	expect(&s, h, n, &want);
 	sorted(&want, &expected);
-	run(&s, buf_view(&rules), h, n, false, &got);
-	run(&s, buf_view(&rules), h, n, true, &shuffled);
+	run(&s, buf_view(&rules), h, n, ONE_BY_ONE, &got);
+	run(&s, buf_view(&rules), h, n, MANY, &many);
+	run(&s, buf_view(&rules), h, n, SHUFFLED, &shuffled);
 	int before = check_failures;
 	CHECK_STR(got.p, expected.p);
+	CHECK_STR(many.p, got.p);
 	CHECK_STR(shuffled.p, got.p);
 	if (check_failures > before) {
 		printf("# round %llu\n%.*s", (unsigned long long)number, STR_FMT(buf_view(&rules)));
@@ -347,6 +376,7 @@ static void one_round(uint64_t number)
 	buf_done(&want);
 	buf_done(&expected);
 	buf_done(&got);
+	buf_done(&many);
 	buf_done(&shuffled);
 }
 

@@ -91,6 +91,57 @@ static void done(struct site *s)
 	known_sources_free(s->known);
 }
 
+/* Logins of a day, of addresses of every kind: some loud, some that get in, networks, IPv6, and what is none. One by one, or many at once. */
+static void a_day(struct site *s, bool many)
+{
+	enum { LOGINS = 3000, PIECE = 50 };
+	static struct corr_event events[PIECE];
+	static struct str values[PIECE][8];
+	static struct evidence_ref evidence[PIECE];
+	static char texts[PIECE][2][64];
+	uint32_t n, filled = 0;
+	const struct str *keep = correlate_keep(s->k.c, 0, &n);
+	NEED(n <= 8);
+	for (uint32_t i = 0; i < LOGINS; i++) {
+		uint32_t r = i * 2654435761u >> 8;
+		char *address = texts[filled][0], *user = texts[filled][1];
+		snprintf(address, 64, r % 7 == 0 ? "2001:db8:%u::%u" : r % 7 == 1 ? "no address %u%u" : r % 7 < 4 ? "203.0.%u.%u" : "10.%u.7.%u", r / 7 % 5, r / 64 % 200);
+		snprintf(user, 64, r % 3 ? "User%u" : "CORP\\user%u", r / 512 % 40);
+		for (uint32_t v = 0; v < n; v++) {
+			values[filled][v] = (struct str){NULL, 0};
+			if (str_eq(keep[v], STR("auth.outcome"))) values[filled][v] = r % 11 == 0 ? STR("success") : r % 11 == 1 ? STR("probe") : STR("failure");
+			if (str_eq(keep[v], STR("auth.src_ip"))) values[filled][v] = str_of(address);
+			if (str_eq(keep[v], STR("auth.user"))) values[filled][v] = str_of(user);
+			if (str_eq(keep[v], STR("auth.service"))) values[filled][v] = r % 2 ? STR("sshd") : STR("rdp");
+		}
+		evidence[filled] = kit_record(++s->record);
+		events[filled] = (struct corr_event){.time = etime_from_unix(KIT_BASE + i * 25, 0, 0), .evidence = &evidence[filled], .n_evidence = 1, .values = values[filled],
+			.n_values = n, .host = STR("gate1")};
+		if (++filled < PIECE) continue;
+		if (many) correlate_hits(s->k.c, events, filled);
+		else
+			for (uint32_t k = 0; k < filled; k++) correlate_hit(s->k.c, &events[k]);
+		filled = 0;
+	}
+	end(s);
+}
+
+TEST(many_at_once_are_judged_as_one_by_one)
+{
+	for (size_t memory = 0; memory <= 2 << 20; memory += 2 << 20) { /* as much as is wanted; so little that much is forgotten */
+		struct site one = {0}, many = {0};
+		begin(&one, memory, NULL);
+		begin(&many, memory, NULL);
+		a_day(&one, false);
+		a_day(&many, true);
+		CHECK(one.findings > 5);
+		CHECK_STR(one.k.closed.p, many.k.closed.p);
+		CHECK_STR(one.extra.p, many.extra.p);
+		done(&one);
+		done(&many);
+	}
+}
+
 TEST(burst_from_one_address)
 {
 	struct site s = {0};
