@@ -2,6 +2,8 @@
 #include "correlate/memory_internal.h"
 #include <sys/mman.h>
 
+enum { SMALL_PAGES = 2 << 20 };
+
 bool budget_take(struct budget *b, size_t n)
 {
 	size_t limit = b->limit - (b->privileged ? 0 : b->reserve);
@@ -19,8 +21,9 @@ static bool range_init(struct range_memory *m, size_t bytes)
 	void *p = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED) return false;
 	m->base = p;
-	/* Random access over hundreds of megabytes: large pages save most of the TLB misses. */
-	if (bytes >= 64u << 20) madvise(p, bytes, MADV_HUGEPAGE);
+	/* Random access over hundreds of megabytes: large pages save most of the TLB misses. The beginning, which is all that most scans use, has small ones: a
+	 * large one is cleared whole at the first touch. */
+	if (bytes >= 64u << 20) madvise(m->base + SMALL_PAGES, bytes - SMALL_PAGES, MADV_HUGEPAGE);
 	return true;
 }
 
