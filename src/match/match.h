@@ -12,6 +12,7 @@ struct plan_options {
 	bool any_logsource;       /* every rule on every event, whatever its log source */
 	enum level min_level;     /* rules below it are left out, unless a correlation needs them */
 	bool forgetful;           /* nothing is remembered of one event for the next (tests) */
+	bool eager;               /* what comes again together is looked for from the first events on (tests) */
 	int engine;               /* literal engine: 0 = by the processor, else force 1 plain, 2 sse, 3 avx2 (tests) */
 };
 /* The rule set must outlive the plan. NULL and *f when a limit is passed. */

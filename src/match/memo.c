@@ -5,13 +5,13 @@
 #include <string.h>
 
 /* How it goes with the texts of one scanner: those that hardly ever come again are not looked for, but for some time now and then. */
-enum { GAUGES = 256, GAUGE_ASKED = 1024, GAUGE_RESTS = 4096, GAUGE_FEW = GAUGE_ASKED / 16 };
+enum { GAUGES = 256, GAUGE_ASKED = 1024, GAUGE_RESTS = 4096, GAUGE_FEW = GAUGE_ASKED / 16, ONCE = 4 * MEMO_SLOTS };
 struct gauge { const void *scanner; uint16_t asked, found, rests; };
 
 struct memo {
 	struct gauge gauges[GAUGES];
 	struct memo_entry slots[MEMO_SLOTS];
-	uint32_t once[2 * MEMO_SLOTS]; /* by hash: the upper half of the hash of what came last */
+	uint32_t once[ONCE]; /* by hash: the upper half of the hash of what came last */
 	uint64_t verdicts[MEMO_VERDICTS]; /* serial, test and verdict; 0: free */
 	struct arena arena;
 	uint64_t serial;
@@ -91,14 +91,18 @@ const struct memo_entry *memo_find(struct memo *m, const void *scanner, struct s
 	struct gauge *gauge;
 	if (!text.n || text.n > MEMO_LONGEST || m->forgetful || !is_worth_it(m, scanner, &gauge)) return NULL;
 	uint64_t hash = hash_of(scanner, text);
+	uint32_t *once = &m->once[hash & (ONCE - 1)];
+	/* The slots lie far from each other: for a text that was not met lately none is looked at. */
+	if (*once != hash >> 32) {
+		*once = (uint32_t)(hash >> 32);
+		return NULL;
+	}
 	const struct memo_entry *e = &m->slots[hash & (MEMO_SLOTS - 1)];
 	if (e->hash == hash && e->scanner == scanner && e->n == text.n && memcmp(e->text, text.p, text.n) == 0) {
 		gauge->found++;
 		return e;
 	}
-	uint32_t *once = &m->once[hash & (2 * MEMO_SLOTS - 1)];
-	if (*once == hash >> 32) *ret_hash = hash;
-	*once = (uint32_t)(hash >> 32);
+	*ret_hash = hash;
 	return NULL;
 }
 

@@ -8,7 +8,7 @@
 #include "match/leaf_internal.h"
 #include "match/scanner_internal.h"
 
-enum { MEMO_BYTES = 1 << 20, MEMO_SLOTS = 4096, MEMO_LONGEST = 512, MEMO_MOST_FOUND = 256 };
+enum { MEMO_BYTES = 1 << 20, MEMO_SLOTS = 4096, MEMO_LONGEST = 1024, MEMO_MOST_FOUND = 256 };
 
 struct memo_entry {
 	const void *scanner;           /* or an input that has none; NULL: free */

@@ -2,6 +2,7 @@
  *
  * Everything remembered about an event is tagged with its number (epoch), so that nothing has to be cleared between events.
  * Nothing is allocated per event but folded copies, in an arena that keeps its memory. */
+#include "match/cohort_internal.h"
 #include "match/memo_internal.h"
 #include "match/program_internal.h"
 #include "match/recall_internal.h"
@@ -37,6 +38,9 @@ struct matcher {
 	struct recall *recall;/* whole events that were met before; NULL: none is remembered */
 	struct buf raw;       /* what the event says in the columns that rules ask, undecoded */
 	struct buf joined;    /* what keywords look at */
+	struct buf shared;    /* what the event says in the columns of the cohort, undecoded */
+	struct cohort *cohort;/* of the program; NULL: none, or not for this event */
+	uint64_t cohort_serial; /* of the memo's entry of the cohort's columns; 0 = none */
 	bool sifted;          /* the sieve ruled this event's keywords out */
 	struct event *ev;
 	const struct program *g;
@@ -55,6 +59,7 @@ struct matcher {
 	/* Coverage: per program events and per cover class; hits and undecided per rule. */
 	VEC(uint64_t) events;
 	VEC(struct recall_gauge) gauges; /* by program */
+	VEC(struct cohort *) cohorts;    /* by program; NULL: none */
 	VEC(struct class_counts { uint64_t *v; }) classes;
 	struct rule_coverage *coverage;
 };
@@ -81,7 +86,10 @@ void matcher_free(struct matcher *m)
 	recall_free(m->recall);
 	buf_done(&m->raw);
 	buf_done(&m->joined);
+	buf_done(&m->shared);
 	vec_free(&m->gauges);
+	for (size_t i = 0; i < m->cohorts.n; i++) cohort_free(m->cohorts.v[i]);
+	vec_free(&m->cohorts);
 	free(m->tests);
 	free(m->slots);
 	free(m->trees);
@@ -130,9 +138,12 @@ static void count_room(struct matcher *m, uint32_t program)
 	while (m->events.n <= program) {
 		vec_push(&m->events, 0);
 		vec_push(&m->gauges, (struct recall_gauge){0});
+		vec_push(&m->cohorts, NULL);
 		vec_push(&m->classes, (struct class_counts){NULL});
 	}
-	if (!m->classes.v[program].v) m->classes.v[program].v = xcalloc(m->g->covers.n + 1, sizeof(uint64_t));
+	if (m->classes.v[program].v) return;
+	m->classes.v[program].v = xcalloc(m->g->covers.n + 1, sizeof(uint64_t));
+	if (!m->plan->options.forgetful) m->cohorts.v[program] = cohort_new(m->g, m->plan->options.eager);
 }
 
 static void next_epoch(struct matcher *m)
@@ -337,18 +348,16 @@ static uint64_t scan_text(struct matcher *m, struct member *x, const struct scan
 	return e ? e->serial : 0;
 }
 
-static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers, bool gates)
+static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers, bool gates, struct scan_marks *marks)
 {
-	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
 	bool found_before = false, numbers_matter = scanner && scanner_has_digits(scanner);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct member *x = member_at(s, i);
-		if (numbers) scan_number(m, numbers, x->value, &marks);
+		if (numbers) scan_number(m, numbers, x->value, marks);
 		if (!scanner || (!numbers_matter && is_bare_number(x))) continue;
-		uint64_t serial = scan_text(m, x, scanner, &marks, &found_before);
+		uint64_t serial = scan_text(m, x, scanner, marks, &found_before);
 		if (gates && s->n == 1 && x->value->kind == VALUE_STR) s->serial = serial, s->serial_known = true;
 	}
-	open_posts(m, marks.found, marks.n_found);
 }
 
 static void join_text(struct matcher *m, struct value *v, bool numbers_matter)
@@ -399,10 +408,9 @@ static bool sifted_out(struct matcher *m, const struct sieve *sieve)
 
 /* The gates of keywords: all that they look at as one text, folded and scanned at once. The slot is not loaded for it. Folding does not look
  * across the joint, and no literal reaches over it. */
-static void scan_keywords(struct matcher *m, const struct scanner *scanner, const struct sieve *sieve)
+static void scan_keywords(struct matcher *m, const struct scanner *scanner, const struct sieve *sieve, struct scan_marks *marks)
 {
 	const struct shape *shape = m->ev->shape;
-	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
 	bool has_raw = m->ev->raw.p != NULL, numbers_matter = scanner_has_digits(scanner);
 	if (sieve && sifted_out(m, sieve)) {
 		m->sifted = true;
@@ -419,8 +427,7 @@ static void scan_keywords(struct matcher *m, const struct scanner *scanner, cons
 		return;
 	}
 	struct str folded = {p, utf8_fold(buf_view(&m->joined), p)};
-	scanner_run(scanner, folded, &marks);
-	open_posts(m, marks.found, marks.n_found);
+	scanner_run(scanner, folded, marks);
 }
 
 /* ---- tests ---- */
@@ -500,8 +507,10 @@ static bool group_holds(struct matcher *m, uint32_t id, const struct test *t)
 {
 	struct slot *s = load(m, t->input);
 	if (!s->rest_done) {
+		struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
 		s->rest_done = true;
-		scan(m, s, m->g->inputs.v[t->input].rest, m->g->inputs.v[t->input].rest_numbers, false);
+		scan(m, s, m->g->inputs.v[t->input].rest, m->g->inputs.v[t->input].rest_numbers, false, &marks);
+		open_posts(m, marks.found, marks.n_found);
 	}
 	return m->tests[id] == yes_of(m);
 }
@@ -527,7 +536,8 @@ static uint64_t serial_of(struct matcher *m, uint32_t input, struct slot *s)
 static enum verdict text_verdict(struct matcher *m, uint32_t id, const struct test *t)
 {
 	enum verdict v;
-	uint64_t serial = serial_of(m, t->input, load(m, t->input));
+	bool shared = m->cohort_serial && cohort_has(m->cohort, t->input);
+	uint64_t serial = shared ? m->cohort_serial : serial_of(m, t->input, load(m, t->input));
 	if (serial && memo_verdict(m->memo, serial, id, &v)) return v;
 	if (t->kind == TEST_ATOM) v = verdict_of(atom_holds(m, t));
 	else if (t->kind == TEST_GROUP) v = verdict_of(group_holds(m, id, t));
@@ -638,17 +648,82 @@ static void count_event(struct matcher *m, uint32_t program, uint64_t holding)
 	for (size_t i = 0; i < g->covers.n && g->whens.n; i++) m->classes.v[program].v[i] += (g->covers.v[i].whens & holding) != 0;
 }
 
-static void run_program(struct matcher *m)
+/* ---- gates ---- */
+
+/* The gates of the cohort's members, or of all other inputs. */
+static void scan_gates(struct matcher *m, bool members, struct scan_marks *marks)
 {
 	const struct program *g = m->g;
-	next_epoch(m);
-	if (g->generic) find_names(m);
 	for (size_t i = 0; i < g->gate_inputs.n; i++) {
 		uint32_t input = g->gate_inputs.v[i];
 		const struct feed *in = &g->inputs.v[input];
-		if (in->keywords && !in->gate_numbers && scanner_joinable(in->gates)) scan_keywords(m, in->gates, in->sieve);
-		else scan(m, load(m, input), in->gates, in->gate_numbers, true);
+		if (members != (m->cohort && cohort_has(m->cohort, input))) continue;
+		if (in->keywords && !in->gate_numbers && scanner_joinable(in->gates)) scan_keywords(m, in->gates, in->sieve, marks);
+		else scan(m, load(m, input), in->gates, in->gate_numbers, true, marks);
 	}
+}
+
+/* The bytes of the cohort's columns, with what must be the same beside them; false: there are none. */
+static bool read_shared(struct matcher *m)
+{
+	struct event *ev = m->ev;
+	uint64_t number;
+	const struct column_set *columns = cohort_columns(m->cohort, &number);
+	m->shared.n = 0;
+	buf_put(&m->shared, &ev->ops, sizeof ev->ops);
+	buf_put(&m->shared, &number, sizeof number);
+	return ev->records[0].length <= COHORT_RECORD && ev->ops->undecoded(ev, columns, &m->shared, NULL) != SIFT_NONE;
+}
+
+/* The gates of the cohort's members: as they were when the same stood in all of them, or looked for. */
+static void scan_cohort(struct matcher *m, struct scan_marks *marks)
+{
+	uint64_t hash = 0;
+	const struct memo_entry *e = read_shared(m) ? memo_find(m->memo, m->cohort, buf_view(&m->shared), &hash) : NULL;
+	cohort_count(m->cohort, e);
+	if (e) {
+		for (uint32_t i = 0; i < e->n_found; i++) {
+			marks->seen[e->found[i]] = marks->tag;
+			marks->found[marks->n_found++] = e->found[i];
+		}
+	} else {
+		scan_gates(m, true, marks);
+		if (hash && !m->failed) e = memo_keep(m->memo, m->cohort, buf_view(&m->shared), hash, (struct str){"", 0}, marks->found, marks->n_found);
+	}
+	m->cohort_serial = e ? e->serial : 0;
+}
+
+static uint64_t slot_hash(struct matcher *m, struct slot *s)
+{
+	uint64_t hash = s->n;
+	for (uint32_t i = 0; i < s->n; i++) {
+		struct str text = text_of(m, member_at(s, i));
+		hash = (hash ^ hash_bytes(text.p, text.n)) * 0x9e3779b97f4a7c15;
+	}
+	return hash;
+}
+
+static void sample_cohort(struct matcher *m)
+{
+	uint32_t n;
+	const uint32_t *inputs = cohort_candidates(m->cohort, &n);
+	for (uint32_t i = 0; i < n; i++) cohort_note(m->cohort, i, slot_hash(m, &m->slots[inputs[i]]));
+	cohort_noted(m->cohort);
+}
+
+static void run_program(struct matcher *m, struct cohort *cohort)
+{
+	const struct program *g = m->g;
+	next_epoch(m);
+	struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
+	enum cohort_stage stage = cohort && m->ev->ops->undecoded ? cohort_event(cohort) : COHORT_WAITS;
+	m->cohort = stage == COHORT_WAITS ? NULL : cohort;
+	m->cohort_serial = 0;
+	if (g->generic) find_names(m);
+	if (stage == COHORT_SERVES) scan_cohort(m, &marks);
+	scan_gates(m, false, &marks);
+	if (stage == COHORT_SAMPLES) sample_cohort(m);
+	open_posts(m, marks.found, marks.n_found);
 	for (uint32_t i = 0; i < m->n_candidates; i++) try_tree(m, m->candidates[i]);
 	for (size_t i = 0; i < g->always.n; i++) try_tree(m, g->always.v[i]);
 }
@@ -711,7 +786,7 @@ uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret
 		return report(m, recall_outcomes(e), e->n_outcomes);
 	}
 	m->failed = m->sifted = false;
-	run_program(m);
+	run_program(m, m->cohorts.v[program]);
 	uint64_t holding = find_holding(m);
 	if (m->failed) return slow_run(m->plan, ev, &m->walked, m->hits, m->coverage);
 	settle(m);

@@ -346,6 +346,42 @@ static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
 	return SIFT_WHOLE;
 }
 
+/* What stands before a value's bytes in what undecoded gives: no one is the beginning of another. */
+struct raw_head { uint32_t how; /* type of a token, or RAW_CELL and the kind of a value */ uint32_t n; };
+#define RAW_CELL 0x100u
+
+/* Columns that are made of others or of several tokens: the value itself. False: a list. */
+static bool put_cell(struct event *ev, uint32_t column, struct buf *raw)
+{
+	struct value *v = event_cell(ev, column);
+	struct str text = value_text(v, ev->arena);
+	if (v->kind == VALUE_LIST) return false;
+	buf_put(raw, &(struct raw_head){RAW_CELL | v->kind, (uint32_t)text.n}, sizeof(struct raw_head));
+	buf_str(raw, text);
+	return true;
+}
+
+static enum sift undecoded(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest)
+{
+	const struct json_object *o = &((const struct json_events *)ev->impl)->object;
+	struct str whole = {"", 0};
+	if (rest && sift(ev, NULL, &whole) == SIFT_NONE) return SIFT_NONE;
+	for (uint32_t i = 0; i < set->n; i++) {
+		uint32_t column = set->v[i];
+		if (column >= ev->shape->n_columns || ev->shape->columns[column].constant) continue;
+		const struct json_column *how = column < o->layout->n_columns ? &o->layout->plan[column] : NULL;
+		const struct json_token *x = how && how->how == JSON_OF_LEAF ? token_of(o, how->leaf) : NULL;
+		if (!x || x->type == JSON_OBJECT || x->type == JSON_ARRAY) {
+			if (!put_cell(ev, column, raw)) return SIFT_NONE;
+			continue;
+		}
+		buf_put(raw, &(struct raw_head){x->type, x->length}, sizeof(struct raw_head));
+		buf_str(raw, json_raw(o->text, x));
+	}
+	if (rest) buf_str(rest, whole);
+	return SIFT_WHOLE;
+}
+
 static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
 {
 	const struct json_events *e = ev->impl;
@@ -354,7 +390,7 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 	return 1;
 }
 
-static const struct event_ops ops = {.decode = decode, .contexts = contexts, .json = json, .sift = sift};
+static const struct event_ops ops = {.decode = decode, .contexts = contexts, .json = json, .sift = sift, .undecoded = undecoded};
 
 bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
 {

@@ -75,6 +75,7 @@ static inline struct str undecoded_lacks(struct event *ev, struct map *seen, boo
 			if (!sift_keeps(value_text(&items[k], ev->arena), buf_view(&rest), kind == SIFT_WHOLE)) lacks = c->name.p ? c->name : STR("?");
 		if (i >= UNDECODED_TRIED || lacks.p) continue;
 		key.n = value.n = 0;
+		buf_put(&key, &ev->ops, sizeof ev->ops);
 		buf_byte(&key, (char)i);
 		buf_str(&key, c->name);
 		buf_byte(&key, 0);
