@@ -127,7 +127,62 @@ __attribute__((target("avx2,bmi"))) uint32_t gram_find_few_avx2(const struct gra
 	}
 	return found;
 }
+
+/* Sixteen positions at once. */
+__attribute__((target("avx512f,avx512bw,bmi"))) uint32_t gram_find_avx512(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out)
+{
+	const __m512i low_at = _mm512_broadcast_i64x4(_mm256_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6, 4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10));
+	const __m512i high_at = _mm512_add_epi8(low_at, _mm512_set1_epi8(4));
+	const __m512i mask = _mm512_set1_epi32((int)f->mask), one = _mm512_set1_epi32(1), low5 = _mm512_set1_epi32(31);
+	const __m128i shift = _mm_cvtsi32_si128((int)f->shift), shift5 = _mm_cvtsi32_si128((int)f->shift - 5), shift10 = _mm_cvtsi32_si128((int)f->shift - 10);
+	uint32_t found = 0;
+	for (uint32_t i = 0; i < n; i += 16) {
+		__m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(p + i)));
+		__m512i bytes = _mm512_inserti64x4(_mm512_castsi256_si512(first), _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(p + i + 8))), 1), h;
+		__m512i low = _mm512_shuffle_epi8(bytes, low_at);
+		if (f->width == 8) {
+			__m512i high = _mm512_shuffle_epi8(bytes, high_at);
+			h = _mm512_xor_si512(_mm512_mullo_epi32(low, _mm512_set1_epi32((int)MIX_LOW)), _mm512_mullo_epi32(high, _mm512_set1_epi32((int)MIX_HIGH)));
+		} else {
+			low = _mm512_and_si512(low, mask);
+			h = _mm512_mullo_epi32(_mm512_xor_si512(low, _mm512_srli_epi32(low, 15)), _mm512_set1_epi32((int)MIX));
+		}
+		__m512i words = _mm512_i32gather_epi32(_mm512_srl_epi32(h, shift), f->words, 4);
+		__m512i bits = _mm512_or_si512(_mm512_sllv_epi32(one, _mm512_and_si512(_mm512_srl_epi32(h, shift5), low5)),
+			_mm512_sllv_epi32(one, _mm512_and_si512(_mm512_srl_epi32(h, shift10), low5)));
+		uint32_t hits = _mm512_cmpeq_epi32_mask(_mm512_and_si512(words, bits), bits);
+		if (n - i < 16) hits &= (1u << (n - i)) - 1;
+		for (; hits; hits &= hits - 1) out[found++] = (uint16_t)(i + (uint32_t)__builtin_ctz(hits));
+	}
+	return found;
+}
+
+/* Sixty-four positions at once. */
+__attribute__((target("avx512f,avx512bw,bmi"))) uint32_t gram_find_few_avx512(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out)
+{
+	const __m512i nibble = _mm512_set1_epi8(15);
+	__m512i low[4], high[4];
+	uint32_t found = 0;
+	for (uint32_t j = 0; j < 4; j++) {
+		low[j] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)f->low[j]));
+		high[j] = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)f->high[j]));
+	}
+	for (uint32_t i = 0; i < n; i += 64) {
+		__m512i buckets = _mm512_set1_epi8(-1);
+		uint64_t within = n - i < 64 ? (1ull << (n - i)) - 1 : UINT64_MAX;
+		for (uint32_t j = 0; j < f->width; j++) {
+			__m512i bytes = _mm512_maskz_loadu_epi8(within, p + i + j);
+			__m512i in = _mm512_shuffle_epi8(low[j], _mm512_and_si512(bytes, nibble));
+			buckets = _mm512_ternarylogic_epi64(buckets, in, _mm512_shuffle_epi8(high[j], _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble)), 0x80);
+		}
+		uint64_t hits = _mm512_test_epi8_mask(buckets, buckets) & within;
+		for (; hits; hits &= hits - 1) out[found++] = (uint16_t)(i + (uint32_t)__builtin_ctzll(hits));
+	}
+	return found;
+}
 #else
+uint32_t gram_find_avx512(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }
+uint32_t gram_find_few_avx512(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }
 uint32_t gram_find_few_avx2(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }
 uint32_t gram_find_sse4(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }
 uint32_t gram_find_avx2(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out) { return gram_find_plain(f, p, n, out); }

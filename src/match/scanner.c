@@ -2,6 +2,7 @@
 #include "match/scanner_internal.h"
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/cpu.h"
 #include "text/utf.h"
 
 enum { FEW = 8, WIDE_FROM = 64, MOST_OFFSETS = 32, MAX_WORDS_LOG2 = 14 };
@@ -233,6 +234,7 @@ struct gram_set {
 	struct gram_entry *entries;
 	const struct literal *literals;
 	uint32_t mask, n, n_grams;
+	gram_find *find;
 };
 enum { WIDTHS = 5 };
 static const uint32_t widths[WIDTHS] = {1, 2, 3, 4, 8};
@@ -307,6 +309,13 @@ static bool filter_make(struct arena *a, struct gram_set *g)
 	return true;
 }
 
+static gram_find *find_of(enum scan_engine engine, bool few)
+{
+	if (engine < ENGINE_AVX2) return engine == ENGINE_SSE4 ? gram_find_sse4 : gram_find_plain;
+	if (cpu_level() >= CPU_AVX512) return few ? gram_find_few_avx512 : gram_find_avx512;
+	return few ? gram_find_few_avx2 : gram_find_avx2;
+}
+
 static bool gram_set_make(struct arena *a, struct gram_set *g, const struct literal *literals, uint32_t n, uint32_t width, const struct guess *guess,
 	enum scan_engine engine)
 {
@@ -336,6 +345,7 @@ static bool gram_set_make(struct arena *a, struct gram_set *g, const struct lite
 	free(offsets);
 	if (!g->slots || !g->entries || !filter_make(a, g)) return false;
 	filter_few(g, engine);
+	g->find = find_of(engine, g->filter.few);
 	return true;
 }
 
@@ -351,15 +361,14 @@ static inline void gram_verify(const struct gram_set *g, struct str s, size_t at
 	}
 }
 
-static void gram_set_run(const struct gram_set *g, gram_find *find, struct str s, struct scan_marks *m)
+static void gram_set_run(const struct gram_set *g, struct str s, struct scan_marks *m)
 {
 	uint16_t at[GRAM_BLOCK + 8];
 	if (s.n < g->filter.width) return;
-	if (g->filter.few) find = gram_find_few_avx2;
 	size_t positions = s.n - g->filter.width + 1;
 	for (size_t base = 0; base < positions; base += GRAM_BLOCK) {
 		size_t rest = positions - base;
-		uint32_t n = find(&g->filter, s.p + base, rest < GRAM_BLOCK ? (uint32_t)rest : GRAM_BLOCK, at);
+		uint32_t n = g->find(&g->filter, s.p + base, rest < GRAM_BLOCK ? (uint32_t)rest : GRAM_BLOCK, at);
 		for (uint32_t i = 0; i < n; i++) gram_verify(g, s, base + at[i], m);
 	}
 }
@@ -371,7 +380,6 @@ struct scanner {
 	struct affix prefix, suffix;
 	struct gram_set ascii[WIDTHS], other[WIDTHS]; /* n == 0: none */
 	uint32_t n_ascii, n_other;                    /* sets in use, at the front */
-	gram_find *find;
 	bool has_digits;                              /* a literal that an integer's decimal text may have */
 	bool joinable;
 };
@@ -439,7 +447,6 @@ struct scanner *scanner_new(struct arena *a, const struct scan_literal *all, uin
 	for (uint32_t i = 0; i < n && !s->has_digits; i++) s->has_digits = is_integer_text(all[i].text);
 	s->joinable = true;
 	for (uint32_t i = 0; i < n && s->joinable; i++) s->joinable = all[i].kind == LITERAL_CONTAINS && !memchr(all[i].text.p, SCAN_JOINT, all[i].text.n);
-	s->find = engine >= ENGINE_AVX2 ? gram_find_avx2 : engine == ENGINE_SSE4 ? gram_find_sse4 : gram_find_plain;
 	struct literal *l = pick_literals(a, all, n, &(struct pick){LITERAL_EXACT, -1, 0, false}, &count);
 	if (!l || !exact_make(a, &s->exact, l, count)) return NULL;
 	l = pick_literals(a, all, n, &(struct pick){LITERAL_PREFIX, -1, 0, false}, &count);
@@ -455,9 +462,9 @@ void scanner_run(const struct scanner *s, struct str text, struct scan_marks *m)
 	if (s->exact.n) exact_run(&s->exact, text, m);
 	if (s->prefix.n) affix_run(&s->prefix, text, m);
 	if (s->suffix.n) affix_run(&s->suffix, text, m);
-	for (uint32_t i = 0; i < s->n_ascii; i++) gram_set_run(&s->ascii[i], s->find, text, m);
+	for (uint32_t i = 0; i < s->n_ascii; i++) gram_set_run(&s->ascii[i], text, m);
 	if (!s->n_other || is_ascii(text)) return;
-	for (uint32_t i = 0; i < s->n_other; i++) gram_set_run(&s->other[i], s->find, text, m);
+	for (uint32_t i = 0; i < s->n_other; i++) gram_set_run(&s->other[i], text, m);
 }
 
 void scanner_describe(const struct scanner *s, struct buf *out)

@@ -50,7 +50,7 @@ enum { GRAM_BLOCK = 512 };
 /* Positions 0 .. n-1 (n <= GRAM_BLOCK) of p whose gram may be in the set, ascending, into out[GRAM_BLOCK + 8]; returns how many.
  * Reads up to 32 bytes past p + n. */
 typedef uint32_t gram_find(const struct gram_filter *f, const char *p, uint32_t n, uint16_t *out);
-gram_find gram_find_plain, gram_find_sse4, gram_find_avx2;
+gram_find gram_find_plain, gram_find_sse4, gram_find_avx2, gram_find_avx512;
 /* By the buckets, of a filter that has them; other positions than the others give, but all at which a gram stands. */
-gram_find gram_find_few_avx2;
+gram_find gram_find_few_avx2, gram_find_few_avx512;
 uint32_t gram_hash(uint64_t gram, uint32_t width);
