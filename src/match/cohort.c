@@ -6,7 +6,7 @@ enum {
 	SAMPLE = 2048, SAMPLE_EAGER = 48, /* events */
 	WAIT = 256, WAIT_EAGER = 4,       /* events before the first sample */
 	WAIT_MOST = 1 << 24,
-	FEWEST = 3,                       /* members that are worth it */
+	FEWEST = 2,                       /* columns that are worth it */
 	TURN = 1024                       /* events after which is looked whether it still is */
 };
 
@@ -34,7 +34,9 @@ struct cohort *cohort_new(const struct program *g, bool eager)
 	c->size = eager ? SAMPLE_EAGER : SAMPLE;
 	for (size_t i = 0; i < g->gate_inputs.n && c->n_inputs < COHORT_MOST_INPUTS; i++)
 		if (!g->inputs.v[g->gate_inputs.v[i]].keywords) c->inputs[c->n_inputs++] = g->gate_inputs.v[i];
-	if (g->generic || c->n_inputs < FEWEST) {
+	uint32_t columns = 0;
+	for (uint32_t i = 0; i < c->n_inputs; i++) columns += g->inputs.v[c->inputs[i]].n;
+	if (g->generic || columns < FEWEST) {
 		free(c);
 		return NULL;
 	}
@@ -74,17 +76,19 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return h ^ h >> 32;
 }
 
-/* In how many events of the sample's second half stands what stood in an event before. `seen`: room for twice the sample, a power of two. */
+/* In how many events of the sample's second half stands what stood in two events before, so that the memo has it. `seen`: room for twice the sample, a
+ * power of two. */
 static uint32_t repeats(const uint64_t *hashes, uint32_t n, uint64_t *seen, uint32_t room)
 {
 	uint32_t count = 0;
 	memset(seen, 0, room * sizeof *seen);
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t hash = hashes[i] | 1;
+		/* The lowest bit: met twice. The next: not free. */
+		uint64_t hash = (hashes[i] | 2) & ~(uint64_t)1;
 		uint32_t at = (uint32_t)(hash >> 20) & (room - 1);
-		while (seen[at] && seen[at] != hash) at = (at + 1) & (room - 1);
-		count += i >= n / 2 && seen[at];
-		seen[at] = hash;
+		while (seen[at] && (seen[at] & ~(uint64_t)1) != hash) at = (at + 1) & (room - 1);
+		count += i >= n / 2 && seen[at] & 1;
+		seen[at] = hash | (seen[at] != 0);
 	}
 	return count;
 }
@@ -97,7 +101,7 @@ static int compare_candidates(const void *a, const void *b)
 	return (x->place > y->place) - (x->place < y->place);
 }
 
-/* Fills `members`; how many there are. */
+/* Fills `members`; how many columns they have. What they save is one lookup a column in every event that is found. */
 static uint32_t choose(struct cohort *c)
 {
 	struct candidate order[COHORT_MOST_INPUTS];
@@ -110,10 +114,11 @@ static uint32_t choose(struct cohort *c)
 		const uint64_t *own = c->hashes + (size_t)order[i].place * n;
 		for (uint32_t k = 0; k < n; k++) with[k] = mix(together[k], own[k]);
 		uint32_t found = repeats(with, n, seen, room);
-		if ((count + 1) * found <= count * best) continue;
-		count++;
+		uint32_t input = c->inputs[order[i].place], columns = count + c->program->inputs.v[input].n;
+		if (columns * found <= count * best) continue;
+		count = columns;
 		best = found;
-		c->members[c->inputs[order[i].place]] = true;
+		c->members[input] = true;
 		memcpy(together, with, n * sizeof *together);
 	}
 	free(seen);

@@ -18,7 +18,7 @@ enum cohort_stage {
 };
 
 struct cohort;
-/* NULL: the program has too few inputs. `eager`: small samples, at once (tests). The program must outlive it. */
+/* NULL: the program has too few columns. `eager`: small samples, at once (tests). The program must outlive it. */
 struct cohort *cohort_new(const struct program *g, bool eager);
 void cohort_free(struct cohort *c);
 /* To be called once an event. */

@@ -345,7 +345,34 @@ static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
 	return ev->raw.p ? SIFT_WHOLE : SIFT_NONE;
 }
 
-static const struct event_ops ops = {.decode = decode, .contexts = contexts, .sift = sift};
+/* What stands before a cell's bytes in what undecoded gives: what is made of it, and its length; or which of the cells before it is the same. */
+struct raw_head { uint16_t how, again; /* that cell's place + 1, or 0 */ uint32_t n; };
+struct raw_cells { struct buf *out; uint8_t met[CELLS_MAX]; /* place + 1 */ uint8_t n; };
+
+static void put_cell(const struct own *o, uint8_t how, uint8_t i, struct raw_cells *cells)
+{
+	struct str s = cell(o, (int8_t)i);
+	struct raw_head head = {how, cells->met[i], (uint32_t)s.n};
+	buf_put(cells->out, &head, sizeof head);
+	if (cells->met[i]) return;
+	buf_str(cells->out, s);
+	if (cells->n < UINT8_MAX) cells->met[i] = ++cells->n;
+}
+
+static enum sift undecoded(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest)
+{
+	const struct own *o = own((struct reader *)ev->impl);
+	struct raw_cells cells = {.out = raw};
+	for (uint32_t i = 0; i < set->n && set->v[i] < ev->shape->n_columns; i++) {
+		const struct column_plan *p = &o->header.plan[set->v[i]];
+		put_cell(o, p->how, p->cell, &cells);
+		if (p->how == WEB_URI && o->header.query >= 0) put_cell(o, p->how, (uint8_t)o->header.query, &cells);
+	}
+	if (rest) buf_str(rest, ev->raw);
+	return ev->raw.p ? SIFT_WHOLE : SIFT_NONE;
+}
+
+static const struct event_ops ops = {.decode = decode, .contexts = contexts, .sift = sift, .undecoded = undecoded};
 
 /* A log without its beginning: IIS's own choice of fields, of which the newer has the referer. */
 static bool assume_header(struct reader *r, struct str line)

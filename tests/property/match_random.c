@@ -126,30 +126,34 @@ static void run_long(uint64_t world_seed, bool repeated, bool any)
 	arena_init(&pool_arena, 1u << 28);
 	arena_init(&batch, 1u << 28);
 	for (int i = 0; i < POOL; i++) pool[i] = random_event(&w, 0, &pool_arena);
-	struct plan *plans[2];
-	struct matcher *m[2];
-	for (int i = 0; i < 2; i++) {
-		plans[i] = plan_of_rules(w.rules, w.n_rules, &(struct plan_options){.any_logsource = any, .forgetful = i == 1}, NULL);
+	/* One remembers nothing, one has learnt early what comes again together. */
+	enum { KINDS = 3 };
+	struct plan *plans[KINDS];
+	struct matcher *m[KINDS];
+	for (int i = 0; i < KINDS; i++) {
+		plans[i] = plan_of_rules(w.rules, w.n_rules, &(struct plan_options){.any_logsource = any, .forgetful = i == 1, .eager = i == 2}, NULL);
 		m[i] = matcher_new(plans[i]);
 	}
 	for (int i = 0; i < ROUNDS && check_failures < 3; i++) {
-		const struct hit *hits[2];
-		uint32_t n[2];
+		const struct hit *hits[KINDS];
+		uint32_t n[KINDS];
 		struct event *old = pool[random_below(&w, POOL)], *ev = old;
 		if (!repeated && i % 4) ev = i % 2 ? random_event_near(&w, old, &batch) : random_event(&w, 0, &batch);
-		for (int k = 0; k < 2; k++) n[k] = matcher_run(m[k], ev, &hits[k]);
-		bool equal = n[0] == n[1];
-		for (uint32_t k = 0; k < n[0] && equal; k++) equal = hits[0][k].rule == hits[1][k].rule && hits[0][k].binding == hits[1][k].binding;
-		CHECK(equal);
+		for (int k = 0; k < KINDS; k++) n[k] = matcher_run(m[k], ev, &hits[k]);
+		for (int other = 1; other < KINDS; other++) {
+			bool equal = n[0] == n[other];
+			for (uint32_t k = 0; k < n[0] && equal; k++) equal = hits[0][k].rule == hits[other][k].rule && hits[0][k].binding == hits[other][k].binding;
+			CHECK(equal);
+		}
 		arena_reset(&batch);
 	}
-	struct rule_coverage got[2][RULES] = {0};
-	for (int i = 0; i < 2; i++) {
+	struct rule_coverage got[KINDS][RULES] = {0};
+	for (int i = 0; i < KINDS; i++) {
 		matcher_coverage(m[i], got[i]);
 		matcher_free(m[i]);
 		plan_free(plans[i]);
 	}
-	CHECK(memcmp(got[0], got[1], sizeof got[0]) == 0);
+	CHECK(memcmp(got[0], got[1], sizeof got[0]) == 0 && memcmp(got[0], got[2], sizeof got[0]) == 0);
 	arena_done(&pool_arena);
 	arena_done(&batch);
 	random_world_done(&w);
