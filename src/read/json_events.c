@@ -366,7 +366,7 @@ static enum sift undecoded(struct event *ev, const struct column_set *set, struc
 	const struct json_object *o = &((const struct json_events *)ev->impl)->object;
 	struct str whole = {"", 0};
 	if (rest && sift(ev, NULL, &whole) == SIFT_NONE) return SIFT_NONE;
-	for (uint32_t i = 0; i < set->n; i++) {
+	for (uint32_t i = 0; raw && i < set->n; i++) {
 		uint32_t column = set->v[i];
 		if (column >= ev->shape->n_columns || ev->shape->columns[column].constant) continue;
 		const struct json_column *how = column < o->layout->n_columns ? &o->layout->plan[column] : NULL;

@@ -363,7 +363,7 @@ static enum sift undecoded(struct event *ev, const struct column_set *set, struc
 {
 	const struct own *o = own((struct reader *)ev->impl);
 	struct raw_cells cells = {.out = raw};
-	for (uint32_t i = 0; i < set->n && set->v[i] < ev->shape->n_columns; i++) {
+	for (uint32_t i = 0; raw && i < set->n && set->v[i] < ev->shape->n_columns; i++) {
 		const struct column_plan *p = &o->header.plan[set->v[i]];
 		put_cell(o, p->how, p->cell, &cells);
 		if (p->how == WEB_URI && o->header.query >= 0) put_cell(o, p->how, (uint8_t)o->header.query, &cells);
