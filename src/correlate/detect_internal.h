@@ -26,7 +26,7 @@
 #define BURST 12.0               /* failures above BURST_DRAIN that are fast guessing */
 #define BURST_DRAIN (1.0 / 60)   /* a second */
 #define DAILY_DRAIN (60.0 / 86400)
-#define STREAK_GAP (12 * HOUR)   /* silence that ends a slow streak */
+#define STREAK_GAP (26 * HOUR)   /* silence that ends a slow streak: who only comes by night, or by day, comes again within it */
 #define SLOW_SPAN (48 * HOUR)
 #define FEW_SPAN (10 * MINUTE)
 #define FOLLOW_UP (24 * HOUR)    /* logins that belong to the one that was guessed */
@@ -34,7 +34,8 @@ enum {
 	FEW = 5,                         /* failures within FEW_SPAN of an address that nobody ever got in from: at level low */
 	SPRAY_DAY = 5, SPRAY_WEEK = 8,   /* accounts one address failed for, that never got in from there */
 	NET_SPRAY = 8, NET_CHILDREN = 3, /* the same for a network, and the addresses of it there must be */
-	MANY_TRIES = 60, MANY_ONE = 100, /* above DAILY_DRAIN: for several accounts; for one */
+	MANY_TRIES = 60, MANY_ONE = 100, /* above DAILY_DRAIN: for several accounts; for one, whoever else logs in from there */
+	GATEWAY = 10,                    /* names that have logged in from an address of many */
 	SLOW_TRIES = 30, SLOW_NET = 60,
 	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
 	NAME_ORIGINS = 10,               /* the same for a name nobody has got in with */
@@ -45,7 +46,7 @@ enum {
 #define CUSUM_CAP 28.0
 enum { CUSUM_LEAST = 8 };        /* first contacts */
 
-struct tried { int64_t last; uint32_t account, n; };
+struct tried { int64_t last; uint32_t account; float n; }; /* n: failures beyond DAILY_DRAIN; 0: free */
 /* In lines of 64 bytes: what every attempt and the sweep look at; what a failure changes; what is judged. */
 struct origin {
 	uint8_t address[16];     /* IPv4 as ::ffff:a.b.c.d */
@@ -235,6 +236,8 @@ bool detect_make_room(struct detectors *d);
 uint32_t detect_pool_take(struct detectors *d, size_t bytes);
 /* Accounts the origin has failed for since then, without ever getting in with them. */
 uint32_t tried_since(const struct detectors *d, const struct origin *o, int64_t since);
+/* How many of them were for the account, beyond DAILY_DRAIN. */
+double tried_level(const struct detectors *d, const struct origin *o, uint32_t account);
 /* 1 when the account is one of them. */
 uint32_t tried_for(const struct detectors *d, const struct origin *o, uint32_t account);
 void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t n, int64_t time);

@@ -169,11 +169,12 @@ static void grow_streak(struct origin *o, const struct waiting *w)
 	o->daily += w->attempts;
 }
 
-static bool address_is_loud(struct detectors *d, const struct origin *o, uint32_t address, int64_t time, enum attack_reason *ret)
+static bool address_is_loud(struct detectors *d, const struct origin *o, uint32_t address, uint32_t account, int64_t time, enum attack_reason *ret)
 {
 	uint32_t day = tried_since(d, o, time - DAY), week = tried_since(d, o, time - 7 * DAY), normal = o->success_accounts / 2;
 	if (day >= SPRAY_DAY + normal || week >= SPRAY_WEEK + normal) *ret = BY_ACCOUNTS;
 	else if (o->daily > (day > 1 ? MANY_TRIES : MANY_ONE) + 10 * o->success_accounts && !is_stale(d, address)) *ret = BY_TRIES;
+	else if (tried_level(d, o, account) > MANY_ONE && !is_stale(d, address)) *ret = BY_TRIES;
 	else if (o->streak >= SLOW_TRIES && time - o->streak_from >= SLOW_SPAN && !is_stale(d, address)) *ret = BY_STREAK;
 	else return false;
 	return true;
@@ -202,7 +203,7 @@ bool address_judge(struct detectors *d, struct waiting *w, const uint32_t origin
 	grow_streak(o, w);
 	tried_add(d, o, w->account, w->attempts, w->time);
 	/* Members of an open campaign are told there. */
-	if (attack_at(d, o->member) || !address_is_loud(d, o, origin[0], w->time, &reason)) return false;
+	if (attack_at(d, o->member) || !address_is_loud(d, o, origin[0], w->account, w->time, &reason)) return false;
 	open_origin(d, origin, 0, reason, w->digits);
 	return true;
 }
@@ -304,6 +305,8 @@ static bool is_entry(struct detectors *d, const struct attempt *a, uint32_t *ret
 		attack_entered(d, f, a, false);
 		return false;
 	}
+	/* Behind a gateway many are who they say: only the names that were tried there. */
+	if (f && o->success_accounts >= GATEWAY && !map_get(&f->accounts.map, account_name(d, a->account))) f = NULL;
 	/* A network many log in from is only accused for addresses that failed themselves. */
 	bool sure = f && !(f->reason == BY_FEW && f->accounts.total == 1 && !tried_others(d, a));
 	if (sure && (f->origin == a->origin[0] || origin_at(d, f->origin)->success_accounts < 3 || waiting_since(d, a->origin[0], a->time - KEEP, 1))) return true;

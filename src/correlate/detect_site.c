@@ -237,7 +237,13 @@ bool site_success(struct detectors *d, const struct attempt *a, bool was_habit)
 		return sure;
 	}
 	/* One failure of a new address, a login right behind it, in the middle of a campaign: a person who mistyped, or a password that was known. */
-	f = attack_at(d, d->services[a->service].crowd);
-	if (f && !o->successes && o->first >= f->begun && waiting_since(d, a->origin[0], a->time - LAG, 1)) attack_entered(d, f, a, false);
+	const struct service *s = &d->services[a->service];
+	if (o->successes || !waiting_since(d, a->origin[0], a->time - LAG, 1)) return false;
+	f = attack_at(d, s->crowd);
+	if (f && o->first >= f->begun) attack_entered(d, f, a, false);
+	for (unsigned i = 0; i < FOCUSED; i++) {
+		struct attack *few = attack_at(d, s->focused[i]);
+		if (few && few != f && o->first >= few->begun && shares_names(d, few, a->account)) attack_entered(d, few, a, false);
+	}
 	return false;
 }

@@ -1,5 +1,6 @@
 /* detect_state.c: origins, accounts, habits, services: tables of the detectors, within their budget. */
 #include "correlate/detect_internal.h"
+#include <math.h>
 #include <arpa/inet.h>
 
 enum { SAMPLE = 32, OLD_DAYS = 60, STRANGER_DAYS = 16 };
@@ -366,8 +367,9 @@ void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t
 	uint32_t print = account_at(d, account)->hash; /* accounts may be evicted and their numbers used again */
 	struct tried *t = tried_of(d, o), *to = t;
 	for (unsigned i = 0; i < o->tried_room; i++) {
-		if (t[i].n && t[i].account == print) {
-			t[i].n += n;
+		if (t[i].n && t[i].account == print) { /* times do not go back */
+			double left = (double)t[i].n - (double)(time - t[i].last) / (double)SECOND * DAILY_DRAIN;
+			t[i].n = (float)fmax(left, 0) + (float)n;
 			t[i].last = time;
 			return;
 		}
@@ -375,7 +377,16 @@ void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t
 	}
 	unsigned had = o->tried_room;
 	if ((!t || to->n) && tried_grow(d, o)) to = tried_of(d, o) + had;
-	if (to) *to = (struct tried){time, print, n};
+	if (to) *to = (struct tried){time, print, (float)n};
+}
+
+double tried_level(const struct detectors *d, const struct origin *o, uint32_t account)
+{
+	const struct tried *t = tried_of(d, o);
+	uint32_t print = account_at(d, account)->hash;
+	for (unsigned i = 0; i < o->tried_room; i++)
+		if (t[i].n && t[i].account == print) return (double)t[i].n;
+	return 0;
 }
 
 uint32_t tried_for(const struct detectors *d, const struct origin *o, uint32_t account)

@@ -294,6 +294,50 @@ TEST(slow_for_days)
 	done(&s);
 }
 
+TEST(by_night_only)
+{
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int night = 0; night < 4; night++)
+		for (int i = 0; i < 24; i++) fail(&s, night * DAY + i * 900, "203.0.113.9", i % 2 ? "anna" : "ben");
+	end(&s);
+	CHECK(found(&s, "Slow password guessing auth.src_ip=203.0.113.9 at=173700 count=96"));
+	CHECK(s.findings == 1);
+	done(&s);
+	/* Three days' silence between: not one streak. */
+	struct site t = {0};
+	begin(&t, 0, NULL);
+	for (int night = 0; night < 4; night++)
+		for (int i = 0; i < 24; i++) fail(&t, night * 3 * DAY + i * 900, "203.0.113.9", i % 2 ? "anna" : "ben");
+	end(&t);
+	CHECK(t.findings == 0);
+	done(&t);
+}
+
+TEST(one_name_from_a_gateway)
+{
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int i = 0; i < 60; i++) enter(&s, i * 20, "198.51.100.1", number("user#", i % 20));
+	for (int i = 0; i < 130; i++) fail(&s, DAY + i * 90 + i % 7, "198.51.100.1", "boss");
+	/* Somebody new behind the gateway is nobody who guessed; the name that was guessed is. */
+	enter(&s, DAY + 4 * HOUR, "198.51.100.1", "newcomer");
+	CHECK(s.k.n_opened == 1);
+	enter(&s, DAY + 5 * HOUR, "198.51.100.1", "boss");
+	end(&s);
+	CHECK(found(&s, "Password guessing auth.src_ip=198.51.100.1") && found(&s, "Password guessed - login after failures auth.src_ip=198.51.100.1 auth.user=boss"));
+	CHECK(s.findings == 2);
+	done(&s);
+	/* A device that keeps an old password there, every quarter of an hour for a day, stays below. */
+	struct site t = {0};
+	begin(&t, 0, NULL);
+	for (int i = 0; i < 60; i++) enter(&t, i * 20, "198.51.100.1", number("user#", i % 20));
+	for (int i = 0; i < 96; i++) fail(&t, DAY + i * 900 + i % 7 * 40, "198.51.100.1", "boss");
+	end(&t);
+	CHECK(t.findings == 0);
+	done(&t);
+}
+
 TEST(a_phone_with_an_old_password_for_a_day)
 {
 	struct site s = {0};
@@ -384,8 +428,14 @@ TEST(name_of_the_house_from_many_addresses)
 	begin(&s, 0, NULL);
 	for (int i = 0; i < 20; i++) enter(&s, i * HOUR, "100.64.3.9", "anna");
 	for (int i = 0; i < 12; i++) fail(&s, 3 * DAY + i * 5400, number("60.#.1.7", i), "anna");
+	/* From where it has never been, right behind a failure: told, not accused. Another name's is not told. */
+	fail(&s, 4 * DAY, "60.99.1.7", "anna");
+	enter(&s, 4 * DAY + 20, "60.99.1.7", "anna");
+	fail(&s, 4 * DAY + 60, "60.98.1.7", "ben");
+	enter(&s, 4 * DAY + 90, "60.98.1.7", "ben");
 	end(&s);
 	CHECK(found(&s, "Distributed password guessing auth.service=sshd"));
+	CHECK(said(&s, "\"60.99.1.7\"") && said(&s, "\"likely\":false") && !said(&s, "\"60.98.1.7\""));
 	CHECK(s.findings == 1);
 	done(&s);
 }
