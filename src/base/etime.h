@@ -25,6 +25,8 @@ static inline int etime_cmp(struct etime a, struct etime b)
 	if (a.sec != b.sec) return a.sec < b.sec ? -1 : 1;
 	return (a.nsec > b.nsec) - (a.nsec < b.nsec);
 }
+/* No log is of that time: before 1980 or after 2099. Clocks that were never set, fields of zeros (0000-01-01, 1601-01-01, 1970-01-01), 9999-12-31. */
+static inline bool etime_is_odd(struct etime t) { return t.present && (t.sec < 315532800 || t.sec >= 4102444800); }
 /* a - b in nanoseconds, clipped to the int64 range; 0 when one is absent. */
 int64_t etime_diff_ns(struct etime a, struct etime b);
 /* Windows FILETIME: 100 ns since 1601-01-01 UTC; 0 gives an absent time. digits = 7. */

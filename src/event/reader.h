@@ -62,7 +62,8 @@ struct source_report {
 	uint64_t n_records;     /* records read, recovered ones included */
 	uint64_t n_recovered;
 	uint64_t n_events;
-	struct etime first, last;  /* of the records, absent when none */
+	struct etime first, last;  /* of the records but those with odd times (etime_is_odd); absent when none */
+	uint64_t n_odd, odd_at;    /* how many these are, and where the first stands */
 	VEC(struct damage) damage; /* by offset, at most REPORT_MAX_DAMAGE; more_damage counts the rest */
 	VEC(struct note) notes;    /* by offset */
 	uint64_t more_damage, more_notes;
@@ -72,6 +73,8 @@ struct source_report {
 /* Add an entry; `damage` also adds length to `damaged`. `reason` is copied into the report's arena when it is not static. */
 void report_damage(struct source_report *r, uint64_t offset, uint64_t length, const char *static_reason);
 void report_note(struct source_report *r, uint64_t offset, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* At the end: what is to be said of records with odd times. */
+void report_note_odd(struct source_report *r);
 /* Adds `from` to `into`: counts, times, entries (texts are copied). For readers whose cursors each keep an account of their own;
  * the bounds on entries then hold after report_sort, which keeps the first ones by offset. */
 void report_join(struct source_report *into, const struct source_report *from);

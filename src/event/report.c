@@ -36,8 +36,15 @@ void report_note(struct source_report *r, uint64_t offset, const char *format, .
 	else vec_push(&r->notes, (struct note){offset, kept});
 }
 
+void report_note_odd(struct source_report *r)
+{
+	if (r->n_odd) report_note(r, r->odd_at, "%llu with a time before 1980 or after 2099, the first here: the period does not count such", (unsigned long long)r->n_odd);
+}
+
 void report_join(struct source_report *into, const struct source_report *from)
 {
+	if (from->n_odd && (!into->n_odd || from->odd_at < into->odd_at)) into->odd_at = from->odd_at;
+	into->n_odd += from->n_odd;
 	into->header += from->header;
 	into->records += from->records;
 	into->recovered += from->recovered;

@@ -224,6 +224,10 @@ static void count_record(struct reader_cursor *c, const struct place *place, con
 	r->n_records++;
 	if (c->first_written && written >= c->first_written && written <= c->last_written) return;
 	if (!written) return; /* none */
+	if (etime_is_odd(etime_from_filetime(written))) {
+		if (!r->n_odd++ || c->offset + place->at < r->odd_at) r->odd_at = c->offset + place->at;
+		return;
+	}
 	if (!c->first_written || written < c->first_written) c->first_written = written;
 	if (written > c->last_written) c->last_written = written;
 }
@@ -1151,6 +1155,7 @@ static void finish(struct reader *r, struct source_report *ret)
 {
 	struct arena *arena = ret->arena;
 	if (r->live_overflow) report_note(&r->report, 0, "%llu stale records could not be compared with the live ones: some may be copies", (unsigned long long)r->live_overflow);
+	report_note_odd(&r->report);
 	if (r->gaps) report_note(&r->report, r->first_gap, "%llu gaps in the record ids of neighbouring events, the first here", (unsigned long long)r->gaps);
 	if (r->back) report_note(&r->report, r->first_back, "%llu events are earlier than the one before them, the first here", (unsigned long long)r->back);
 	/* Notes move to the caller's arena. */

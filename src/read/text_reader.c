@@ -72,6 +72,7 @@ static struct str text_parameters(struct reader *r, struct arena *a)
 void text_finish(struct reader *r, struct source_report *ret)
 {
 	struct arena *arena = ret->arena;
+	report_note_odd(&r->report);
 	for (size_t i = 0; i < r->report.notes.n; i++) {
 		struct str kept = arena_str(arena, r->report.notes.v[i].text);
 		r->report.notes.v[i].text = kept.p ? kept : STR("");
@@ -95,8 +96,12 @@ void text_free(struct reader *r)
 	free(r);
 }
 
-static inline void count_time(struct source_report *report, struct etime t)
+static inline void count_time(struct source_report *report, struct etime t, uint64_t offset)
 {
+	if (etime_is_odd(t)) {
+		if (!report->n_odd++) report->odd_at = offset;
+		return;
+	}
 	if (!t.present || (report->first.present && t.sec > report->first.sec && t.sec < report->last.sec)) return;
 	if (!report->first.present || etime_cmp(t, report->first) < 0) report->first = t;
 	if (!report->last.present || etime_cmp(t, report->last) > 0) report->last = t;
@@ -118,7 +123,7 @@ struct event *text_event(struct reader *r, const struct shape *shape, const stru
 	r->report.records += size;
 	r->report.n_records++;
 	r->report.n_events++;
-	count_time(&r->report, time);
+	count_time(&r->report, time, offset);
 	return &r->event;
 }
 

@@ -46,7 +46,7 @@ static void count(struct map *m, struct str key)
 static void tally_time(struct tally *t, struct etime time)
 {
 	enum { MAX_TIMES = 1 << 16 };
-	if (!time.present || t->seen++ % t->keep_every) return;
+	if (!time.present || etime_is_odd(time) || t->seen++ % t->keep_every) return;
 	if (t->times.n == MAX_TIMES) {
 		for (size_t i = 0; i < MAX_TIMES / 2; i++) t->times.v[i] = t->times.v[2 * i];
 		t->times.n = MAX_TIMES / 2;
@@ -360,13 +360,14 @@ static void put_normal(struct page *p, const struct report_run *r)
 
 static void put_damage(struct page *p, const struct report_run *r)
 {
-	uint64_t damaged = 0, sources = 0, recovered = 0, notes = 0;
+	uint64_t damaged = 0, sources = 0, recovered = 0, notes = 0, odd = 0;
 	for (uint32_t i = 0; i < r->sources.n; i++) {
 		const struct source_report *a = r->sources.v[i].account;
 		damaged += a->damaged;
 		sources += a->damaged > 0 || r->sources.v[i].reason.n;
 		recovered += a->n_recovered;
 		notes += a->notes.n + a->more_notes;
+		odd += a->n_odd;
 	}
 	if (sources) {
 		heading(p, "Damaged");
@@ -378,6 +379,11 @@ static void put_damage(struct page *p, const struct report_run *r)
 		heading(p, "Recovered");
 		buf_grouped(p->out, recovered, 0);
 		buf_printf(p->out, " record%s; findings that rest on one say so\n", plural(recovered));
+	}
+	if (odd) {
+		heading(p, "Odd times");
+		buf_grouped(p->out, odd, 0);
+		buf_printf(p->out, " record%s %s a time before 1980 or after 2099: the period does not count %s\n", plural(odd), odd == 1 ? "says" : "say", odd == 1 ? "it" : "them");
 	}
 	if (notes) {
 		heading(p, "Noted");

@@ -71,7 +71,7 @@ void coverage_add(struct coverage_table *t, const void *shape, struct str log, s
 	t->last_row = (uint32_t)(r - t->rows.v);
 	t->last_added = true;
 	r->events++;
-	if (!time.present) {
+	if (!time.present || etime_is_odd(time)) {
 		r->undated++;
 		return;
 	}

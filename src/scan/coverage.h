@@ -10,7 +10,7 @@ struct coverage_day { int32_t day; uint32_t n; };  /* days since 1970-01-01; eve
 struct coverage_row {
 	struct str host, log;         /* log: the Windows channel, else the format */
 	struct etime first, last;     /* of dated events */
-	uint64_t events, undated;
+	uint64_t events, undated; /* undated: without a time, or with an odd one (etime_is_odd) */
 	uint64_t no_rule;             /* events that no loaded rule looks at */
 	VEC(struct coverage_day) days;/* by day after coverage_sort */
 	uint32_t last_index;          /* of the day met last */
