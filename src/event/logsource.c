@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/sha256.h"
 #include "event/event_internal.h"
+#include <stdio.h>
 
 enum { MAX_LINES = 20000, DATA_BUDGET = 8 << 20 };
 
@@ -17,6 +18,8 @@ struct taxonomy {
 	struct map formats;         /* format -> index in groups */
 	struct map events;          /* "service\tid" -> index in groups: bindings of that event */
 	struct map sources;         /* channel -> index in groups: bindings beyond windows */
+	struct map shorts;          /* "channel\tid\tname" -> index in short_fields */
+	VEC(struct str) short_fields;
 	struct map services;        /* service -> index in groups: the single plain binding {windows,,service} */
 	VEC(struct group) groups;
 	VEC(struct family) families;
@@ -174,10 +177,36 @@ static void complete_families(struct taxonomy *t, const struct taxonomy_line *l)
 	}
 }
 
+static void add_short(struct taxonomy *t, const struct taxonomy_line *l)
+{
+	for (struct str ids = l->column[1]; ids.p;) {
+		struct str of = key2(&t->arena, l->column[0], str_cut(&ids, ','));
+		for (struct str pairs = l->column[2]; pairs.p;) {
+			struct str field = str_cut(&pairs, ','), name = str_cut(&field, '=');
+			if (!field.p) continue;
+			*map_put(&t->shorts, key2(&t->arena, of, name), (uint32_t)t->short_fields.n, NULL) = (uint32_t)t->short_fields.n;
+			vec_push(&t->short_fields, field);
+		}
+	}
+}
+
+struct str taxonomy_short(const struct taxonomy *t, struct str channel, struct str event_id, struct str name, bool *ret_number)
+{
+	char key[400];
+	uint32_t *at = NULL;
+	for (int any = 0; any < 2 && !at; any++) {
+		int n = snprintf(key, sizeof key, "%.*s\t%.*s\t%.*s", STR_FMT(channel), STR_FMT(any ? STR("-") : event_id), STR_FMT(name));
+		if (n > 0 && (size_t)n < sizeof key) at = map_get(&t->shorts, (struct str){key, (size_t)n});
+	}
+	struct str field = at ? t->short_fields.v[*at] : (struct str){"", 0};
+	*ret_number = field.n && field.p[field.n - 1] == '#';
+	return str_sub(field, 0, field.n - *ret_number);
+}
+
 static bool read_data(struct taxonomy *t, const struct event_data *data, struct fault *f)
 {
 	static const struct { const char *word; uint32_t least; } words[] = {
-		{"channel", 2}, {"event", 3}, {"rename", 4}, {"value", 5}, {"format", 4}, {"alias", 3}, {"family", 2}, {"time", 2}, {"host", 2}, {"source", 4}};
+		{"channel", 2}, {"event", 3}, {"rename", 4}, {"value", 5}, {"format", 4}, {"alias", 3}, {"family", 2}, {"time", 2}, {"host", 2}, {"source", 4}, {"short", 3}};
 	struct str rest = {(const char *)data->bytes, data->n};
 	for (uint32_t number = 1; rest.p; number++) {
 		struct taxonomy_line l;
@@ -195,6 +224,7 @@ static bool read_data(struct taxonomy *t, const struct event_data *data, struct 
 		if (w == 4) add_format(t, &l);
 		if (w == 6) add_family(t, &l);
 		if (w == 9) add_source(t, &l);
+		if (w == 10) add_short(t, &l);
 	}
 	return true;
 }
@@ -228,6 +258,8 @@ void taxonomy_free(struct taxonomy *t)
 	map_done(&t->sources);
 	map_done(&t->events);
 	map_done(&t->services);
+	map_done(&t->shorts);
+	vec_free(&t->short_fields);
 	arena_done(&t->arena);
 	free(t);
 }

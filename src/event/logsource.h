@@ -17,6 +17,8 @@
  *	time      FORMAT FIELDS [utc]                    where a family's time stands: the first of these paths that there is; utc: a
  *	                                                 time without zone is UTC
  *	host      FORMAT FIELDS                          which field of a family names the host: the first of these that there is
+ *	short     CHANNEL IDS NAME=FIELD,...             what a tool that shortens names calls the fields of windows events; IDS '-': of any that no other
+ *	                                                 line of the channel names; FIELD#: of "3 - NETWORK" the number
  * Fields are separated by tabs; '#' at the start of a line is a comment. */
 #pragma once
 #include "base/arena.h"
@@ -65,6 +67,8 @@ struct family {
 };
 /* All families in the order in which they are tried. They live as long as the taxonomy. */
 const struct family *taxonomy_families(const struct taxonomy *t, uint32_t *ret_n);
+/* The field that `name` is short for, in events of that channel and id (as text); empty: it is none. *ret_number: its value is the number in front of " - ". */
+struct str taxonomy_short(const struct taxonomy *t, struct str channel, struct str event_id, struct str name, bool *ret_number);
 /* The channels of a Windows service and so on, for `rules check` and documents: walks all lines in file order. */
 struct taxonomy_line { struct str word, column[6]; uint32_t n; };
 bool taxonomy_line_at(const struct taxonomy *t, uint32_t index, struct taxonomy_line *ret);

@@ -26,7 +26,7 @@ struct own {
 	struct column columns[COLUMNS_MAX];
 	int32_t time, json_column;
 	int16_t sys[WIN_SYS];          /* T_WINDOWS: columns */
-	int32_t payload_column, short_channel;
+	int32_t payload_column, short_channel, raw_column; /* raw: Splunk's _raw, the record itself */
 	uint64_t zeek_from;            /* where its directives begin */
 	char zeek_path[40], unset[16], empty[16], set_separator;
 	bool list[COLUMNS_MAX];        /* T_ZEEK: sets and vectors */
@@ -50,7 +50,7 @@ static const struct { const char *name; enum win_sys sys; } sys_columns[] = {
 	{"Date and Time", WIN_TIME}, {"Index", WIN_RECORD_ID},
 	{"TimeGenerated", WIN_TIME}, {"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD}, {"UserId", WIN_USER}, {"Level", WIN_LEVEL},
 	{"Keywords", WIN_KEYWORDS},
-	{"Version", WIN_VERSION}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Message", WIN_MESSAGE}};
+	{"Version", WIN_VERSION}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Message", WIN_MESSAGE}, {"signature_id", WIN_EVENT_ID}, {"RecordNumber", WIN_RECORD_ID}, {"_time", WIN_TIME}};
 
 static const char *const time_columns[] = {"timestamp", "Timestamp", "TimeCreated", "@timestamp", "time", "Time", "datetime", "DateTime",
 	"TimeGenerated",
@@ -85,6 +85,10 @@ static bool is_windows(struct own *o)
 		o->sys[WIN_PROVIDER] = (int16_t)find(o, viewer_names[i].source);
 		o->sys[WIN_TIME] = (int16_t)find(o, viewer_names[i].date);
 	}
+	/* Splunk's exports name the channel in the event's source, and may name the computer as it does. */
+	bool splunk = find(o, "sourcetype") >= 0;
+	if (splunk && o->sys[WIN_CHANNEL] < 0) o->sys[WIN_CHANNEL] = (int16_t)find(o, "source");
+	if (splunk && o->sys[WIN_COMPUTER] < 0) o->sys[WIN_COMPUTER] = (int16_t)(find(o, "dest") >= 0 ? find(o, "dest") : find(o, "host"));
 	return o->sys[WIN_EVENT_ID] >= 0 && (o->sys[WIN_CHANNEL] >= 0 || o->sys[WIN_PROVIDER] >= 0) && o->sys[WIN_TIME] >= 0;
 }
 
@@ -105,6 +109,9 @@ static void classify(struct reader *r)
 	o->shape = NULL;
 	o->json_column = find(o, "AuditData");
 	if (o->json_column < 0) o->json_column = find(o, "auditData");
+	bool audit = o->json_column >= 0;
+	if (!audit) o->json_column = find(o, "_raw");
+	o->raw_column = find(o, "_raw");
 	o->payload_column = find(o, "Payload");
 	o->short_channel = find(o, "Details") >= 0 && find(o, "RuleTitle") >= 0 ? find(o, "Channel") : -1;
 	o->time = -1;
@@ -119,7 +126,7 @@ static void classify(struct reader *r)
 		if (taxonomy_format(r->taxonomy, format, &n)) o->spec.format = format;
 		if (o->zeek_path[0]) return; /* else what its fields say */
 	} else {
-		o->table = o->json_column >= 0 ? T_AUDIT_DATA : is_windows(o) ? T_WINDOWS : T_PLAIN;
+		o->table = audit ? T_AUDIT_DATA : is_windows(o) ? T_WINDOWS : T_PLAIN;
 		if (o->table != T_PLAIN) return;
 	}
 	families = taxonomy_families(r->taxonomy, &n);
@@ -299,17 +306,26 @@ static bool audit_event(struct reader *r)
 	return json_events_make(&o->json, d->offset, d->length, d->size, d->line, record_bytes(r, d));
 }
 
-/* Hayabusa's "Name: value \xa6 Name: value" (U+00A6) of the event's own names. False: the column is none of these. */
-static bool add_named(struct own *o, struct str column, struct str v)
+/* Hayabusa's lists of fields; its Details come last, for what the others lack. False: the column is none of these. */
+static bool add_named(struct reader *r, struct own *o, struct str column, struct str v, bool last)
 {
-	if (!v.n || (!str_eq(column, STR("AllFieldInfo")) && !str_eq(column, STR("ExtraFieldInfo")))) return false;
-	while (v.p) {
-		size_t end = str_find(v, STR(" \xc2\xa6 "), 0);
-		struct str part = str_sub(v, 0, end), name = str_cut(&part, ':');
-		if (part.p && name.n && str_find_byte(name, ' ', 0) == SIZE_MAX) win_add(&o->windows, name, str_trim(part));
-		v = end == SIZE_MAX ? (struct str){NULL, 0} : str_sub(v, end + 4, v.n);
-	}
-	return true;
+	bool own_names = str_eq(column, STR("AllFieldInfo")) || str_eq(column, STR("ExtraFieldInfo")), details = o->short_channel >= 0 && str_eq(column, STR("Details"));
+	if (own_names && !last && v.n) win_add_listed(&o->windows, r->taxonomy, v, false);
+	if (details && last && v.n) win_add_listed(&o->windows, r->taxonomy, v, true);
+	return (v.n && own_names) || details;
+}
+
+/* What Splunk has as the event's own text, where that is an event: Windows' as XML or as its agent writes it. */
+static bool raw_event(struct reader *r)
+{
+	struct own *o = own(r);
+	const struct delimited *d = &o->csv;
+	struct str raw = str_trim(delimited_cell(r, d, (uint32_t)o->raw_column));
+	const char *reason;
+	bool xml = str_starts(raw, STR("<Event"));
+	if (!(xml ? winxml_read(raw, &r->arena, &o->windows, &reason) : wintext_read_splunk(raw, &r->arena, &o->windows))) return false;
+	o->windows.header = o->where;
+	return win_make(r, &o->state, &o->windows, d->offset, d->length, d->size, d->line, record_bytes(r, d));
 }
 
 static bool windows_event(struct reader *r)
@@ -325,6 +341,7 @@ static bool windows_event(struct reader *r)
 		if (o->sys[i] >= 0) e->sys[i] = delimited_cell(r, d, (uint32_t)o->sys[i]);
 	/* The event viewer leaves the message's column without a name. */
 	if (!e->sys[WIN_MESSAGE].p && d->row.n > o->n) e->sys[WIN_MESSAGE] = delimited_cell(r, d, o->n);
+	if (e->sys[WIN_CHANNEL].p) e->sys[WIN_CHANNEL] = win_splunk_channel(e->sys[WIN_CHANNEL]);
 	if (e->sys[WIN_CHANNEL].p || e->sys[WIN_PROVIDER].p)
 		e->sys[WIN_CHANNEL] = win_channel(e->sys[WIN_PROVIDER].p ? e->sys[WIN_PROVIDER] : STR(""), e->sys[WIN_CHANNEL].p ? e->sys[WIN_CHANNEL]
 			: STR(""));
@@ -333,8 +350,11 @@ static bool windows_event(struct reader *r)
 		for (size_t k = 0; k < WIN_SYS; k++) sys |= o->sys[k] == (int16_t)i;
 		struct str v = sys ? (struct str){"", 0} : delimited_cell(r, d, i);
 		/* An empty cell: the event has no such field. All the same a column, so that shapes stay few. */
-		if (!sys && !add_named(o, o->columns[i].name, v)) win_add(e, o->columns[i].name, v.n ? v : (struct str){NULL, 0});
+		bool splunk = !sys && v.n && o->columns[i].name.p[0] != '_' && str_find_byte(o->columns[i].name, '_', 0) != SIZE_MAX;
+		if (splunk) win_add_splunk(e, r->taxonomy, o->columns[i].name, v);
+		else if (!sys && !add_named(r, o, o->columns[i].name, v, false)) win_add(e, o->columns[i].name, v.n ? v : (struct str){NULL, 0});
 	}
+	for (uint32_t i = 0; o->short_channel >= 0 && i < o->n; i++) add_named(r, o, o->columns[i].name, delimited_cell(r, d, i), true);
 	uint32_t before = e->n;
 	if (o->payload_column >= 0) {
 		e->n = 0;
@@ -364,7 +384,8 @@ static const char *misfit(const struct own *o)
 static bool make_event(struct reader *r)
 {
 	struct own *o = own(r);
-	if (o->table == T_AUDIT_DATA && audit_event(r)) return true;
+	if (o->raw_column >= 0 && raw_event(r)) return true;
+	if ((o->table == T_AUDIT_DATA || o->raw_column >= 0) && audit_event(r)) return true;
 	if (o->table == T_WINDOWS) return windows_event(r);
 	delimited_event(r, &o->csv, shape_of(r), &ops, cell_time(r, o->time));
 	return true;
@@ -506,6 +527,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	else if (n >= 5 && named(cells, n, "ProviderName") && named(cells, n, "TimeCreated")) score = 90;
 	else if (n >= 5 && named(cells, n, "EventID") && named(cells, n, "EntryType") && named(cells, n, "TimeGenerated")) score = 90;
 	else if (n >= 5 && viewer_language(cells, n)) score = 90;
+	else if (n >= 3 && named(cells, n, "_time") && (named(cells, n, "_raw") || named(cells, n, "sourcetype"))) score = 90;
 	/* Any table with as many cells in its first record, one of them the time that the header names. */
 	for (uint32_t i = 0; !score && n >= 3 && n < COUNT(cells) && i < n && i < m; i++)
 		for (size_t k = 0; k < COUNT(time_columns); k++)

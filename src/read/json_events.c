@@ -398,7 +398,7 @@ bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, u
 	struct json_layout *l = e->object.layout = know_object(e);
 	const struct json_family *family;
 	if (l && l->inner >= 0 && !e->is_inner && json_inner_make(e, offset, length, size, line, bytes)) return true;
-	if (l && (l->evtxecmd || l->shown)) return json_evtxecmd_make(e, offset, length, size, line, bytes);
+	if (l && (l->evtxecmd || l->shown || l->shortened)) return json_evtxecmd_make(e, offset, length, size, line, bytes);
 	const struct shape *shape = l ? shape_of(e, l, &family) : NULL;
 	if (!shape) return false;
 	if (l->transport >= 0) {

@@ -21,6 +21,13 @@ bool json_is_shown(const struct json_layout *l)
 	return json_leaf_of(l, STR("Id")) >= 0 && json_leaf_of(l, STR("LogName")) >= 0 && json_leaf_of(l, STR("ProviderName")) >= 0 && json_leaf_of(l, STR("Message")) >= 0;
 }
 
+bool json_is_short(const struct json_layout *l)
+{
+	bool details = false;
+	for (uint32_t i = 0; i < l->n_leaves && !details; i++) details = str_eq(l->leaves[i].path, STR("Details")) || str_starts(l->leaves[i].path, STR("Details."));
+	return details && json_leaf_of(l, STR("RuleTitle")) >= 0 && json_leaf_of(l, STR("Channel")) >= 0 && json_leaf_of(l, STR("EventID")) >= 0;
+}
+
 /* Every other plain member as a field. */
 static void add_others(struct json_events *e, struct win_event *w, const struct shown_column *columns, size_t n)
 {
@@ -44,6 +51,34 @@ static struct str text_of(struct json_events *e, const char *name)
 	return v.kind == VALUE_NULL ? (struct str){NULL, 0} : value_text(&v, &e->reader->arena);
 }
 
+/* Hayabusa's timeline: what AllFieldInfo and ExtraFieldInfo say, then what is only in Details, by the fields' own names. */
+static void make_short(struct json_events *e, struct win_event *w)
+{
+	static const struct shown_column columns[] = {{"EventID", WIN_EVENT_ID}, {"Channel", WIN_CHANNEL}, {"Computer", WIN_COMPUTER}, {"RecordID", WIN_RECORD_ID}, {"Timestamp", WIN_TIME},
+		{"Provider", WIN_PROVIDER}};
+	const struct json_layout *l = e->object.layout;
+	const struct taxonomy *t = e->reader->taxonomy;
+	struct arena *a = &e->reader->arena;
+	for (size_t i = 0; i < COUNT(columns); i++) w->sys[columns[i].sys] = text_of(e, columns[i].name);
+	w->sys[WIN_CHANNEL] = win_channel(STR(""), w->sys[WIN_CHANNEL]);
+	for (int last = 0; last < 2; last++) {
+		for (uint32_t i = 0; i < l->n_leaves; i++) {
+			struct value v;
+			struct str path = l->leaves[i].path, rest = path, first = path.p ? str_cut(&rest, '.') : path;
+			bool own_names = str_eq(first, STR("AllFieldInfo")) || str_eq(first, STR("ExtraFieldInfo")), details = str_eq(first, STR("Details")), sys = false;
+			if (!path.p || l->leaves[i].kind != JSON_PLAIN || details != last) continue;
+			for (size_t k = 0; k < COUNT(columns); k++) sys |= str_eq(path, str_of(columns[k].name));
+			if (sys) continue;
+			json_leaf_value(&e->object, i, a, &v);
+			if (v.kind == VALUE_NULL || v.kind == VALUE_LIST) continue;
+			struct str text = value_text(&v, a);
+			if (details && rest.p) win_add_short(w, t, rest, text);
+			else if (details || (own_names && !rest.p)) win_add_listed(w, t, text, details);
+			else win_add(w, own_names ? rest : path, text);
+		}
+	}
+}
+
 bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
 {
 	static const struct shown_column shown[] = {{"Id", WIN_EVENT_ID}, {"ProviderName", WIN_PROVIDER}, {"ProviderId", WIN_PROVIDER_GUID}, {"LogName", WIN_CHANNEL}, {"MachineName", WIN_COMPUTER},
@@ -58,6 +93,10 @@ bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length,
 	}
 	struct win_event *w = &e->evtxecmd->event;
 	win_begin(w);
+	if (e->object.layout->shortened) {
+		make_short(e, w);
+		return win_make(e->reader, &e->evtxecmd->state, w, offset, length, size, line, bytes);
+	}
 	if (!e->object.layout->evtxecmd) {
 		for (size_t i = 0; i < COUNT(shown); i++) w->sys[shown[i].sys] = text_of(e, shown[i].name);
 		add_others(e, w, shown, COUNT(shown));

@@ -88,6 +88,7 @@ struct json_layout {
 	int32_t inner;                   /* leaf that holds the record that is the event, -1 = none */
 	bool evtxecmd;                   /* the event's data are JSON in Payload */
 	bool shown;                      /* the event is a message with a few members around it */
+	bool shortened;                  /* Hayabusa's: the event's data have short names, in Details */
 	struct str channel_text;         /* Windows without a channel: what the layout or provider implies */
 	int32_t utc_time;                /* Sysmon's own time, to compare clocks */
 	const struct shape *shapes[JSON_LAYOUT_SHAPES]; /* met last first */
@@ -175,6 +176,7 @@ void json_inner_end(struct json_events *e);
 struct json_evtxecmd;
 bool json_is_evtxecmd(const struct json_layout *l);
 bool json_is_shown(const struct json_layout *l);
+bool json_is_short(const struct json_layout *l);
 bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes);
 void json_evtxecmd_end(struct json_events *e);
 

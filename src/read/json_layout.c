@@ -203,7 +203,8 @@ struct json_layout *json_layout_new(const struct json_trace *t, const struct jso
 	l->inner = json_inner_leaf(l);
 	l->evtxecmd = json_is_evtxecmd(l);
 	l->shown = !l->evtxecmd && json_is_shown(l);
-	if (l->evtxecmd || l->shown) return l;
+	l->shortened = !l->evtxecmd && json_is_short(l);
+	if (l->evtxecmd || l->shown || l->shortened) return l;
 	l->windows = json_windows(l, plan, room, a);
 	if (l->windows) return l;
 	find_families(l, taxonomy);

@@ -74,6 +74,49 @@ void win_add_payload(struct win_event *e, struct json_tape *t, struct str text, 
 	}
 }
 
+static bool has_field(const struct win_event *e, struct str name)
+{
+	for (uint32_t i = 0; i < e->n; i++)
+		if (str_eq(e->fields[i].name, name)) return true;
+	return false;
+}
+
+void win_add_short(struct win_event *e, const struct taxonomy *t, struct str name, struct str value)
+{
+	bool number;
+	struct str none = {"", 0}, field = taxonomy_short(t, e->sys[WIN_CHANNEL].p ? e->sys[WIN_CHANNEL] : none, e->sys[WIN_EVENT_ID].p ? e->sys[WIN_EVENT_ID] : none, name, &number);
+	size_t dash = number ? str_find(value, STR(" - "), 0) : SIZE_MAX;
+	if (field.n ? has_field(e, field) : has_field(e, name)) return;
+	win_add(e, field.n ? field : name, dash == SIZE_MAX ? value : str_sub(value, 0, dash));
+}
+
+void win_add_splunk(struct win_event *e, const struct taxonomy *t, struct str name, struct str value)
+{
+	bool number;
+	struct str none = {"", 0}, field = taxonomy_short(t, e->sys[WIN_CHANNEL].p ? e->sys[WIN_CHANNEL] : none, e->sys[WIN_EVENT_ID].p ? e->sys[WIN_EVENT_ID] : none, name, &number);
+	size_t first = field.n ? str_find_byte(value, '\n', 0) : SIZE_MAX, last = value.n;
+	while (last > 0 && value.p[last - 1] != '\n') last--;
+	if (first != SIZE_MAX) value = str_trim(str_starts(field, STR("Target")) ? str_sub(value, last, value.n) : str_sub(value, 0, first));
+	win_add_short(e, t, name, value);
+}
+
+void win_add_listed(struct win_event *e, const struct taxonomy *t, struct str list, bool short_names)
+{
+	bool any = false;
+	struct str whole = list;
+	while (list.p) {
+		size_t end = str_find(list, STR(" \xc2\xa6 "), 0);
+		struct str part = str_sub(list, 0, end), name = str_cut(&part, ':');
+		bool named = part.p && name.n && str_find_byte(name, ' ', 0) == SIZE_MAX;
+		any |= named;
+		if (named && short_names) win_add_short(e, t, name, str_trim(part));
+		else if (named && !has_field(e, name)) win_add(e, name, str_trim(part));
+		list = end == SIZE_MAX ? (struct str){NULL, 0} : str_sub(list, end + 4, list.n);
+	}
+	/* A rule's own words. */
+	if (short_names && !any && whole.n) win_add(e, STR("Details"), whole);
+}
+
 struct str win_channel(struct str provider, struct str short_name)
 {
 	static const char *const shorts[][2] = {

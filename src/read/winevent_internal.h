@@ -39,6 +39,12 @@ struct win_state {             /* of a reader: the shape met last */
 void win_add(struct win_event *e, struct str name, struct str value);
 /* Lines "Name: value" of a message as fields, as Sysmon writes its messages. */
 void win_add_message(struct win_event *e, struct str message);
+/* A field by the short name that Hayabusa gives it in Details; the event's channel and id are known. Fields it has already are left as they are. */
+void win_add_short(struct win_event *e, const struct taxonomy *t, struct str name, struct str value);
+/* The same of Splunk's names. Of several values, one a line, the last is the target's, the first anything else's: Account_Name is of the subject, then of the target. */
+void win_add_splunk(struct win_event *e, const struct taxonomy *t, struct str name, struct str value);
+/* Hayabusa's "Name: value \xa6 Name: value" (U+00A6); `short_names`: of Details, else of the event's own. */
+void win_add_listed(struct win_event *e, const struct taxonomy *t, struct str list, bool short_names);
 /* winmessage.c: what the English messages of Security and System say, under the names of the fields they were made of. */
 void win_add_shown(struct win_event *e, struct str message);
 /* Of MSExchange Management, once all fields are there: Cmdlet, Parameters and Caller, of the unnamed Data or of the message; and the message where it is missing. */
@@ -53,5 +59,9 @@ bool win_make(struct reader *r, struct win_state *s, const struct win_event *e, 
 void win_state_done(struct win_state *s);
 /* A channel by its provider, or by what Hayabusa calls it; empty when unknown. */
 struct str win_channel(struct str provider, struct str short_name);
+/* wintext.c: an event as Splunk's agent writes it (a time, LogName=.., Message=..), begun anew. False: it is none. */
+bool wintext_read_splunk(struct str text, struct arena *a, struct win_event *e);
+/* "WinEventLog:Security", "XmlWinEventLog:Security": Splunk's source of an event, the channel. */
+struct str win_splunk_channel(struct str source);
 /* winxml.c: the element <Event> that is all of `text`, begun anew. False, with a reason: it is not well-formed, or has no System. */
 bool winxml_read(struct str text, struct arena *a, struct win_event *e, const char **ret_reason);

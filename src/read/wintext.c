@@ -157,6 +157,16 @@ static bool read_record(struct win_event *e, enum form form, struct str text, st
 	return true;
 }
 
+bool wintext_read_splunk(struct str text, struct arena *a, struct win_event *e) { return begins(text, true) == SPLUNK && read_record(e, SPLUNK, text, a); }
+
+struct str win_splunk_channel(struct str source)
+{
+	static const char *const prefixes[] = {"WinEventLog:", "XmlWinEventLog:"};
+	for (size_t i = 0; i < COUNT(prefixes); i++)
+		if (str_starts(source, str_of(prefixes[i]))) return str_sub(source, strlen(prefixes[i]), source.n);
+	return source;
+}
+
 /* --- the stream --- */
 
 /* Window bytes before a record: blanks are slack, all else is damage. */
