@@ -105,12 +105,14 @@ static bool first_of(const struct detectors *d, const struct waiting *w, int64_t
 	return !before || before - d->tail >= d->head - d->tail || waiting_at(d, before)->time < begun;
 }
 
-/* Many addresses that try a name a few times each. A device with an old password that moves about tries many times from each before it is elsewhere. */
+/* Many addresses that try a name a few times each. A device with an old password that moves about tries many times from each before it is elsewhere, and is at
+ * one place at a time: what tries twice or more from each address, and never comes back to one, must have twice as many of them. */
 static bool is_siege(struct detectors *d, uint32_t service, int64_t begun, uint32_t account)
 {
 	enum { TRIES_EACH = 4, PAUSE = 10 };
 	struct attack like = {.service = service, .begun = begun};
-	uint64_t origins = 0, tries = 0;
+	uint64_t origins = 0, tries = 0, runs = 0;
+	uint32_t last = 0;
 	/* The whole queue is looked through: not more often than this, whoever would like to have it so. */
 	if (d->siege_at != NEVER && d->now - d->siege_at < PAUSE * SECOND) return false;
 	d->siege_at = d->now;
@@ -119,8 +121,11 @@ static bool is_siege(struct detectors *d, uint32_t service, int64_t begun, uint3
 		if (w->time < begun || w->account != account || !may_belong(d, &like, w)) continue;
 		origins += first_of(d, w, begun);
 		tries += w->attempts;
+		runs += w->origin != last;
+		last = w->origin;
 	}
-	return origins + 1 >= ACCOUNT_ORIGINS && tries <= TRIES_EACH * origins;
+	bool one_at_a_time = runs <= origins + 1 && tries >= 2 * origins;
+	return origins + 1 >= (one_at_a_time ? 2 : 1) * ACCOUNT_ORIGINS && tries <= TRIES_EACH * origins;
 }
 
 /* The campaign opens: what was judged since it began and fits is its beginning. `account`: only what tried that name, 0: all. */

@@ -453,6 +453,28 @@ TEST(a_person_who_moves_around_is_none)
 	done(&s);
 }
 
+TEST(three_tries_from_each_of_many_addresses)
+{
+	/* One address after the other, as a device that moves about: not yet with ten of them, but with twenty. */
+	for (int many = 0; many < 2; many++) {
+		struct site s = {0};
+		begin(&s, 0, NULL);
+		for (int i = 0; i < 20; i++) enter(&s, i * HOUR, "100.64.3.9", "anna");
+		for (int i = 0; i < (many ? 60 : 30); i++) fail(&s, 3 * DAY + i * 1200, number("60.#.1.7", i / 3), "anna");
+		end(&s);
+		CHECK(found(&s, "Distributed password guessing auth.service=sshd") == many);
+		done(&s);
+	}
+	/* Two at the same time are no one device. */
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int i = 0; i < 20; i++) enter(&s, i * HOUR, "100.64.3.9", "anna");
+	for (int i = 0; i < 36; i++) fail(&s, 3 * DAY + i * 1200, number("60.#.1.7", i / 6 * 2 + i % 2), "anna");
+	end(&s);
+	CHECK(found(&s, "Distributed password guessing auth.service=sshd"));
+	done(&s);
+}
+
 TEST(a_device_that_moves_about_is_none)
 {
 	struct site s = {0};
