@@ -4,6 +4,7 @@
  * table that generates --help, how faults are shown, terminal facts. */
 #pragma once
 #include "base/base.h"
+#include "event/reader.h"
 #include <stdio.h>
 
 /* Exit statuses, stable; of several the highest wins. */
@@ -56,9 +57,10 @@ void app_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A usage error, with the hint to --help. Returns EXIT_USAGE. */
 int app_usage(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The argument of --timezone, in seconds east of UTC. False after the error was printed. */
-bool app_zone(const struct command *command, const char *word, int32_t *ret);
-#define APP_ZONE_ROW {0, "timezone", "+HH:MM", "zone of logs that carry none (default: UTC)"}
+/* The argument of --timezone, into zone_seconds and zone: +HH:MM, a rule of POSIX, or the name of a place, whose rule is read from the system's files. False after
+ * the error was printed. */
+bool app_zone(const struct command *command, const char *word, struct reader_options *ret);
+#define APP_ZONE_ROW {0, "timezone", "ZONE", "zone of logs that carry none (default: UTC): +HH:MM, or a place with its\nsummer time as it is today: Europe/Berlin"}
 
 /* Whether colours and progress may be used on that stream: a terminal, and NO_COLOR / TERM=dumb do not forbid it. */
 bool app_colour(FILE *stream);

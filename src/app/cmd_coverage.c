@@ -121,7 +121,7 @@ static void print_json(const struct run_view *v, const struct map *blind, struct
 	buf_byte(out, '\n');
 }
 
-static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, int32_t zone, bool json)
+static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, const struct reader_options *zone, bool json)
 {
 	struct fault f = FAULT_INIT;
 	const char *temp = getenv("TMPDIR");
@@ -131,7 +131,8 @@ static int coverage(char **paths, size_t n, const struct rules_wanted *wanted, i
 	struct plan *plan = auth ? plan_new(rules, &(struct plan_options){0}, &f) : NULL;
 	struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .auth = auth, .temp_dir = temp && *temp ? temp : "/tmp"};
 	config.formats = formats_all(&config.n_formats);
-	config.reader.zone_seconds = zone;
+	config.reader.zone_seconds = zone->zone_seconds;
+	config.reader.zone = zone->zone;
 	struct scan *scan = plan ? scan_new(&config, &f) : NULL;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	bool ok = scan != NULL;
@@ -172,7 +173,7 @@ static int run(const struct command *self, int argc, char **argv)
 	struct rules_wanted rules = {0};
 	const char *argument;
 	bool json = false;
-	int32_t zone = 0;
+	struct reader_options zone = {0};
 	VEC(char *) paths = {0};
 	int status = -1;
 	options_begin(&o, self, argc, argv);
@@ -185,7 +186,7 @@ static int run(const struct command *self, int argc, char **argv)
 		else vec_push(&paths, (char *)argument);
 	}
 	if (status < 0 && !paths.n) status = app_usage(self, "which logs? Name files or folders");
-	if (status < 0) status = coverage(paths.v, paths.n, &rules, zone, json);
+	if (status < 0) status = coverage(paths.v, paths.n, &rules, &zone, json);
 	vec_free(&paths);
 	vec_free(&rules.paths);
 	return status;

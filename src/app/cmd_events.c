@@ -368,7 +368,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		s->reader.format = str_of(argument);
 		if (formats_known(s->reader.format)) return true;
 		return app_usage(s->self, "there is no format '%s'; known are: %s", argument, formats_words()), false;
-	case OPT_TIMEZONE: return app_zone(s->self, argument, &s->reader.zone_seconds);
+	case OPT_TIMEZONE: return app_zone(s->self, argument, &s->reader);
 	case OPT_DIGITS:
 		if (strcmp(argument, "6") && strcmp(argument, "7")) return app_usage(s->self, "--time-digits takes 6 or 7"), false;
 		s->reader.exact_times = argument[0] == '7';

@@ -124,14 +124,15 @@ static void print_unread(const struct scan_unread *u, bool json, struct buf *b)
 	buf_byte(b, '\n');
 }
 
-static int identify(char **paths, size_t n, int32_t zone, bool json)
+static int identify(char **paths, size_t n, const struct reader_options *zone, bool json)
 {
 	struct fault f = FAULT_INIT;
 	struct taxonomy *taxonomy = taxonomy_new(&f);
 	const char *temp = getenv("TMPDIR");
 	struct scan_config config = {.taxonomy = taxonomy, .temp_dir = temp && *temp ? temp : "/tmp", .log_sources = true};
 	config.formats = formats_all(&config.n_formats);
-	config.reader.zone_seconds = zone;
+	config.reader.zone_seconds = zone->zone_seconds;
+	config.reader.zone = zone->zone;
 	struct scan *scan = taxonomy ? scan_new(&config, &f) : NULL;
 	if (!scan) {
 		app_fault(&f);
@@ -157,7 +158,7 @@ static int run(const struct command *self, int argc, char **argv)
 	struct options o;
 	const char *argument;
 	bool json = false;
-	int32_t zone = 0;
+	struct reader_options zone = {0};
 	VEC(char *) paths = {0};
 	options_begin(&o, self, argc, argv);
 	int status = -1;
@@ -169,7 +170,7 @@ static int run(const struct command *self, int argc, char **argv)
 		else vec_push(&paths, (char *)argument);
 	}
 	if (status < 0 && !paths.n) status = app_usage(self, "which files? Name files or folders");
-	if (status < 0) status = identify(paths.v, paths.n, zone, json);
+	if (status < 0) status = identify(paths.v, paths.n, &zone, json);
 	vec_free(&paths);
 	return status;
 }

@@ -133,7 +133,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 		return true;
 	case OPT_SINCE: return parse_time(s, argument, false, &s->reader.since);
 	case OPT_UNTIL: return parse_time(s, argument, true, &s->reader.until);
-	case OPT_TIMEZONE: return app_zone(s->self, argument, &s->reader.zone_seconds);
+	case OPT_TIMEZONE: return app_zone(s->self, argument, &s->reader);
 	case OPT_LOGSOURCE: s->reader.logsource = str_of(argument); return true;
 	case OPT_AS:
 		s->reader.format = str_of(argument);
@@ -223,8 +223,10 @@ static void print_settings(const struct settings *s, bool native, struct buf *ou
 	canon_str(out, s->reader.format);
 	buf_lit(out, ",\"logsource\":");
 	canon_str(out, s->reader.logsource);
-	buf_printf(out, ",\"min_level\":\"%s\",\"native\":%s,\"since\":\"%s\",\"state_memory\":%zu,\"until\":\"%s\",\"zone_seconds\":%d}", level_word(s->plan.min_level),
-		native ? "true" : "false", since, s->state_memory, until, s->reader.zone_seconds);
+	char zone[ZONE_TEXT + 16] = "";
+	if (s->reader.zone.text[0]) snprintf(zone, sizeof zone, "\"zone\":\"%s\",", s->reader.zone.text);
+	buf_printf(out, ",\"min_level\":\"%s\",\"native\":%s,\"since\":\"%s\",\"state_memory\":%zu,\"until\":\"%s\",%s\"zone_seconds\":%d}", level_word(s->plan.min_level),
+		native ? "true" : "false", since, s->state_memory, until, zone, s->reader.zone_seconds);
 }
 
 static bool begin_case(const struct settings *s, struct case_output *c, struct scan *scan, const struct scan_config *config, struct fault *f)

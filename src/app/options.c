@@ -138,17 +138,41 @@ int options_next(struct options *o, const char **ret_argument)
 	return short_option(o, ret_argument);
 }
 
-bool app_zone(const struct command *command, const char *word, int32_t *ret)
+/* The rule of a place: the last line of its file (RFC 8536). */
+static bool zone_of_place(const char *word, struct zone *ret)
+{
+	enum { MOST = 1 << 20 };
+	char path[256], *bytes = NULL;
+	size_t n = 0;
+	struct fault f = FAULT_INIT;
+	bool plain = word[0] != '/' && !strstr(word, "..") && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/") == strlen(word);
+	if (!plain || snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", word) >= (int)sizeof path || !file_slurp(path, MOST, &bytes, &n, &f)) return false;
+	struct str text = {bytes, n};
+	bool ok = n > 44 && !memcmp(bytes, "TZif", 4) && bytes[4] >= '2' && bytes[n - 1] == '\n';
+	size_t end = ok ? n - 1 : 0, at = end;
+	while (at > 0 && bytes[at - 1] != '\n') at--;
+	ok = ok && zone_parse(str_sub(text, at, end - at), ret);
+	free(bytes);
+	return ok;
+}
+
+bool app_zone(const struct command *command, const char *word, struct reader_options *ret)
 {
 	struct etime t;
 	char full[64];
 	bool zoned;
 	snprintf(full, sizeof full, "2000-01-02T00:00:00%.20s", word);
+	ret->zone = (struct zone){0};
 	if (etime_parse(str_of(full), &t, &zoned) && zoned) {
-		*ret = (int32_t)(946771200 - t.sec);
+		ret->zone_seconds = (int32_t)(946771200 - t.sec);
 		return true;
 	}
-	app_usage(command, "'%s' is no zone; write +01:00, -0500 or Z", word);
+	if (zone_parse(str_of(word), &ret->zone) || zone_of_place(word, &ret->zone)) {
+		ret->zone_seconds = ret->zone.standard;
+		if (!ret->zone.from.kind) ret->zone = (struct zone){0}; /* no summer time: as if the hours were written */
+		return true;
+	}
+	app_usage(command, "'%s' is no zone; write +01:00, -0500 or Z, a place that this system knows (Europe/Berlin), or a rule as CET-1CEST,M3.5.0,M10.5.0/3", word);
 	return false;
 }
 

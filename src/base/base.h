@@ -14,3 +14,4 @@
 #include "base/map.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "base/zone.h"

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/sha256.h"
 #include "base/alloc.h"
+#include "base/zone.h"
 
 struct event;
 struct shape_table;
@@ -94,6 +95,7 @@ struct reader_options {
 	bool lone_surrogates;       /* halves of UTF-16 pairs are kept, as \ud8xx */
 	bool carve;                 /* also read stale records in slack */
 	int32_t zone_seconds;       /* east of UTC, for sources that carry no zone */
+	struct zone zone;           /* the same with summer time; its text is empty: none. zone_seconds is then its standard time */
 	struct str format;          /* --as: empty, or the format's name */
 	struct str logsource;       /* --logsource product=..,category=..: empty, or overrides what the content says */
 };

@@ -482,7 +482,7 @@ static void parameters(struct reader *r, struct buf *out)
 	static const char *const tables[] = {"plain", "zeek", "audit-data", "windows"};
 	buf_printf(out, " table=%s separator=0x%02x", tables[o->table], (unsigned char)o->csv.dialect.separator);
 	if (o->day_first) buf_lit(out, " dates=day-first");
-	if (o->assumed_zone || o->state.assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
+	if (o->assumed_zone || o->state.assumed_zone) text_put_zone(r, out);
 	if (o->table == T_AUDIT_DATA) json_events_parameters(&o->json, out);
 }
 

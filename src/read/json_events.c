@@ -420,7 +420,6 @@ bool json_events_make(struct json_events *e, uint64_t offset, uint64_t length, u
 void json_events_parameters(const struct json_events *e, struct buf *out)
 {
 	char text[16];
-	int32_t zone = e->reader->options->zone_seconds;
-	if (e->assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", zone, zone ? "option" : "default");
+	if (e->assumed_zone) text_put_zone(e->reader, out);
 	if (clock_text(&e->clock, text)[0]) buf_printf(out, " clock_skew=%s", text);
 }

@@ -683,7 +683,7 @@ static void end(struct reader *r)
 static void parameters(struct reader *r, struct buf *out)
 {
 	const struct own *o = own(r);
-	buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
+	text_put_zone(r, out);
 	if (!o->any_yearless) return;
 	buf_printf(out, " year=%d", o->first_year);
 	if (o->last_year != o->first_year) buf_printf(out, "-%d", o->last_year);

@@ -33,6 +33,9 @@ struct reader {
 	const struct taxonomy *taxonomy;
 	struct logsource_binding forced;      /* --logsource */
 	bool is_forced;
+	int64_t twice_at;                     /* the last local time of an hour that the clock shows twice */
+	bool twice_second;                    /* it is shown the second time */
+	uint64_t n_twice;
 	struct event event;
 	struct record_ref record;
 	struct value *cells;
@@ -63,8 +66,11 @@ const struct logsource_binding *text_bindings(const struct reader *r, struct str
 const struct shape *text_shape(struct reader *r, struct str key, struct shape *spec);
 /* s as valid UTF-8, in the batch when it had to be repaired; empty when the batch is full. */
 struct str text_clean(struct reader *r, struct str s);
-/* A time without zone as the options say; t is taken as UTC. */
-struct etime text_zoned(const struct reader *r, struct etime t);
+/* A time without zone as the options say; t is taken as UTC. Of an hour that the clock shows twice the second begins where the time goes back by more than
+ * half an hour. */
+struct etime text_zoned(struct reader *r, struct etime t);
+/* Appends " zone=.. zone_from=.." to the parameters: what text_zoned did. */
+void text_put_zone(const struct reader *r, struct buf *out);
 /* Bytes that are no record. */
 static inline void text_damage(struct reader *r, const struct line *line, const char *static_reason)
 {

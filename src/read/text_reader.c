@@ -73,6 +73,7 @@ void text_finish(struct reader *r, struct source_report *ret)
 {
 	struct arena *arena = ret->arena;
 	report_note_odd(&r->report);
+	if (r->n_twice) report_note(&r->report, 0, "%llu times are of an hour that the clock shows twice: the second begins where they go back", (unsigned long long)r->n_twice);
 	for (size_t i = 0; i < r->report.notes.n; i++) {
 		struct str kept = arena_str(arena, r->report.notes.v[i].text);
 		r->report.notes.v[i].text = kept.p ? kept : STR("");
@@ -157,8 +158,25 @@ struct str text_clean(struct reader *r, struct str s)
 	return s.p ? s : (struct str){"", 0};
 }
 
-struct etime text_zoned(const struct reader *r, struct etime t)
+struct etime text_zoned(struct reader *r, struct etime t)
 {
-	if (t.present) t.sec -= r->options->zone_seconds;
+	enum { BACK = 1800 };
+	int32_t twice = 0, offset = r->options->zone_seconds;
+	if (!t.present) return t;
+	if (r->options->zone.text[0]) offset = zone_offset(&r->options->zone, t.sec, &twice);
+	if (twice) {
+		bool again = r->twice_at && t.sec < r->twice_at - BACK && r->twice_at - t.sec < 2 * twice;
+		r->twice_second = again || (r->twice_second && r->twice_at && t.sec - r->twice_at < twice && r->twice_at - t.sec < twice);
+		r->twice_at = t.sec;
+		r->n_twice++;
+		if (r->twice_second) offset -= twice;
+	}
+	t.sec -= offset;
 	return t;
+}
+
+void text_put_zone(const struct reader *r, struct buf *out)
+{
+	if (r->options->zone.text[0]) buf_printf(out, " zone=%s zone_from=option", r->options->zone.text);
+	else buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
 }

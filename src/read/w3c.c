@@ -450,7 +450,8 @@ static void parameters(struct reader *r, struct buf *out)
 {
 	struct own *o = own(r);
 	buf_printf(out, " zone=%s", o->local ? "option" : "UTC");
-	if (o->local) buf_printf(out, " offset=%+d", r->options->zone_seconds);
+	if (o->local && r->options->zone.text[0]) buf_printf(out, " offset=%s", r->options->zone.text);
+	else if (o->local) buf_printf(out, " offset=%+d", r->options->zone_seconds);
 	if (o->assumed_header) buf_lit(out, " fields=assumed");
 	if (o->assumed_date) buf_lit(out, " date=directive");
 }

@@ -188,7 +188,7 @@ static bool next(struct reader *r)
 
 static void parameters(struct reader *r, struct buf *out)
 {
-	buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
+	text_put_zone(r, out);
 }
 
 static const struct text_format format = {"web-error", sizeof(struct own), NULL, next, NULL, parameters};

@@ -262,7 +262,7 @@ static void end(struct reader *r) { win_state_done(&own(r)->state); }
 
 static void parameters(struct reader *r, struct buf *out)
 {
-	if (own(r)->state.assumed_zone) buf_printf(out, " zone=%+d zone_from=%s", r->options->zone_seconds, r->options->zone_seconds ? "option" : "default");
+	if (own(r)->state.assumed_zone) text_put_zone(r, out);
 }
 
 static const struct text_format format = {"wintext", sizeof(struct own), NULL, next, end, parameters};

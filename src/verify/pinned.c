@@ -45,6 +45,8 @@ static bool read_settings(struct pinned_run *p, struct str settings, struct faul
 		p->reader.format = word(p, &t, settings, "format");
 		p->reader.logsource = word(p, &t, settings, "logsource");
 		p->reader.zone_seconds = (int32_t)number(&t, settings, "zone_seconds");
+		struct str zone = word(p, &t, settings, "zone");
+		if (zone.n && !zone_parse(zone, &p->reader.zone)) ok = !fault_at(f, FAULT_SYNTAX, 0, 0, "the zone in the run's settings is no rule of local time");
 		p->every = truth(&t, settings, "every");
 		p->native = truth(&t, settings, "native");
 		p->state_memory = memory > 0 ? (size_t)memory : 0;

@@ -1,6 +1,7 @@
 /* The base room: what its headers promise. */
 #include "tests/check.h"
 #include <arpa/inet.h>
+#include <time.h>
 #include "base/base.h"
 
 TEST(crc32_fast_equals_plain_and_the_check_value)
@@ -182,6 +183,55 @@ static bool is_exact(const char *text, bool negative, uint64_t whole, uint32_t n
 {
 	struct decimal d;
 	return decimal_of(str_of(text), &d) && d.exact && d.negative == negative && d.whole == whole && d.nano == nano && d.near == strtod(text, NULL);
+}
+
+/* Against the C library, whose rules are POSIX's, too. */
+TEST(local_time_is_what_the_c_library_says)
+{
+	static const char *const rules[] = {"CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "AEST-10AEDT,M10.1.0,M4.1.0/3", "NZST-12NZDT,M9.5.0,M4.1.0/3", "IST-5:30", "<+0330>-3:30",
+		"LHST-10:30LHDT-11,M10.1.0,M4.1.0", "GMT0BST,M3.5.0/1,M10.5.0", "XXX3YYY,J60/0,J300/25:30:10", "XXX-2YYY,59,299/1", "<-04>4<-03>,M9.1.6/24,M4.1.6/24", "IST-2IDT,M3.4.4/26,M10.5.0"};
+	uint64_t seed = 7;
+	for (size_t k = 0; k < COUNT(rules); k++) {
+		struct zone z;
+		NEED(zone_parse(str_of(rules[k]), &z));
+		CHECK_STR(z.text, rules[k]);
+		setenv("TZ", rules[k], 1);
+		tzset();
+		unsigned wrong = 0, twice_seen = 0, gap = 0;
+		for (int i = 0; i < 20000; i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			time_t t = (time_t)(seed >> 32) % 4000000000; /* up to 2096 */
+			struct tm tm;
+			localtime_r(&t, &tm);
+			int32_t twice, offset = zone_offset(&z, t + tm.tm_gmtoff, &twice);
+			twice_seen += twice != 0;
+			wrong += offset != tm.tm_gmtoff && !(twice && offset - twice == tm.tm_gmtoff);
+			gap += twice && tm.tm_gmtoff != z.summer && tm.tm_gmtoff != z.standard;
+		}
+		if (wrong) printf("# %s: %u\n", rules[k], wrong);
+		CHECK(!wrong && !gap);
+		CHECK(!z.from.kind == !twice_seen);
+	}
+	unsetenv("TZ");
+	tzset();
+}
+
+TEST(local_time_at_the_edges)
+{
+	struct zone z;
+	int32_t twice;
+	NEED(zone_parse(STR("CET-1CEST,M3.5.0,M10.5.0/3"), &z));
+	int64_t spring = civil_to_days(2021, 3, 28) * 86400, autumn = civil_to_days(2021, 10, 31) * 86400;
+	CHECK(zone_offset(&z, spring + 2 * 3600 - 1, &twice) == 3600 && !twice);
+	CHECK(zone_offset(&z, spring + 2 * 3600 + 1800, &twice) == 3600 && !twice); /* left out */
+	CHECK(zone_offset(&z, spring + 3 * 3600, &twice) == 7200 && !twice);
+	CHECK(zone_offset(&z, autumn + 2 * 3600 - 1, &twice) == 7200 && !twice);
+	CHECK(zone_offset(&z, autumn + 2 * 3600, &twice) == 7200 && twice == 3600);
+	CHECK(zone_offset(&z, autumn + 3 * 3600 - 1, &twice) == 7200 && twice == 3600);
+	CHECK(zone_offset(&z, autumn + 3 * 3600, &twice) == 3600 && !twice);
+	static const char *const none[] = {"", "CET", "C-1", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-1CEST,M13.5.0,M10.5.0", "CET-1CEST,M3.6.0,M10.5.0", "CET-25", "CET-1 ", "Europe/Berlin", "+01:00", "<+1>-1<",
+		"CET-1CEST,M3.5.0/168,M10.5.0", "CET-1CEST,M3.5.0,M10.5.0/3,", "AAA-1BBB,J0,J1", "AAA-1BBB,366,1"};
+	for (size_t i = 0; i < COUNT(none); i++) CHECK(!zone_parse(str_of(none[i]), &z));
 }
 
 TEST(decimals)
