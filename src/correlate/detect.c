@@ -27,8 +27,9 @@ struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32
 	d->head = d->judged = d->tail = 1;
 	d->queue_size = LEAST_QUEUE;
 	while (d->queue_size < MOST_QUEUE && 2 * d->queue_size * sizeof *d->queue <= d->budget.limit / 8) d->queue_size *= 2;
-	(void)budget_take(&d->budget, d->queue_size * sizeof *d->queue);
+	(void)budget_take(&d->budget, d->queue_size * sizeof *d->queue + HABIT_SIGNS * sizeof *d->habit_signs);
 	d->queue = xcalloc(d->queue_size, sizeof *d->queue);
+	d->habit_signs = xcalloc(HABIT_SIGNS, sizeof *d->habit_signs);
 	if (slab_init(&d->origins, &d->budget, sizeof(struct origin)) && slab_init(&d->accounts, &d->budget, sizeof(struct account)) &&
 		slab_init(&d->habits, &d->budget, sizeof(struct habit)) && pool_init(&d->pool, &d->budget)) return d;
 	detectors_free(d);
@@ -55,6 +56,7 @@ void detectors_free(struct detectors *d)
 	vec_free(&d->notes);
 	vec_free(&d->listed_counts);
 	free(d->queue);
+	free(d->habit_signs);
 	free(d);
 }
 
@@ -185,7 +187,7 @@ static void close_quiet(struct detectors *d, bool all)
 
 void detectors_advance(struct detectors *d, int64_t now)
 {
-	if (d->now == NEVER) d->swept = now;
+	if (d->now == NEVER) d->swept = d->begun = now;
 	d->now = now;
 	judge_due(d, now);
 	if (now - d->swept < HOUR) return;

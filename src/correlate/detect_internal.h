@@ -40,7 +40,7 @@ enum {
 	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
 	NAME_ORIGINS = 10,               /* the same for a name nobody has got in with */
 	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
-	TRIED = 16, TRIED_FEW = 4, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAME_MAX_BYTES = 200
+	TRIED = 16, TRIED_FEW = 4, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, HABIT_SIGNS = 1024, NAME_MAX_BYTES = 200
 };
 #define CUSUM_ALARM 14.0         /* log odds */
 #define CUSUM_CAP 28.0
@@ -170,6 +170,7 @@ struct detectors {
 	struct slab origins, accounts, habits;
 	struct pool pool;
 	struct table origin_table, account_table, habit_table;
+	uint64_t *habit_signs;   /* [HABIT_SIGNS] a bit for each habit there is or was, by its print */
 	uint32_t keep[5];        /* places of the auth.* fields in the kept values of the rule */
 	uint32_t rule;
 	struct waiting *queue;   /* a ring of `queue_size` (a power of two); entry of sequence s at s % queue_size */
@@ -180,7 +181,7 @@ struct detectors {
 	VEC(uint32_t) live;      /* numbers of the open ones, in order of opening */
 	VEC(uint32_t) entries;   /* of them, logins that were guessed */
 	VEC(uint32_t) scratch;
-	int64_t now, swept, siege_at;
+	int64_t begun, now, swept, siege_at; /* begun: the first event's time */
 	VEC(uint64_t) listed_counts;
 	struct buf text;
 	VEC(struct str) notes;

@@ -62,6 +62,7 @@ static uint32_t step(uint32_t *hand, uint32_t n)
 /* What nobody has heard of for long goes. Those who have got in before are remembered longer. */
 void detect_sweep(struct detectors *d, uint32_t n)
 {
+	if (d->begun >= days_ago(d, STRANGER_DAYS)) return; /* the logs are not that long yet */
 	for (uint32_t k = 0; k < n && d->origins.n > 1; k++) {
 		uint32_t i = step(&d->hand_origin, d->origins.n);
 		const struct origin *o = origin_at(d, i);
@@ -296,8 +297,17 @@ static uint64_t habit_print(const struct detectors *d, uint32_t account, uint32_
 	return fold(account_at(d, account)->hash ^ d->key[0], origin_at(d, origin)->print);
 }
 
+static uint64_t *habit_sign(const struct detectors *d, uint64_t print, uint64_t *ret_bit)
+{
+	*ret_bit = (uint64_t)1 << (print >> 32 & 63);
+	return &d->habit_signs[print >> 38 & (HABIT_SIGNS - 1)];
+}
+
+/* Most failures are of nobody who ever got in: then no bit is set, and the table is not looked at. */
 static struct habit *habit_find(const struct detectors *d, uint64_t print)
 {
+	uint64_t bit;
+	if (!(*habit_sign(d, print, &bit) & bit)) return NULL;
 	for (TABLE_EACH(&d->habit_table, (uint32_t)print, i)) {
 		struct habit *h = slab_at(&d->habits, i);
 		if (h->print == print) return h;
@@ -323,6 +333,8 @@ bool habit_add(struct detectors *d, uint32_t account, uint32_t origin, int64_t t
 		return true;
 	}
 	*(struct habit *)slab_at(&d->habits, i) = (struct habit){print, time, true};
+	uint64_t bit;
+	*habit_sign(d, print, &bit) |= bit;
 	return true;
 }
 
