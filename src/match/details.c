@@ -9,12 +9,14 @@ struct details {
 	uint32_t n, max;
 };
 
-static void add(struct details *d, const struct leaf *l)
+/* Whether the leaf holds; then it is among the details. */
+static bool add(struct details *d, const struct leaf *l)
 {
 	struct walk_seen seen;
 	for (uint32_t i = 0; i < d->n; i++)
-		if (d->leaves[i] == l) return;
-	if (d->n == d->max || walk_leaf(&d->walk, l, &seen) != VERDICT_YES) return;
+		if (d->leaves[i] == l) return true;
+	if (walk_leaf(&d->walk, l, &seen) != VERDICT_YES) return false;
+	if (d->n == d->max) return true;
 	uint32_t at = d->n++;
 	/* In the order of the text: the few details are sorted as they come. */
 	for (; at && (d->leaves[at - 1]->line > l->line || (d->leaves[at - 1]->line == l->line && d->leaves[at - 1]->column > l->column)); at--) {
@@ -24,6 +26,18 @@ static void add(struct details *d, const struct leaf *l)
 	struct str value = seen.value ? value_text(seen.value, d->walk.leaf.text) : (struct str){"", 0};
 	d->leaves[at] = l;
 	d->out[at] = (struct match_detail){seen.field, value, l->written};
+	return true;
+}
+
+static void collect(struct details *d, const struct node *n);
+
+/* Whether the tree holds; then what makes it hold is among the details. */
+static bool collect_true(struct details *d, const struct node *n)
+{
+	if (n->kind == NODE_LEAF) return add(d, n->leaf);
+	if (walk_node(&d->walk, n) != VERDICT_YES) return false;
+	collect(d, n);
+	return true;
 }
 
 /* The tree holds: every part of an AND, the first true branch of an OR; what holds by not being so has nothing to show. */
@@ -36,11 +50,8 @@ static void collect(struct details *d, const struct node *n)
 		for (uint32_t i = 0; i < n->n; i++) collect(d, n->children[i]);
 		return;
 	case NODE_OR:
-		for (uint32_t i = 0; i < n->n; i++) {
-			if (walk_node(&d->walk, n->children[i]) != VERDICT_YES) continue;
-			collect(d, n->children[i]);
-			return;
-		}
+		for (uint32_t i = 0; i < n->n; i++)
+			if (collect_true(d, n->children[i])) return;
 		return;
 	}
 }

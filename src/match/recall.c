@@ -5,8 +5,8 @@
 
 enum {
 	GAUGE_ASKED = 256, GAUGE_FEW = GAUGE_ASKED / 16,
-	GAUGE_AGAIN_ASKED = 64, GAUGE_AGAIN = 16,
-	GAUGE_TURN_FIRST = 10, GAUGE_TURN_LAST = 17 /* events of a turn, as powers of two */
+	GAUGE_AGAIN_ASKED = 32, GAUGE_AGAIN = 8,
+	GAUGE_TURN_FIRST = 9, GAUGE_TURN_LAST = 17 /* events of a turn, as powers of two */
 };
 
 /* What is looked at first of the places that share a set: all sets together stay in the processor's cache, places do not. */
@@ -97,7 +97,7 @@ uint64_t recall_hash(const void *program, struct buf *key)
 		a = fold(load_8(p) ^ a, load_8(p + 8) ^ k);
 		b = fold(load_8(p + 16) ^ b, load_8(p + 24) ^ l);
 	}
-	return fold(a ^ k, b ^ l) | 1ull << 63;
+	return fold(a ^ l, b ^ k) | 1ull << 63; /* of no key at all a tells still: b ^ l would be nothing */
 }
 
 static inline size_t bytes_of(size_t key, uint32_t outcomes) { return sizeof(struct recall_entry) + outcomes * sizeof(struct outcome) + key; }

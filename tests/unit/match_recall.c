@@ -91,6 +91,30 @@ TEST(one_byte_differing_is_not_recalled)
 	recall_free(r);
 }
 
+/* Of many programs nothing is asked of a kind of event: they do not stand in each other's way. */
+TEST(keys_without_bytes)
+{
+	enum { PROGRAMS = 1000 };
+	static const struct { _Alignas(64) char x[64]; } many[PROGRAMS];
+	struct recall *r = recall_new();
+	struct key k = {0};
+	uint32_t there = 0;
+	for (uint32_t i = 0; i < PROGRAMS; i++) {
+		make_key(&k, &many[i], 0, 0);
+		CHECK(!find(r, &many[i], &readers[0], &k));
+		keep(r, &many[i], &readers[0], &k, i, i % 3);
+	}
+	for (uint32_t i = 0; i < PROGRAMS; i++) {
+		make_key(&k, &many[i], 0, 0);
+		const struct recall_entry *e = find(r, &many[i], &readers[0], &k);
+		CHECK(!e || says(e, i, i % 3));
+		there += e != NULL;
+	}
+	CHECK(there > PROGRAMS / 100 * 99);
+	buf_done(&k.bytes);
+	recall_free(r);
+}
+
 TEST(zeros_at_the_end_are_part_of_the_key)
 {
 	struct recall *r = recall_new();
