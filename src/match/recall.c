@@ -116,17 +116,27 @@ static inline size_t size_of(size_t bytes)
 	return i;
 }
 
-void recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes)
+/* Of what may be there the first lines are fetched. */
+static bool prepare_in(const struct places *p, uint64_t hash, size_t bytes)
 {
-	size_t bytes = bytes_of(key_bytes, 0), size = size_of(bytes);
-	if (size == SIZES) return;
-	const struct places *p = &r->places[size];
 	const struct set *s = &p->sets[set_of(p, hash)];
+	bool any = false;
 	for (uint32_t i = 0; i < RECALL_WAYS; i++) {
 		if (s->tags[i] != tag_of(hash)) continue;
 		const char *e = (const char *)entry_at(p, set_of(p, hash), i);
 		for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(e + at);
+		any = true;
 	}
+	return any;
+}
+
+/* Outcomes may have made a larger place necessary than the key alone. */
+bool recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes)
+{
+	size_t bytes = bytes_of(key_bytes, 0), last = size_of(bytes_of(key_bytes, RECALL_MOST_OUTCOMES));
+	bool any = false;
+	for (size_t i = size_of(bytes); i <= last && i < SIZES; i++) any |= prepare_in(&r->places[i], hash, bytes);
+	return any;
 }
 
 /* The way becomes that which was asked for last. */
@@ -156,7 +166,6 @@ static const struct recall_entry *find_in(struct places *p, const void *program,
 const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g, const void *program, const void *ops, struct str key, uint64_t hash)
 {
 	const struct recall_entry *e = NULL;
-	/* Outcomes may have made a larger place necessary. */
 	size_t first = size_of(bytes_of(key.n, 0)), last = size_of(bytes_of(key.n, RECALL_MOST_OUTCOMES));
 	for (size_t i = first; !e && i <= last && i < SIZES; i++) e = find_in(&r->places[i], program, ops, key, hash);
 	count(g, e);

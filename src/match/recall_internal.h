@@ -38,8 +38,8 @@ void recall_free(struct recall *r);
 bool recall_wanted(struct recall_gauge *g, uint64_t feature);
 /* Writes zeros behind the key. */
 uint64_t recall_hash(const void *program, struct buf *key);
-/* Says that recall_find will be called for the hash soon. */
-void recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes);
+/* Whether the key may be there; false: recall_find would not find it. It should be called a little later: until then memory is fetched. */
+bool recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes);
 /* The entry, until the next recall_keep; NULL: it is not known. Counts in the gauge. */
 const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g, const void *program, const void *ops, struct str key, uint64_t hash);
 void recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key);

@@ -749,8 +749,7 @@ static const struct recall_entry *recall(struct matcher *m, uint32_t program, ui
 	m->raw.n = m->joined.n = 0;
 	if (ev->ops->undecoded(ev, &g->asked, &m->raw, NULL) == SIFT_NONE) return NULL;
 	uint64_t hash = recall_hash(g, &m->raw);
-	recall_prepare(m->recall, hash, m->raw.n);
-	bool sifted = !g->keywords || rest_is_sifted(m);
+	bool sifted = recall_prepare(m->recall, hash, m->raw.n) && (!g->keywords || rest_is_sifted(m));
 	const struct recall_entry *e = recall_find(m->recall, &m->gauges.v[program], g, ev->ops, buf_view(&m->raw), hash);
 	if (!e) *ret_hash = hash;
 	return sifted ? e : NULL;

@@ -18,8 +18,10 @@ static void make_key(struct key *k, const void *program, uint32_t number, size_t
 static const struct recall_entry *find(struct recall *r, const void *program, const void *reader, const struct key *k)
 {
 	struct recall_gauge unheeded = {0};
-	recall_prepare(r, k->hash, k->bytes.n);
-	return recall_find(r, &unheeded, program, reader, buf_view(&k->bytes), k->hash);
+	bool maybe = recall_prepare(r, k->hash, k->bytes.n);
+	const struct recall_entry *e = recall_find(r, &unheeded, program, reader, buf_view(&k->bytes), k->hash);
+	CHECK(maybe || !e);
+	return e;
 }
 
 /* Keeps n outcomes that say `number`. */
