@@ -9,21 +9,21 @@ enum { KINDS = 4096, CONNECTIONS = 1024, RECORDS = 8, TEXT_MAX = 512, WAIT_SECON
 /* An attempt that waits for what else is said about it. */
 struct attempt {
 	struct auth_event auth;     /* its texts lie in `text` */
-	struct record_ref records[RECORDS];
 	uint32_t n_records;
 	struct str program, pid, message;
-	char *text;                 /* own */
+	struct attempt *next;       /* among the spare ones */
+	struct record_ref records[RECORDS];
+	char text[8 * TEXT_MAX];
 };
 struct connection {
 	uint64_t key;               /* program, process id; 0 = free */
-	bool waits;
+	struct attempt *waits;      /* NULL = none */
 	bool entered;               /* somebody logged in */
 	bool closed;                /* what comes now is another connection, but for what PAM says in the end */
 	uint64_t counted;           /* failures that were handed out */
 	char peer[ADDRESS_MAX];     /* whose it is, when a line has said so */
 	uint8_t peer_n;
 	struct record_ref peer_line;
-	struct attempt attempt;
 };
 
 /* A name of a program that was looked up. */
@@ -40,9 +40,11 @@ struct auth_source {
 	uint64_t host_hash;         /* of `host`, the one of the line before */
 	uint32_t host_n;
 	char host[64];
-	VEC(struct attempt) due;
+	VEC(struct attempt *) due;
 	size_t due_at;
-	struct attempt current;     /* what auth_source_due gave last */
+	bool ended;                 /* all that waited is due */
+	struct attempt *current;    /* what auth_source_due gave last, or what was joined; may be NULL */
+	struct attempt *spare;
 	struct auth_stats stats;
 	/* the event handed out */
 	struct event event;
@@ -103,7 +105,8 @@ void auth_source_free(struct auth_source *s)
 	if (!s) return;
 	auth_source_reset(s);
 	for (size_t i = 0; i < KINDS; i++) free(s->kinds[i].mappings);
-	free(s->current.text);
+	for (struct attempt *next; s->spare; s->spare = next) next = s->spare->next, free(s->spare);
+	free(s->current);
 	vec_free(&s->due);
 	free(s->kinds);
 	free(s->cells);
@@ -111,13 +114,29 @@ void auth_source_free(struct auth_source *s)
 	free(s);
 }
 
+/* What is not needed any more is kept for the next; NULL is nothing. */
+static void attempt_give(struct auth_source *s, struct attempt *a)
+{
+	if (!a) return;
+	a->next = s->spare;
+	s->spare = a;
+}
+
+static struct attempt *attempt_take(struct auth_source *s)
+{
+	struct attempt *a = s->spare;
+	if (a) s->spare = a->next;
+	return a ? a : xmalloc(sizeof *a);
+}
+
 void auth_source_reset(struct auth_source *s)
 {
-	for (size_t i = 0; s->connections && i < CONNECTIONS; i++) free(s->connections[i].attempt.text);
-	for (size_t i = s->due_at; i < s->due.n; i++) free(s->due.v[i].text);
+	for (size_t i = 0; s->connections && i < CONNECTIONS; i++) attempt_give(s, s->connections[i].waits);
+	for (size_t i = s->due_at; i < s->due.n; i++) attempt_give(s, s->due.v[i]);
 	free(s->connections);
 	s->connections = NULL;
 	s->due.n = s->due_at = 0;
+	s->ended = false;
 	s->looked_at = 0;
 	s->stats = (struct auth_stats){0};
 }
@@ -252,6 +271,7 @@ static struct str cell_text(struct event *ev, int32_t column)
 {
 	if (column < 0) return (struct str){"", 0};
 	struct value *v = event_cell(ev, (uint32_t)column);
+	if (v->has_text) return v->text;
 	return v->kind == VALUE_ABSENT || v->kind == VALUE_NULL ? (struct str){"", 0} : value_text(v, ev->arena);
 }
 
@@ -262,10 +282,12 @@ static struct record_ref record_of(const struct event *ev)
 	return r;
 }
 
-static void put_aside(struct attempt *a, const struct auth_kind *k, struct event *ev, const struct auth_event *said, const struct record_ref *said_by)
+static struct attempt *put_aside(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct auth_event *said, const struct record_ref *said_by)
 {
-	*a = (struct attempt){.auth = *said, .text = xmalloc(8 * TEXT_MAX)};
+	struct attempt *a = attempt_take(s);
 	char *at = a->text;
+	a->auth = *said;
+	a->n_records = 0;
 	a->auth.src_ip = take_text(&at, said->src_ip);
 	a->auth.user = take_text(&at, said->user);
 	a->auth.host = take_text(&at, said->host);
@@ -274,6 +296,7 @@ static void put_aside(struct attempt *a, const struct auth_kind *k, struct event
 	a->message = take_text(&at, cell_text(ev, k->message));
 	if (said_by) a->records[a->n_records++] = *said_by;
 	a->records[a->n_records++] = record_of(ev);
+	return a;
 }
 
 /* One more line about an attempt. What it says of user and address counts where nothing was said before. */
@@ -288,9 +311,8 @@ static void join(struct attempt *a, struct event *ev, const struct auth_event *s
 
 static void make_due(struct auth_source *s, struct connection *c)
 {
-	if (c->waits) vec_push(&s->due, c->attempt);
-	c->waits = false;
-	c->attempt = (struct attempt){.n_records = 0};
+	if (c->waits) vec_push(&s->due, c->waits);
+	c->waits = NULL;
 }
 
 static uint64_t hash_of_host(struct auth_source *s, struct str host)
@@ -335,7 +357,7 @@ static void look_for_old(struct auth_source *s, struct etime now)
 {
 	if (!s->connections || !now.present) return;
 	struct connection *c = &s->connections[s->looked_at++ % CONNECTIONS];
-	if (c->waits && now.sec - c->attempt.auth.time.sec > WAIT_SECONDS) make_due(s, c);
+	if (c->waits && now.sec - c->waits->auth.time.sec > WAIT_SECONDS) make_due(s, c);
 }
 
 /* --- lines --------------------------------------------------------------------------------------------------------- */
@@ -419,20 +441,19 @@ static bool same_text(struct str a, struct str b) { return !a.n || !b.n || str_e
 static struct event *decide(struct auth_source *s, struct auth_kind *k, struct event *ev, struct connection *c, struct auth_event *ret, bool *ret_is)
 {
 	struct auth_event *said = &s->said;
-	bool joined = c && c->waits && said->outcome != AUTH_PROBE && same_text(c->attempt.auth.src_ip, said->src_ip);
+	bool joined = c && c->waits && said->outcome != AUTH_PROBE && same_text(c->waits->auth.src_ip, said->src_ip);
 	/* What states no outcome does not decide what waits. */
-	if (c && c->waits && said->outcome == AUTH_PROBE && same_text(c->attempt.auth.src_ip, said->src_ip)) return join(&c->attempt, ev, said), NULL;
+	if (c && c->waits && said->outcome == AUTH_PROBE && same_text(c->waits->auth.src_ip, said->src_ip)) return join(c->waits, ev, said), NULL;
 	if (c && c->waits && !joined) make_due(s, c);
 	if (c) c->counted += said->outcome == AUTH_FAILURE ? said->attempts : 0;
 	if (c && said->outcome == AUTH_SUCCESS) c->entered = true;
 	if (!joined) return hand_out(s, k, ev, NULL, ret, ret_is);
-	free(s->current.text);
-	s->current = c->attempt;
-	c->waits = false;
-	c->attempt = (struct attempt){.n_records = 0};
-	if (!said->src_ip.n) said->src_ip = s->current.auth.src_ip;
-	if (!said->user.n) said->user = s->current.auth.user;
-	return hand_out(s, k, ev, &s->current, ret, ret_is);
+	attempt_give(s, s->current);
+	s->current = c->waits;
+	c->waits = NULL;
+	if (!said->src_ip.n) said->src_ip = s->current->auth.src_ip;
+	if (!said->user.n) said->user = s->current->auth.user;
+	return hand_out(s, k, ev, s->current, ret, ret_is);
 }
 
 static const struct service *understand_joined(struct auth_source *s, const struct auth_kind *k, struct str message, bool looked, struct pattern_match *m)
@@ -497,19 +518,18 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	/* "PAM 2 more authentication failures" says in the end what its connection's lines have said one by one. */
 	if (c && summary && c->counted >= m.attempts) s->said.outcome = AUTH_PROBE;
 	if (m.kind <= PATTERN_PROBE) return decide(s, k, ev, c, ret, ret_is);
-	bool same = c && c->waits && same_text(c->attempt.auth.src_ip, s->said.src_ip) && same_text(c->attempt.auth.user, s->said.user);
+	bool same = c && c->waits && same_text(c->waits->auth.src_ip, s->said.src_ip) && same_text(c->waits->auth.user, s->said.user);
 	if (m.kind == PATTERN_ANNOUNCE) {
 		if (!c) return hand_out(s, k, ev, NULL, ret, ret_is);
-		if (same) return join(&c->attempt, ev, &s->said), NULL;
+		if (same) return join(c->waits, ev, &s->said), NULL;
 		make_due(s, c);
-		put_aside(&c->attempt, k, ev, &s->said, s->said_by);
-		c->waits = true;
+		c->waits = put_aside(s, k, ev, &s->said, s->said_by);
 		return NULL;
 	}
 	if (c && c->waits) {
-		join(&c->attempt, ev, &s->said);
+		join(c->waits, ev, &s->said);
 		if (m.kind != PATTERN_CLOSE) return NULL;
-		c->counted += c->attempt.auth.attempts;
+		c->counted += c->waits->auth.attempts;
 		c->closed = true;
 		make_due(s, c);
 		return NULL;
@@ -551,8 +571,9 @@ enum { LINE_HOST, LINE_PROGRAM, LINE_PID, LINE_MESSAGE, LINE_COLUMNS };
 static void decode_line(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct auth_source *s = (struct auth_source *)ev->impl;
-	const struct str texts[LINE_COLUMNS] = {s->current.auth.host, s->current.program, s->current.pid, s->current.message};
-	if (column >= LINE_COLUMNS) auth_value(&s->current.auth, column - LINE_COLUMNS, ret);
+	const struct attempt *a = s->current;
+	const struct str texts[LINE_COLUMNS] = {a->auth.host, a->program, a->pid, a->message};
+	if (column >= LINE_COLUMNS) auth_value(&a->auth, column - LINE_COLUMNS, ret);
 	else *ret = texts[column].n ? value_str(texts[column]) : (struct value){.kind = VALUE_ABSENT};
 }
 
@@ -575,18 +596,19 @@ static const struct shape *line_shape(struct auth_source *s)
 
 struct event *auth_source_due(struct auth_source *s, bool end, struct auth_event *ret)
 {
-	for (size_t i = 0; end && s->connections && i < CONNECTIONS; i++) make_due(s, &s->connections[i]);
+	for (size_t i = 0; end && !s->ended && s->connections && i < CONNECTIONS; i++) make_due(s, &s->connections[i]);
+	s->ended = end;
 	if (s->due_at == s->due.n) {
 		s->due.n = s->due_at = 0;
 		return NULL;
 	}
 	const struct shape *shape = line_shape(s);
-	free(s->current.text);
+	attempt_give(s, s->current);
 	s->current = s->due.v[s->due_at++];
 	if (!shape) return NULL;
 	arena_reset(&s->arena);
-	s->event = (struct event){.shape = shape, .cells = fresh_cells(s, shape->n_columns), .arena = &s->arena, .ops = &line_ops, .impl = s, .time = s->current.auth.time,
-		.records = s->current.records, .n_records = s->current.n_records};
-	*ret = s->current.auth;
+	s->event = (struct event){.shape = shape, .cells = fresh_cells(s, shape->n_columns), .arena = &s->arena, .ops = &line_ops, .impl = s, .time = s->current->auth.time,
+		.records = s->current->records, .n_records = s->current->n_records};
+	*ret = s->current->auth;
 	return &s->event;
 }

@@ -306,6 +306,7 @@ static uint64_t repeated(struct str m)
 {
 	uint64_t n;
 	if (str_starts(m, STR(" "))) m = str_sub(m, 1, m.n);
+	if (!m.n || (m.p[0] != 'l' && m.p[0] != 'm')) return 0;
 	if (str_starts(m, STR("last "))) m = str_sub(m, 5, m.n);
 	if (!str_starts(m, STR("message repeated "))) return 0;
 	m = str_sub(m, 17, m.n);

@@ -43,19 +43,26 @@ static bool take_byte(struct str *s, char c)
 	return true;
 }
 
+/* Three bytes as a number, the first lowest. */
+static uint32_t three(const char *p) { return (uint32_t)(uint8_t)p[0] | (uint32_t)(uint8_t)p[1] << 8 | (uint32_t)(uint8_t)p[2] << 16; }
+#define THREE(a, b, c) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16)
+
 unsigned stamp_month(struct str s)
 {
-	static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-	for (unsigned m = 0; s.n >= 3 && m < 12; m++)
-		if ((s.p[0] | 0x20) == months[3 * m] && (s.p[1] | 0x20) == months[3 * m + 1] && (s.p[2] | 0x20) == months[3 * m + 2]) return m + 1;
+	static const uint32_t months[] = {THREE('j', 'a', 'n'), THREE('f', 'e', 'b'), THREE('m', 'a', 'r'), THREE('a', 'p', 'r'), THREE('m', 'a', 'y'), THREE('j', 'u', 'n'),
+		THREE('j', 'u', 'l'), THREE('a', 'u', 'g'), THREE('s', 'e', 'p'), THREE('o', 'c', 't'), THREE('n', 'o', 'v'), THREE('d', 'e', 'c')};
+	uint32_t word = s.n >= 3 ? three(s.p) | THREE(0x20, 0x20, 0x20) : 0;
+	for (unsigned m = 0; m < 12; m++)
+		if (word == months[m]) return m + 1;
 	return 0;
 }
 
 static bool is_weekday(struct str s)
 {
-	static const char days[] = "MonTueWedThuFriSatSun";
-	for (unsigned d = 0; s.n > 3 && d < 7; d++)
-		if (!memcmp(days + 3 * d, s.p, 3)) return s.p[3] == ' ' || s.p[3] == ',';
+	static const uint32_t days[] = {THREE('M', 'o', 'n'), THREE('T', 'u', 'e'), THREE('W', 'e', 'd'), THREE('T', 'h', 'u'), THREE('F', 'r', 'i'), THREE('S', 'a', 't'), THREE('S', 'u', 'n')};
+	if (s.n < 4 || (s.p[3] != ' ' && s.p[3] != ',')) return false;
+	for (unsigned d = 0; d < 7; d++)
+		if (three(s.p) == days[d]) return true;
 	return false;
 }
 
@@ -359,7 +366,7 @@ static bool take_bare(struct str *s, bool day_first, struct stamp *t)
 static bool take_name(struct str *s)
 {
 	static const char *const names[] = {"t=", "ts=", "time="};
-	for (size_t i = 0; i < COUNT(names); i++)
+	for (size_t i = 0; at(*s, 0) == 't' && i < COUNT(names); i++)
 		if (str_starts(*s, str_of(names[i]))) return skip(s, strlen(names[i])), true;
 	return false;
 }
