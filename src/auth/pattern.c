@@ -2,7 +2,7 @@
 #include "auth/address.h"
 #include "auth/pattern_internal.h"
 
-enum { ELEMENTS = 32, TOKENS = 4, LINE = 1000, OCCURRENCES = 64, PATTERNS = 2000 };
+enum { ELEMENTS = 32, TOKENS = 4, WORD_STEP = 4, LINE = 1000, OCCURRENCES = 64, PATTERNS = 2000 };
 
 /* --- the language --- */
 
@@ -172,22 +172,32 @@ enum { PAIRS = 65536 / 64 };
 
 static unsigned pair_at(const char *p) { return (unsigned)(uint8_t)p[0] << 8 | (uint8_t)p[1]; }
 
+/* Every step-th pair of bytes of a text is looked at: a word that is there has one of its first `step` pairs at such a place. */
 static bool index_words(struct arena *a, struct words *w)
 {
 	if (w->v.n && !(w->pairs = arena_calloc(a, PAIRS, sizeof *w->pairs))) return false;
-	for (size_t i = 0; i < w->v.n; i++) w->pairs[pair_at(w->v.v[i].p) / 64] |= (uint64_t)1 << pair_at(w->v.v[i].p) % 64;
+	w->step = WORD_STEP;
+	for (size_t i = 0; i < w->v.n; i++) w->step = w->v.v[i].n - 1 < w->step ? w->v.v[i].n - 1 : w->step;
+	for (size_t i = 0; i < w->v.n; i++)
+		for (size_t k = 0; k < w->step; k++) w->pairs[pair_at(w->v.v[i].p + k) / 64] |= (uint64_t)1 << pair_at(w->v.v[i].p + k) % 64;
 	return true;
+}
+
+/* Whether a word is in the text that has one of its first pairs at s[at]. */
+static bool word_around(const struct words *w, struct str s, size_t at)
+{
+	for (size_t k = 0; k < w->step && k <= at; k++)
+		for (size_t i = 0; i < w->v.n; i++)
+			if (s.p[at - k] == w->v.v[i].p[0] && str_starts(str_sub(s, at - k, s.n), w->v.v[i])) return true;
+	return false;
 }
 
 bool words_in(const struct words *w, struct str text)
 {
 	if (!w->v.n) return false;
-	for (size_t at = 0; at + 1 < text.n; at++) {
+	for (size_t at = 0; at + 1 < text.n; at += w->step) {
 		unsigned pair = pair_at(text.p + at);
-		if (!(w->pairs[pair / 64] >> pair % 64 & 1)) continue;
-		struct str rest = str_sub(text, at, text.n);
-		for (size_t i = 0; i < w->v.n; i++)
-			if (str_starts(rest, w->v.v[i])) return true;
+		if (w->pairs[pair / 64] >> pair % 64 & 1 && word_around(w, text, at)) return true;
 	}
 	return false;
 }
@@ -212,64 +222,59 @@ static uint64_t back(struct str s)
 static struct str text_before(const struct pattern *p, uint32_t i) { return i ? p->elements[i - 1].text : (struct str){"", 0}; }
 static struct str text_behind(const struct pattern *p, uint32_t i) { return i + 1 < p->n ? p->elements[i + 1].text : (struct str){"", 0}; }
 
-static bool same_step(const struct node *n, const struct element *e, bool run, struct str beyond)
+static bool same_step(const struct node *n, const struct element *e, struct str beyond)
 {
 	if (n->e.kind != e->kind) return false;
-	return e->kind == ELEMENT_TEXT ? str_eq(n->e.text, e->text) : run ? !n->beyond.n : str_eq(n->beyond, beyond);
+	return e->kind == ELEMENT_TEXT ? str_eq(n->e.text, e->text) : e->left_run ? n->e.left_run : !n->e.left_run && str_eq(n->beyond, beyond);
 }
 
-/* The node for an element beside *head, which is made when there is none. `right`: it is met from its end. */
-static uint32_t node_for(struct tree *t, uint32_t head, const struct element *e, struct str beyond, bool right)
+/* The node for an element beside the first one, which is made when there is none. */
+static uint32_t node_for(struct service *s, uint32_t first, const struct element *e, struct str beyond)
 {
-	bool run = right ? e->right_run : e->left_run;
-	for (uint32_t at = head; at; at = t->nodes.v[at].next)
-		if (same_step(&t->nodes.v[at], e, run, beyond)) return at;
-	struct node n = {.e = *e, .next = head};
-	size_t length = e->text.n < 8 ? e->text.n : 8;
-	if (e->kind != ELEMENT_TEXT) {
-		n.beyond = run ? (struct str){"", 0} : beyond;
-	} else {
-		n.bytes = right ? back(e->text) : front(e->text);
-		n.mask = UINT64_MAX;
-		if (length < 8) n.mask = right ? ~(UINT64_MAX >> 8 * length) : ((uint64_t)1 << 8 * length) - 1;
+	for (uint32_t at = first; at; at = s->nodes.v[at].next)
+		if (same_step(&s->nodes.v[at], e, beyond)) return at;
+	struct node n = {.e = *e, .beyond = beyond, .next = first};
+	if (e->kind == ELEMENT_TEXT) {
+		n.bytes = front(e->text);
+		n.mask = e->text.n >= 8 ? UINT64_MAX : ((uint64_t)1 << 8 * e->text.n) - 1;
 	}
-	vec_push(&t->nodes, n);
-	return (uint32_t)t->nodes.n - 1;
+	vec_push(&s->nodes, n);
+	return (uint32_t)s->nodes.n - 1;
 }
 
-static uint64_t begin_bit(uint32_t node) { return (uint64_t)1 << node % 64; }
-
-/* The node of all that a pattern begins or ends with. `begins`: see struct node. */
-static uint32_t add_to_tree(struct tree *t, const struct pattern *p, bool right, uint64_t begins)
+/* The node of all that a pattern begins with. */
+static uint32_t add_to_tree(struct service *s, const struct pattern *p)
 {
-	uint32_t at = 0, n = right ? p->n - (p->first_wild < p->n ? p->last_wild + 1 : p->n) : p->first_wild;
-	for (uint32_t k = 0; k < n; k++) {
-		uint32_t i = right ? p->n - 1 - k : k, made = (uint32_t)t->nodes.n;
+	uint32_t at = 0;
+	for (uint32_t i = 0; i < p->first_wild; i++) {
 		const struct element *e = &p->elements[i];
-		struct str beyond = right ? text_before(p, i) : text_behind(p, i);
-		uint32_t *first = e->kind == ELEMENT_TEXT ? &t->by_byte[(uint8_t)e->text.p[right ? e->text.n - 1 : 0]] : &t->tokens;
-		uint32_t next = node_for(t, k ? t->nodes.v[at].child : *first, e, beyond, right);
-		if (next == made) *(k ? &t->nodes.v[at].child : first) = next;
+		uint32_t *first = e->kind == ELEMENT_TEXT ? &s->by_byte[(uint8_t)e->text.p[0]] : &s->tokens, made = (uint32_t)s->nodes.n;
+		uint32_t next = node_for(s, i ? s->nodes.v[at].child : *first, e, text_behind(p, i));
+		if (next == made) *(i ? &s->nodes.v[at].child : first) = next;
 		at = next;
-		t->nodes.v[at].begins |= begins;
 	}
 	return at;
 }
 
-/* The trees of the patterns, and the words. */
+static struct place place_of(const struct pattern *p)
+{
+	const struct element *last = &p->elements[p->n - 1];
+	if (last->kind != ELEMENT_TEXT) return (struct place){.mask = 0};
+	return (struct place){.end = back(last->text), .mask = last->text.n >= 8 ? UINT64_MAX : ~(UINT64_MAX >> 8 * last->text.n)};
+}
+
+/* The tree of the patterns, and the words. */
 static bool index_service(struct arena *a, struct service *s)
 {
 	if (!index_words(a, &s->words) || !(s->places = arena_calloc(a, s->patterns.n + 1, sizeof *s->places))) return false;
-	vec_push(&s->begins.nodes, (struct node){.child = 0});
-	vec_push(&s->ends.nodes, (struct node){.child = 0});
+	vec_push(&s->nodes, (struct node){.child = 0});
 	for (uint32_t i = 0; i < s->patterns.n; i++) {
-		uint32_t begin = add_to_tree(&s->begins, &s->patterns.v[i], false, UINT64_MAX), end = add_to_tree(&s->ends, &s->patterns.v[i], true, begin_bit(begin));
-		struct node *n = &s->begins.nodes.v[begin];
+		uint32_t at = add_to_tree(s, &s->patterns.v[i]);
+		struct node *n = &s->nodes.v[at];
 		if (n->last) s->places[n->last - 1].next = i + 1;
 		else n->first = i + 1;
 		n->last = i + 1;
-		s->places[i].end = end;
-		s->ends.nodes.v[end].first = i + 1;
+		s->places[i] = place_of(&s->patterns.v[i]);
 	}
 	return true;
 }
@@ -294,13 +299,11 @@ void patterns_done(struct patterns *p)
 	for (size_t i = 0; i < p->services.n; i++) {
 		vec_free(&p->services.v[i].patterns);
 		vec_free(&p->services.v[i].words.v);
-		vec_free(&p->services.v[i].begins.nodes);
-		vec_free(&p->services.v[i].ends.nodes);
+		vec_free(&p->services.v[i].nodes);
 	}
 	vec_free(&p->files.patterns);
 	vec_free(&p->files.words.v);
-	vec_free(&p->files.begins.nodes);
-	vec_free(&p->files.ends.nodes);
+	vec_free(&p->files.nodes);
 	vec_free(&p->any_words.v);
 	vec_free(&p->services);
 	vec_free(&p->any);
@@ -459,15 +462,20 @@ static bool match_between(const struct pattern *p, struct str s, size_t from, si
 	return true;
 }
 
-bool pattern_match(const struct pattern *p, struct str s, struct pattern_match *m)
+/* What stands behind the beginning, which goes to s[from]. */
+static bool match_rest(const struct pattern *p, struct str s, size_t from, struct pattern_match *m)
 {
-	*m = (struct pattern_match){.kind = p->kind, .service = p->service};
-	size_t from = match_left(p, 0, p->first_wild, s, 0, m);
-	if (from == SIZE_MAX) return false;
 	if (p->first_wild == p->n) return from == s.n;
 	size_t to = match_right(p, p->last_wild + 1, p->n, s, s.n, m);
 	if (to == SIZE_MAX || to < from) return false;
 	return match_between(p, s, from, to, m);
+}
+
+bool pattern_match(const struct pattern *p, struct str s, struct pattern_match *m)
+{
+	*m = (struct pattern_match){.kind = p->kind, .service = p->service};
+	size_t from = match_left(p, 0, p->first_wild, s, 0, m);
+	return from != SIZE_MAX && match_rest(p, s, from, m);
 }
 
 /* Whether a client's words in it may look like an address. */
@@ -484,141 +492,92 @@ static bool doubtful(const struct pattern *p, const struct pattern_match *m)
 
 /* --- all patterns of a service --- */
 
-/* The nodes of a tree that a message comes to of which some pattern is no more. */
+/* The nodes that a message comes to, of those that are all some pattern begins with. */
 enum { REACHED = 32 };
-struct token { enum element_kind kind; size_t at, n; };
-struct place_reached {
-	uint32_t node, next;         /* next: of the patterns that begin so, from 1; 0: none is left */
-	size_t at;                   /* how far it goes, or where it begins */
+struct token { enum element_kind kind; struct str text; };
+struct reached {
+	uint32_t next;               /* of the patterns that begin so, from 1; 0: none is left */
 	uint32_t n_tokens;           /* on the way, those that say something */
+	size_t at;                   /* how far it goes */
 	struct token tokens[TOKENS];
 };
-struct reached {
-	uint32_t n;
-	bool more;                   /* than there is room for */
-	struct place_reached v[REACHED];
-};
-
-static bool text_here(const struct node *n, struct str s, size_t at, bool right)
-{
-	uint64_t v;
-	struct str text = n->e.text, rest = right ? str_sub(s, 0, at) : str_sub(s, at, s.n);
-	if (rest.n < sizeof v) return right ? str_ends(rest, text) : str_starts(rest, text);
-	memcpy(&v, right ? rest.p + rest.n - sizeof v : rest.p, sizeof v);
-	return (v & n->mask) == n->bytes && (text.n <= sizeof v || (right ? str_ends(rest, text) : str_starts(rest, text)));
-}
-
-/* How many bytes of the message the node takes at s[at]; 0: it is not there. */
-static size_t step(const struct node *n, struct str s, size_t at, bool right)
-{
-	if (n->e.kind == ELEMENT_TEXT) return text_here(n, s, at, right) ? n->e.text.n : 0;
-	return right ? right_token(&n->e, n->beyond, s, at) : left_token(&n->e, n->beyond, s, at);
-}
-
-/* A way through a tree. */
-struct walk {
-	const struct node *nodes;
-	struct str s;
-	bool right;
-	uint64_t wanted;             /* only to nodes of patterns with one of these beginnings */
-	struct token tokens[TOKENS]; /* on the way */
-	struct reached *reached;
-};
-
-static void reach(const struct walk *w, uint32_t number, size_t at, uint32_t n_tokens)
-{
-	struct reached *r = w->reached;
-	if (r->n == REACHED) {
-		r->more = true;
-		return;
-	}
-	struct place_reached *p = &r->v[r->n++];
-	p->node = number;
-	p->next = w->nodes[number].first;
-	p->at = at;
-	p->n_tokens = n_tokens;
-	for (uint32_t i = 0; i < n_tokens; i++) p->tokens[i] = w->tokens[i];
-}
-
-/* The nodes from i on beside each other that stand at s[at], and what is behind them. As deep as a pattern is long. */
-static void walk(struct walk *w, uint32_t i, size_t at, uint32_t n_tokens)
-{
-	while (i) {
-		const struct node *n = &w->nodes[i];
-		size_t length = n->begins & w->wanted ? step(n, w->s, at, w->right) : 0, behind = w->right ? at - length : at + length;
-		uint32_t with = n_tokens;
-		i = n->next;
-		if (!length) continue;
-		if (says(n->e.kind)) w->tokens[with++] = (struct token){n->e.kind, w->right ? behind : at, length};
-		if (n->first) reach(w, (uint32_t)(n - w->nodes), behind, with);
-		if (i && n->child) walk(w, n->child, behind, with);
-		else if (n->child) i = n->child, at = behind, n_tokens = with;
-	}
-}
-
-static void reach_all(const struct tree *t, struct str s, bool right, uint64_t wanted, struct reached *r)
-{
-	struct walk w;
-	size_t at = right ? s.n : 0;
-	w.nodes = t->nodes.v;
-	w.s = s;
-	w.right = right;
-	w.wanted = wanted;
-	w.reached = r;
-	r->n = 0;
-	r->more = false;
-	if (w.nodes[0].first) reach(&w, 0, at, 0);
-	if (!s.n) return;
-	walk(&w, t->by_byte[(uint8_t)s.p[right ? s.n - 1 : 0]], at, 0);
-	walk(&w, t->tokens, at, 0);
-}
 
 /* A message on its way through the patterns of a service that it may be, in their order. */
 struct search {
 	const struct service *service;
 	struct str message;
-	struct reached begins, ends;
-	uint32_t next;              /* when more is reached than there is room for: the pattern that is looked at next, each of them */
+	uint64_t end;                /* its last eight bytes */
+	struct token tokens[TOKENS]; /* on the way through the tree */
+	uint32_t n;
+	bool more;                   /* nodes than there is room for: then all patterns are looked at, one by one */
+	uint32_t one;                /* the next of these */
+	struct reached reached[REACHED];
 };
+
+static bool text_here(const struct node *n, struct str s, size_t at)
+{
+	uint64_t v;
+	if (s.n - at < sizeof v) return str_starts(str_sub(s, at, s.n), n->e.text);
+	memcpy(&v, s.p + at, sizeof v);
+	return (v & n->mask) == n->bytes && (n->e.text.n <= sizeof v || str_starts(str_sub(s, at, s.n), n->e.text));
+}
+
+static void reach(struct search *x, uint32_t first, size_t at, uint32_t n_tokens)
+{
+	if (x->n == REACHED) {
+		x->more = true;
+		return;
+	}
+	struct reached *r = &x->reached[x->n++];
+	r->next = first;
+	r->at = at;
+	r->n_tokens = n_tokens;
+	for (uint32_t i = 0; i < n_tokens; i++) r->tokens[i] = x->tokens[i];
+}
+
+/* The nodes from i on beside each other that stand at [at] of the message, and what is behind them. As deep as a pattern is long. */
+static void walk(struct search *x, uint32_t i, size_t at, uint32_t n_tokens)
+{
+	while (i) {
+		const struct node *n = &x->service->nodes.v[i];
+		bool is_text = n->e.kind == ELEMENT_TEXT;
+		size_t length = !is_text ? left_token(&n->e, n->beyond, x->message, at) : text_here(n, x->message, at) ? n->e.text.n : 0;
+		uint32_t with = n_tokens;
+		i = n->next;
+		if (!length) continue;
+		if (says(n->e.kind)) x->tokens[with++] = (struct token){n->e.kind, str_sub(x->message, at, length)};
+		if (n->first) reach(x, n->first, at + length, with);
+		if (i && n->child) walk(x, n->child, at + length, with);
+		else if (n->child) i = n->child, at += length, n_tokens = with;
+	}
+}
 
 static void search_start(struct search *x, const struct service *s, struct str message)
 {
 	x->service = s;
 	x->message = message;
-	x->next = 0;
-	uint64_t begins = 0;
-	reach_all(&s->begins, message, false, UINT64_MAX, &x->begins);
-	for (uint32_t i = 0; i < x->begins.n; i++) begins |= begin_bit(x->begins.v[i].node);
-	if (x->begins.n) reach_all(&s->ends, message, true, begins, &x->ends);
+	x->end = back(message);
+	x->n = x->one = 0;
+	x->more = false;
+	if (s->nodes.v[0].first) reach(x, s->nodes.v[0].first, 0, 0);
+	if (!message.n) return;
+	walk(x, s->by_byte[(uint8_t)message.p[0]], 0, 0);
+	walk(x, s->tokens, 0, 0);
 }
 
-static const struct place_reached *end_reached(const struct search *x, uint32_t pattern)
+/* The pattern behind its beginning. */
+static bool match_behind(const struct search *x, const struct pattern *p, const struct reached *begin, struct pattern_match *ret)
 {
-	for (uint32_t i = 0; i < x->ends.n; i++)
-		if (x->ends.v[i].node == x->service->places[pattern].end) return &x->ends.v[i];
-	return NULL;
-}
-
-static bool keep_tokens(const struct place_reached *r, struct str s, struct pattern_match *m)
-{
-	for (uint32_t i = 0; i < r->n_tokens; i++)
-		if (!keep(r->tokens[i].kind, str_sub(s, r->tokens[i].at, r->tokens[i].n), m)) return false;
-	return true;
-}
-
-/* The pattern, when begin and end of the message are its own. */
-static bool match_reached(const struct search *x, const struct pattern *p, const struct place_reached *begin, const struct place_reached *end, struct pattern_match *ret)
-{
-	if (begin->at > end->at || (p->first_wild == p->n && begin->at != x->message.n)) return false;
 	*ret = (struct pattern_match){.kind = p->kind, .service = p->service};
-	if (!keep_tokens(begin, x->message, ret) || !keep_tokens(end, x->message, ret)) return false;
-	return p->first_wild == p->n || match_between(p, x->message, begin->at, end->at, ret);
+	for (uint32_t i = 0; i < begin->n_tokens; i++)
+		if (!keep(begin->tokens[i].kind, begin->tokens[i].text, ret)) return false;
+	return match_rest(p, x->message, begin->at, ret);
 }
 
 static const struct pattern *search_one_by_one(struct search *x, struct pattern_match *ret)
 {
-	while (x->next < x->service->patterns.n) {
-		const struct pattern *p = &x->service->patterns.v[x->next++];
+	while (x->one < x->service->patterns.n) {
+		const struct pattern *p = &x->service->patterns.v[x->one++];
 		if (pattern_match(p, x->message, ret)) return p;
 	}
 	return NULL;
@@ -627,21 +586,18 @@ static const struct pattern *search_one_by_one(struct search *x, struct pattern_
 /* The next pattern that the message is; NULL: no more. */
 static const struct pattern *search_next(struct search *x, struct pattern_match *ret)
 {
-	if (x->begins.more || (x->begins.n && x->ends.more)) return search_one_by_one(x, ret);
+	const struct place *places = x->service->places;
+	if (x->more) return search_one_by_one(x, ret);
 	for (;;) {
-		struct place_reached *best = NULL;
-		const struct place_reached *end = NULL;
-		for (struct place_reached *g = x->begins.v; g < x->begins.v + x->begins.n; g++) {
-			while (g->next && (!best || g->next < best->next)) {
-				const struct place_reached *e = end_reached(x, g->next - 1);
-				if (e) best = g, end = e;
-				else g->next = x->service->places[g->next - 1].next;
-			}
+		struct reached *best = NULL;
+		for (struct reached *r = x->reached; r < x->reached + x->n; r++) {
+			while (r->next && (x->end & places[r->next - 1].mask) != places[r->next - 1].end) r->next = places[r->next - 1].next;
+			if (r->next && (!best || r->next < best->next)) best = r;
 		}
 		if (!best) return NULL;
 		const struct pattern *p = &x->service->patterns.v[best->next - 1];
-		best->next = x->service->places[best->next - 1].next;
-		if (match_reached(x, p, best, end, ret)) return p;
+		best->next = places[best->next - 1].next;
+		if (match_behind(x, p, best, ret)) return p;
 	}
 }
 

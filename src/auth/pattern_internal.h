@@ -46,30 +46,25 @@ struct pattern {
 	uint32_t n, first_wild, last_wild; /* of the elements; first_wild == n: none */
 	struct str service;                /* its name */
 };
-/* What a service's patterns begin with, up to their first wild element, or what they end with, from their last one on, the last element first: as a tree, so
- * that what several have in common is looked at once. A pattern without wild elements ends with nothing. */
+/* What a service's patterns begin with, up to their first wild element, as a tree, so that what several have in common is looked at once. */
 struct node {
 	struct element e;              /* that leads here */
 	struct str beyond;             /* the text that a token must meet, where it is no run */
-	uint64_t bytes, mask;          /* of a text: the eight that are met first, of those there are */
-	uint64_t begins;               /* a bit for each beginning (some share one) that the patterns of this node and those behind it have; all in the tree of beginnings */
+	uint64_t bytes, mask;          /* of a text: its first eight, of those there are */
 	uint32_t child, next;          /* the first node behind this one; another one beside it; 0: none */
-	uint32_t first, last;          /* the patterns of which this is all, ascending, as numbers from 1; 0: none */
+	uint32_t first, last;          /* the patterns that begin with this alone, ascending, as numbers from 1; 0: none */
 };
-struct tree {
-	VEC(struct node) nodes;        /* [0]: nothing is there but wild elements */
-	uint32_t by_byte[256], tokens; /* the first nodes: texts by the byte that is met first, and tokens */
-};
-/* A pattern in the trees: the next one with the same beginning, as a number from 1, and the node of its end. */
-struct place { uint32_t next, end; };
-/* Words looked for in one pass: which pairs of bytes they begin with, then the words. */
-struct words { VEC(struct str) v; uint64_t *pairs; };
+/* A pattern in the tree: the next one with the same beginning, as a number from 1; and the bytes that its messages end with, eight under a mask. */
+struct place { uint32_t next; uint64_t end, mask; };
+/* Words looked for in one pass: the pairs of bytes near their beginnings as bits, then the words. */
+struct words { VEC(struct str) v; uint64_t *pairs; size_t step; };
 struct service {
 	struct str name;
 	bool any_program, forks, file;
 	VEC(struct pattern) patterns;
 	struct words words;
-	struct tree begins, ends;
+	VEC(struct node) nodes;        /* [0]: nothing stands before the wild element */
+	uint32_t by_byte[256], tokens; /* the first nodes: texts by their first byte, and tokens */
 	struct place *places;          /* [patterns.n] */
 };
 struct patterns {

@@ -77,21 +77,29 @@ bool str_u64(struct str s, uint64_t *ret)
 	return true;
 }
 
+/* One number of an IPv4 address at p, at most 255 and without leading zeros; behind it, or NULL. */
+static const char *ipv4_part(const char *p, const char *end, uint8_t *ret)
+{
+	unsigned v, d;
+	if (p == end || (v = (unsigned char)*p - (unsigned)'0') > 9) return NULL;
+	for (p++; p < end && (d = (unsigned char)*p - (unsigned)'0') <= 9; p++) {
+		if (!v) return NULL;
+		v = v * 10 + d;
+		if (v > 255) return NULL;
+	}
+	*ret = (uint8_t)v;
+	return p;
+}
+
 bool str_ipv4(struct str s, uint8_t ret[4])
 {
-	size_t i = 0;
+	if (s.n < 7 || s.n > 15) return false;
+	const char *p = s.p, *end = p + s.n;
 	for (int part = 0; part < 4; part++) {
-		unsigned v = 0, digits = 0;
-		if (part && (i >= s.n || s.p[i++] != '.')) return false;
-		for (; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++) {
-			if (digits++ && !v) return false;
-			v = v * 10 + (unsigned)(s.p[i] - '0');
-			if (v > 255) return false;
-		}
-		if (!digits) return false;
-		ret[part] = (uint8_t)v;
+		if (part && (p == end || *p++ != '.')) return false;
+		if (!(p = ipv4_part(p, end, &ret[part]))) return false;
 	}
-	return i == s.n;
+	return p == end;
 }
 
 bool str_i64(struct str s, int64_t *ret)
