@@ -37,10 +37,11 @@ struct auth {
 	uint8_t sha256[SHA256_SIZE];
 };
 
+enum { AUTH_OUTCOMES = AUTH_PROBE + 1 };
 /* What is known of a shape. */
 struct auth_kind {
 	const struct shape *shape;        /* the key; NULL: free */
-	const struct shape *extended;     /* NULL: not made yet, or no room for it */
+	const struct shape *extended[AUTH_OUTCOMES]; /* NULL: not made yet, or no room for it */
 	const struct service *service;    /* of its program or format, NULL: none */
 	const struct mapping **mappings;  /* [n] */
 	uint32_t n_mappings;
@@ -48,9 +49,10 @@ struct auth_kind {
 	int32_t message, pid, client, program, repeated; /* columns, -1 = none */
 };
 
-/* extend.c: the shape behind the base's columns; NULL when there is no room. */
-const struct shape *extended_shape(struct shape_table *t, const struct shape *base, const struct shape **kept);
+/* extend.c: the shape with auth.* behind the base's columns, of attempts that end so; NULL when there is no room. */
+const struct shape *extended_shape(struct shape_table *t, const struct shape *base, enum auth_outcome outcome, const struct shape **kept);
 enum { AUTH_OUTCOME, AUTH_SRC_IP, AUTH_USER, AUTH_SERVICE, AUTH_ATTEMPTS, AUTH_COLUMNS };
-extern const char *const auth_columns[AUTH_COLUMNS];
+/* The columns. The outcome is a constant: what rules ask of it is then decided once a shape. */
+void auth_columns(enum auth_outcome outcome, struct column ret[AUTH_COLUMNS]);
 const char *auth_outcome_word(enum auth_outcome o);
 void auth_value(const struct auth_event *a, unsigned column, struct value *ret);

@@ -2,12 +2,18 @@
 #include "auth/auth_internal.h"
 #include "base/buf.h"
 
-const char *const auth_columns[AUTH_COLUMNS] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts"};
-
 const char *auth_outcome_word(enum auth_outcome o)
 {
 	static const char *const words[] = {[AUTH_FAILURE] = "failure", [AUTH_SUCCESS] = "success", [AUTH_PROBE] = "probe"};
 	return words[o];
+}
+
+void auth_columns(enum auth_outcome outcome, struct column ret[AUTH_COLUMNS])
+{
+	static const char *const names[AUTH_COLUMNS] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts"};
+	for (unsigned i = 0; i < AUTH_COLUMNS; i++) ret[i] = (struct column){.name = str_of(names[i])};
+	ret[AUTH_OUTCOME].constant = true;
+	ret[AUTH_OUTCOME].value = value_str(str_of(auth_outcome_word(outcome)));
 }
 
 static struct value text_or_none(struct str s) { return s.n ? value_str(s) : (struct value){.kind = VALUE_ABSENT}; }
@@ -34,19 +40,20 @@ static struct logsource_binding *bindings_of(const struct shape *base, uint32_t 
 	return v;
 }
 
-const struct shape *extended_shape(struct shape_table *t, const struct shape *base, const struct shape **kept)
+const struct shape *extended_shape(struct shape_table *t, const struct shape *base, enum auth_outcome outcome, const struct shape **kept)
 {
 	if (*kept || base->id == UINT32_MAX) return *kept;
 	struct buf key = {0};
 	struct shape spec = *base;
 	struct column *columns = xcalloc(base->n_columns + AUTH_COLUMNS, sizeof *columns);
 	memcpy(columns, base->columns, base->n_columns * sizeof *columns);
-	for (uint32_t i = 0; i < AUTH_COLUMNS; i++) columns[base->n_columns + i] = (struct column){.name = str_of(auth_columns[i]), .covered = true};
+	auth_columns(outcome, columns + base->n_columns);
+	for (uint32_t i = 0; i < AUTH_COLUMNS; i++) columns[base->n_columns + i].covered = true;
 	struct logsource_binding *bindings = bindings_of(base, &spec.n_bindings);
 	spec.columns = columns;
 	spec.n_columns += AUTH_COLUMNS;
 	spec.bindings = bindings;
-	buf_printf(&key, "authentication %u", base->id);
+	buf_printf(&key, "authentication %u %s", base->id, auth_outcome_word(outcome));
 	*kept = shape_table_find(t, buf_view(&key));
 	if (!*kept) *kept = shape_table_add(t, buf_view(&key), &spec);
 	buf_done(&key);

@@ -256,11 +256,24 @@ static uint32_t add_to_tree(struct service *s, const struct pattern *p)
 	return at;
 }
 
+/* A byte of the text that few messages have: the first that is no letter, digit or blank. */
+static char rare_byte(struct str text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != ' ' && !in_class(ELEMENT_CONN, text.p[i])) return text.p[i];
+	return text.p[0];
+}
+
 static struct place place_of(const struct pattern *p)
 {
 	const struct element *last = &p->elements[p->n - 1];
-	if (last->kind != ELEMENT_TEXT) return (struct place){.mask = 0};
-	return (struct place){.end = back(last->text), .mask = last->text.n >= 8 ? UINT64_MAX : ~(UINT64_MAX >> 8 * last->text.n)};
+	struct place ret = {.next = 0};
+	if (last->kind == ELEMENT_TEXT) {
+		ret.end = back(last->text);
+		ret.mask = last->text.n >= 8 ? UINT64_MAX : ~(UINT64_MAX >> 8 * last->text.n);
+	}
+	if (p->first_wild != p->last_wild) ret.holds = rare_byte(p->elements[p->first_wild + 1].text);
+	return ret;
 }
 
 /* The tree of the patterns, and the words. */
@@ -507,6 +520,7 @@ struct search {
 	const struct service *service;
 	struct str message;
 	uint64_t end;                /* its last eight bytes */
+	char missing;                /* a byte that is not in it; 0: none is known */
 	struct token tokens[TOKENS]; /* on the way through the tree */
 	uint32_t n;
 	bool more;                   /* nodes than there is room for: then all patterns are looked at, one by one */
@@ -557,6 +571,7 @@ static void search_start(struct search *x, const struct service *s, struct str m
 	x->service = s;
 	x->message = message;
 	x->end = back(message);
+	x->missing = 0;
 	x->n = x->one = 0;
 	x->more = false;
 	if (s->nodes.v[0].first) reach(x, s->nodes.v[0].first, 0, 0);
@@ -583,6 +598,15 @@ static const struct pattern *search_one_by_one(struct search *x, struct pattern_
 	return NULL;
 }
 
+/* Whether the message has the byte; 0 is in every one. One that is missing is remembered: patterns beside each other mostly want the same. */
+static bool has_byte(struct search *x, char c)
+{
+	if (!c) return true;
+	if (c != x->missing && str_find_byte(x->message, c, 0) != SIZE_MAX) return true;
+	x->missing = c;
+	return false;
+}
+
 /* The next pattern that the message is; NULL: no more. */
 static const struct pattern *search_next(struct search *x, struct pattern_match *ret)
 {
@@ -596,8 +620,9 @@ static const struct pattern *search_next(struct search *x, struct pattern_match 
 		}
 		if (!best) return NULL;
 		const struct pattern *p = &x->service->patterns.v[best->next - 1];
-		best->next = places[best->next - 1].next;
-		if (match_behind(x, p, best, ret)) return p;
+		const struct place *place = &places[best->next - 1];
+		best->next = place->next;
+		if (has_byte(x, place->holds) && match_behind(x, p, best, ret)) return p;
 	}
 }
 

@@ -54,8 +54,9 @@ struct node {
 	uint32_t child, next;          /* the first node behind this one; another one beside it; 0: none */
 	uint32_t first, last;          /* the patterns that begin with this alone, ascending, as numbers from 1; 0: none */
 };
-/* A pattern in the tree: the next one with the same beginning, as a number from 1; and the bytes that its messages end with, eight under a mask. */
-struct place { uint32_t next; uint64_t end, mask; };
+/* A pattern in the tree: the next one with the same beginning, as a number from 1; a byte that its messages hold between wild elements, 0: none is needed;
+ * and the bytes that they end with, eight under a mask. */
+struct place { uint32_t next; char holds; uint64_t end, mask; };
 /* Words looked for in one pass: the pairs of bytes near their beginnings as bits, then the words. */
 struct words { VEC(struct str) v; uint64_t *pairs; size_t step; };
 struct service {

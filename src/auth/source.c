@@ -2,6 +2,7 @@
 #include "auth/auth_internal.h"
 #include "base/buf.h"
 #include "text/stamp.h"
+#include <stdio.h>
 
 enum { KINDS = 4096, CONNECTIONS = 1024, RECORDS = 8, TEXT_MAX = 512, WAIT_SECONDS = 120, SCRATCH = 32 << 20,
 	LATER_ADDRESS = 6 * TEXT_MAX, LATER_USER = 7 * TEXT_MAX /* in attempt.text, behind what the first line said */ };
@@ -56,7 +57,7 @@ struct auth_source {
 	const struct record_ref *said_by; /* the line that named the address, when it is an earlier one */
 	char address[ADDRESS_MAX];
 	struct arena arena;
-	const struct shape *line_shape; /* of attempts that come by themselves */
+	const struct shape *line_shapes[AUTH_OUTCOMES]; /* of attempts that come by themselves */
 };
 
 /* --- making and freeing ------------------------------------------------------------------------------------------- */
@@ -238,7 +239,7 @@ static struct value *fresh_cells(struct auth_source *s, uint32_t n)
 /* The base event with what it says of an attempt. Without room for its shape it stays as it is. */
 static struct event *extend(struct auth_source *s, struct auth_kind *k, struct event *ev, const struct attempt *before)
 {
-	const struct shape *shape = extended_shape(s->shapes, ev->shape, &k->extended);
+	const struct shape *shape = extended_shape(s->shapes, ev->shape, s->said.outcome, &k->extended[s->said.outcome]);
 	uint32_t n = 0;
 	if (!shape) return ev;
 	s->base = ev;
@@ -579,19 +580,23 @@ static void decode_line(struct event *ev, uint32_t column, struct value *ret)
 
 static const struct event_ops line_ops = {decode_line, NULL, NULL, NULL};
 
-static const struct shape *line_shape(struct auth_source *s)
+static const struct shape *line_shape(struct auth_source *s, enum auth_outcome outcome)
 {
 	static const char *const names[] = {"host", "program", "pid", "message"};
 	/* Other rules have seen the lines themselves. */
 	static const struct logsource_binding bindings[] = {{.ls = {.product = {"linux", 5}, .category = {"authentication", 14}}}};
+	const struct shape **kept = &s->line_shapes[outcome];
+	if (*kept) return *kept;
 	struct column columns[LINE_COLUMNS + AUTH_COLUMNS] = {0};
-	if (s->line_shape) return s->line_shape;
-	for (unsigned i = 0; i < LINE_COLUMNS + AUTH_COLUMNS; i++) columns[i].name = str_of(i < LINE_COLUMNS ? names[i] : auth_columns[i - LINE_COLUMNS]);
+	char key[32];
+	int n = snprintf(key, sizeof key, "authentication %s", auth_outcome_word(outcome));
+	for (unsigned i = 0; i < LINE_COLUMNS; i++) columns[i].name = str_of(names[i]);
+	auth_columns(outcome, columns + LINE_COLUMNS);
 	const struct shape spec = {.n_columns = COUNT(columns), .columns = columns, .format = STR("syslog"), .event_id = -1, .host_column = LINE_HOST, .n_bindings = COUNT(bindings),
 		.bindings = bindings};
-	s->line_shape = shape_table_find(s->shapes, STR("authentication"));
-	if (!s->line_shape) s->line_shape = shape_table_add(s->shapes, STR("authentication"), &spec);
-	return s->line_shape;
+	*kept = shape_table_find(s->shapes, (struct str){key, (size_t)n});
+	if (!*kept) *kept = shape_table_add(s->shapes, (struct str){key, (size_t)n}, &spec);
+	return *kept;
 }
 
 struct event *auth_source_due(struct auth_source *s, bool end, struct auth_event *ret)
@@ -602,9 +607,9 @@ struct event *auth_source_due(struct auth_source *s, bool end, struct auth_event
 		s->due.n = s->due_at = 0;
 		return NULL;
 	}
-	const struct shape *shape = line_shape(s);
 	attempt_give(s, s->current);
 	s->current = s->due.v[s->due_at++];
+	const struct shape *shape = line_shape(s, s->current->auth.outcome);
 	if (!shape) return NULL;
 	arena_reset(&s->arena);
 	s->event = (struct event){.shape = shape, .cells = fresh_cells(s, shape->n_columns), .arena = &s->arena, .ops = &line_ops, .impl = s, .time = s->current->auth.time,

@@ -173,6 +173,35 @@ TEST(the_trees_find_the_first_pattern)
 	auth_free(a);
 }
 
+static bool has_a_word(const struct words *w, struct str text)
+{
+	for (size_t i = 0; i < w->v.n; i++)
+		if (str_find(text, w->v.v[i], 0) != SIZE_MAX) return true;
+	return false;
+}
+
+/* Each word whole, without its first or last byte, at each distance from the beginning, at the end and not. */
+TEST(words_are_found_wherever_they_stand)
+{
+	struct auth *a = auth_new(NULL);
+	NEED(a);
+	for (size_t i = 0; i <= a->patterns.services.n; i++) {
+		const struct words *w = i < a->patterns.services.n ? &a->patterns.services.v[i].words : &a->patterns.any_words;
+		for (size_t k = 0; k < w->v.n * 12 * 6; k++) {
+			struct buf b = {0};
+			struct str word = w->v.v[k / 72];
+			for (size_t n = k % 12; n; n--) buf_byte(&b, word.p[n % word.n]);
+			size_t cut = k / 12 % 3;
+			buf_str(&b, cut == 1 ? str_sub(word, 1, word.n) : str_sub(word, 0, word.n - (cut == 2)));
+			if (k / 36 % 2) buf_lit(&b, " x");
+			CHECK(words_in(w, buf_view(&b)) == has_a_word(w, buf_view(&b)));
+			buf_done(&b);
+		}
+		CHECK(!words_in(w, STR("")) && !words_in(w, STR("x")));
+	}
+	auth_free(a);
+}
+
 static void is(const struct auth *a, const char *program, const char *message, enum pattern_kind kind, const char *addr, const char *user)
 {
 	struct pattern_match m;
