@@ -151,6 +151,8 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	return false;
 }
 
+static int by_bytes(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
 static int parse(struct settings *s, int argc, char **argv)
 {
 	struct options o;
@@ -163,6 +165,8 @@ static int parse(struct settings *s, int argc, char **argv)
 		else if (!take_option(s, which, argument)) return EXIT_USAGE;
 	}
 	if (!s->paths.n) return app_usage(s->self, "which logs? Name files or folders");
+	/* Events of equal times stand in the order of their files: of the files' names, not of how they were listed. */
+	qsort(s->paths.v, s->paths.n, sizeof *s->paths.v, by_bytes);
 	if (s->add_to && (s->new_case || s->outputs.n)) return app_usage(s->self, "--case takes no -o: its findings may rest on logs that are not read now");
 	if ((s->salt_key || s->note) && !s->add_to && !s->new_case) return app_usage(s->self, "--salt-key and --note are for a case: -o X.case or --case X.case");
 	for (size_t i = 0; i < s->paths.n; i++)
