@@ -50,7 +50,19 @@ static const struct { const char *name; enum win_sys sys; } sys_columns[] = {
 	{"Date and Time", WIN_TIME}, {"Index", WIN_RECORD_ID},
 	{"TimeGenerated", WIN_TIME}, {"ProcessId", WIN_PROCESS}, {"ThreadId", WIN_THREAD}, {"UserId", WIN_USER}, {"Level", WIN_LEVEL},
 	{"Keywords", WIN_KEYWORDS},
-	{"Version", WIN_VERSION}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Message", WIN_MESSAGE}, {"signature_id", WIN_EVENT_ID}, {"RecordNumber", WIN_RECORD_ID}, {"_time", WIN_TIME}};
+	{"Version", WIN_VERSION}, {"Task", WIN_TASK}, {"Opcode", WIN_OPCODE}, {"Message", WIN_MESSAGE}, {"signature_id", WIN_EVENT_ID}, {"RecordNumber", WIN_RECORD_ID}, {"_time", WIN_TIME},
+	/* Winlogbeat's, as Kibana exports them: since version 7, and before. */
+	{"winlog.event_id", WIN_EVENT_ID}, {"winlog.channel", WIN_CHANNEL}, {"winlog.provider_name", WIN_PROVIDER}, {"winlog.computer_name", WIN_COMPUTER}, {"winlog.record_id", WIN_RECORD_ID},
+	{"event_id", WIN_EVENT_ID}, {"log_name", WIN_CHANNEL}, {"source_name", WIN_PROVIDER}, {"computer_name", WIN_COMPUTER}, {"record_number", WIN_RECORD_ID}, {"@timestamp", WIN_TIME}};
+
+/* The event's own name of a field that Kibana's columns call by its path. */
+static struct str without_path(struct str name)
+{
+	static const char *const prefixes[] = {"winlog.event_data.", "winlog.user_data.", "event_data.", "user_data."};
+	for (size_t i = 0; i < COUNT(prefixes); i++)
+		if (str_starts(name, str_of(prefixes[i])) && name.n > strlen(prefixes[i])) return str_sub(name, strlen(prefixes[i]), name.n);
+	return name;
+}
 
 static const char *const time_columns[] = {"timestamp", "Timestamp", "TimeCreated", "@timestamp", "time", "Time", "datetime", "DateTime",
 	"TimeGenerated",
@@ -350,9 +362,12 @@ static bool windows_event(struct reader *r)
 		for (size_t k = 0; k < WIN_SYS; k++) sys |= o->sys[k] == (int16_t)i;
 		struct str v = sys ? (struct str){"", 0} : delimited_cell(r, d, i);
 		/* An empty cell: the event has no such field. All the same a column, so that shapes stay few. */
-		bool splunk = !sys && v.n && o->columns[i].name.p[0] != '_' && str_find_byte(o->columns[i].name, '_', 0) != SIZE_MAX;
-		if (splunk) win_add_splunk(e, r->taxonomy, o->columns[i].name, v);
-		else if (!sys && !add_named(r, o, o->columns[i].name, v, false)) win_add(e, o->columns[i].name, v.n ? v : (struct str){NULL, 0});
+		struct str name = o->columns[i].name;
+		bool splunk = !sys && v.n && name.p[0] != '_' && str_find_byte(name, '_', 0) != SIZE_MAX && str_find_byte(name, '.', 0) == SIZE_MAX;
+		struct str own_name = without_path(name);
+		if (own_name.n < name.n && str_eq(v, STR("-"))) v.n = 0; /* Kibana: nothing there */
+		if (splunk) win_add_splunk(e, r->taxonomy, name, v);
+		else if (!sys && !add_named(r, o, name, v, false)) win_add(e, own_name, v.n ? v : (struct str){NULL, 0});
 	}
 	for (uint32_t i = 0; o->short_channel >= 0 && i < o->n; i++) add_named(r, o, o->columns[i].name, delimited_cell(r, d, i), true);
 	uint32_t before = e->n;
@@ -527,6 +542,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	else if (n >= 5 && named(cells, n, "ProviderName") && named(cells, n, "TimeCreated")) score = 90;
 	else if (n >= 5 && named(cells, n, "EventID") && named(cells, n, "EntryType") && named(cells, n, "TimeGenerated")) score = 90;
 	else if (n >= 5 && viewer_language(cells, n)) score = 90;
+	else if (n >= 3 && named(cells, n, "@timestamp") && (named(cells, n, "winlog.event_id") || named(cells, n, "event_id"))) score = 90;
 	else if (n >= 3 && named(cells, n, "_time") && (named(cells, n, "_raw") || named(cells, n, "sourcetype"))) score = 90;
 	/* Any table with as many cells in its first record, one of them the time that the header names. */
 	for (uint32_t i = 0; !score && n >= 3 && n < COUNT(cells) && i < n && i < m; i++)

@@ -253,6 +253,26 @@ static bool stamp_whole(struct str s, struct etime *ret, bool *ret_zoned)
 	return ret->present;
 }
 
+/* "Mar 3, 2021 @ 06:59:20.123", "March 3rd 2019, 06:59:20.123": what Kibana shows and exports, since version 7 and before; in the browser's zone. */
+static bool kibana_time(struct str s, struct etime *ret, bool *ret_zoned)
+{
+	struct civil c = {.month = stamp_month(s)};
+	uint64_t d, y;
+	uint32_t nsec = 0;
+	uint8_t digits = 0;
+	struct str month = str_cut(&s, ' '), day = str_cut(&s, ' '), year = str_cut(&s, ' ');
+	size_t n = 0;
+	while (n < day.n && day.p[n] >= '0' && day.p[n] <= '9') n++;
+	if (year.n == 5 && year.p[4] == ',') year.n--;
+	if (str_starts(s, STR("@ "))) s = str_sub(s, 2, s.n);
+	if (!c.month || month.n < 3 || !s.p || year.n != 4 || !str_u64(str_sub(day, 0, n), &d) || d > 31 || day.n > n + 3 || !str_u64(year, &y)) return false;
+	if (!stamp_clock(&s, &c, &nsec, &digits) || s.n) return false;
+	c.year = (int)y;
+	c.day = (unsigned)d;
+	*ret_zoned = false;
+	return etime_from_civil(&c, nsec, digits, ret);
+}
+
 bool json_time_as(struct str s, bool day_first, struct etime *ret, bool *ret_zoned)
 {
 	struct stamp t;
@@ -288,5 +308,5 @@ bool json_time(struct str s, bool number, struct etime *ret, bool *ret_zoned)
 		return number_time(str_cut(&inner, ')'), ret);
 	}
 	if (s.n && s.p[0] >= '0' && s.p[0] <= '9' && s.n < 24 && number_time(s, ret)) return true;
-	return us_time(s, ret, ret_zoned) || stamp_whole(s, ret, ret_zoned);
+	return us_time(s, ret, ret_zoned) || stamp_whole(s, ret, ret_zoned) || kibana_time(s, ret, ret_zoned);
 }
