@@ -21,9 +21,19 @@ bool json_is_shown(const struct json_layout *l)
 	return json_leaf_of(l, STR("Id")) >= 0 && json_leaf_of(l, STR("LogName")) >= 0 && json_leaf_of(l, STR("ProviderName")) >= 0 && json_leaf_of(l, STR("Message")) >= 0;
 }
 
+/* Splunk's fields of a Windows event. */
+static bool is_splunk(const struct json_layout *l)
+{
+	static const char *const names[] = {"Account_Name", "New_Process_Name", "Process_Command_Line", "Logon_Type", "Source_Network_Address", "Service_File_Name"};
+	bool any = false;
+	for (size_t i = 0; i < COUNT(names) && !any; i++) any = json_leaf_of(l, str_of(names[i])) >= 0;
+	return any && json_leaf_of(l, STR("EventCode")) >= 0 && (json_leaf_of(l, STR("LogName")) >= 0 || json_leaf_of(l, STR("source")) >= 0);
+}
+
 bool json_is_short(const struct json_layout *l)
 {
 	bool details = false;
+	if (is_splunk(l)) return true;
 	for (uint32_t i = 0; i < l->n_leaves && !details; i++) details = str_eq(l->leaves[i].path, STR("Details")) || str_starts(l->leaves[i].path, STR("Details."));
 	return details && json_leaf_of(l, STR("RuleTitle")) >= 0 && json_leaf_of(l, STR("Channel")) >= 0 && json_leaf_of(l, STR("EventID")) >= 0;
 }
@@ -79,6 +89,45 @@ static void make_short(struct json_events *e, struct win_event *w)
 	}
 }
 
+/* Several values of a field, one a line, as Splunk's tables have them. */
+static struct str lines_of(const struct value *v, struct arena *a)
+{
+	struct buf b = {0};
+	for (uint32_t i = 0; i < v->n; i++) {
+		if (i) buf_byte(&b, '\n');
+		buf_str(&b, value_text(&v->items[i], a));
+	}
+	struct str all = arena_str(a, buf_view(&b));
+	buf_done(&b);
+	return all.p ? all : STR("");
+}
+
+static void make_splunk(struct json_events *e, struct win_event *w)
+{
+	static const struct shown_column columns[] = {{"EventCode", WIN_EVENT_ID}, {"LogName", WIN_CHANNEL}, {"ComputerName", WIN_COMPUTER}, {"RecordNumber", WIN_RECORD_ID}, {"_time", WIN_TIME},
+		{"SourceName", WIN_PROVIDER}, {"Message", WIN_MESSAGE}};
+	const struct json_layout *l = e->object.layout;
+	struct arena *a = &e->reader->arena;
+	for (size_t i = 0; i < COUNT(columns); i++) w->sys[columns[i].sys] = text_of(e, columns[i].name);
+	if (!w->sys[WIN_CHANNEL].n) w->sys[WIN_CHANNEL] = text_of(e, "source");
+	if (!w->sys[WIN_COMPUTER].n) w->sys[WIN_COMPUTER] = text_of(e, "host");
+	if (w->sys[WIN_CHANNEL].p) w->sys[WIN_CHANNEL] = win_splunk_channel(w->sys[WIN_CHANNEL]);
+	for (uint32_t i = 0; i < l->n_leaves; i++) {
+		struct value v;
+		struct str path = l->leaves[i].path;
+		bool known = !path.p || l->leaves[i].kind != JSON_PLAIN || l->leaves[i].n_sub;
+		for (size_t k = 0; k < COUNT(columns) && !known; k++) known = str_eq(path, str_of(columns[k].name));
+		if (known) continue;
+		json_leaf_value(&e->object, i, a, &v);
+		if (v.kind == VALUE_NULL) continue;
+		struct str text = v.kind == VALUE_LIST ? lines_of(&v, a) : value_text(&v, a);
+		bool named = path.p[0] != '_' && str_find_byte(path, '_', 0) != SIZE_MAX && str_find_byte(path, '.', 0) == SIZE_MAX;
+		if (named) win_add_splunk(w, e->reader->taxonomy, path, text);
+		else win_add(w, path, text);
+	}
+	if (w->sys[WIN_MESSAGE].p) win_add_shown(w, w->sys[WIN_MESSAGE]);
+}
+
 bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length, uint64_t size, uint32_t line, const void *bytes)
 {
 	static const struct shown_column shown[] = {{"Id", WIN_EVENT_ID}, {"ProviderName", WIN_PROVIDER}, {"ProviderId", WIN_PROVIDER_GUID}, {"LogName", WIN_CHANNEL}, {"MachineName", WIN_COMPUTER},
@@ -94,7 +143,8 @@ bool json_evtxecmd_make(struct json_events *e, uint64_t offset, uint64_t length,
 	struct win_event *w = &e->evtxecmd->event;
 	win_begin(w);
 	if (e->object.layout->shortened) {
-		make_short(e, w);
+		if (is_splunk(e->object.layout)) make_splunk(e, w);
+		else make_short(e, w);
 		return win_make(e->reader, &e->evtxecmd->state, w, offset, length, size, line, bytes);
 	}
 	if (!e->object.layout->evtxecmd) {

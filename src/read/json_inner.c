@@ -6,12 +6,12 @@ int32_t json_inner_leaf(const struct json_layout *l)
 {
 	/* The member, and what stands beside it where its name alone does not tell: Elasticsearch's documents, Splunk's results, CloudWatch's messages
 	 * (as they are fetched, filtered or exported, and as subscriptions get them). */
-	static const char *const names[][2] = {{"AuditData", NULL}, {"auditData", NULL}, {"CloudTrailEvent", NULL}, {"_source", "_index"}, {"result", "preview"},
+	static const char *const names[][2] = {{"AuditData", NULL}, {"auditData", NULL}, {"CloudTrailEvent", NULL}, {"_source", "_index"}, {"result", "preview"}, {"_raw", "_time"},
 		{"message", "ingestionTime"}, {"message", "eventId"}, {"message", "id"}};
 	for (size_t i = 0; i < COUNT(names); i++) {
 		int32_t leaf = json_leaf_of(l, str_of(names[i][0]));
 		bool sure = !names[i][1] || json_leaf_of(l, str_of(names[i][1])) >= 0;
-		if (i >= 5) sure = sure && l->n_leaves <= 5 && json_leaf_of(l, STR("timestamp")) >= 0;
+		if (i >= 6) sure = sure && l->n_leaves <= 5 && json_leaf_of(l, STR("timestamp")) >= 0;
 		if (leaf >= 0 && sure && !l->leaves[leaf].n_sub) return leaf;
 	}
 	return -1;
