@@ -331,7 +331,38 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 	return n;
 }
 
-static const struct event_ops ops = {decode, contexts, NULL};
+/* What stands before a cell's bytes in what undecoded gives: what is made of it, how it stands there (NO_CELL: it is not there), and its length; or which
+ * of the cells before it is the same. */
+struct raw_head { uint8_t how, flags; uint16_t again; /* that cell's place + 1, or 0 */ uint32_t n; };
+struct raw_cells { struct buf *out; uint16_t met[COLUMNS_MAX]; /* place + 1 */ uint16_t n; };
+enum { NO_CELL = UINT8_MAX };
+
+static void put_cell(const struct own *o, uint8_t how, uint32_t i, struct raw_cells *cells)
+{
+	const struct csv_cell *c = i < o->csv.row.n ? &o->csv.row.v[i] : NULL;
+	struct raw_head head = {how, c ? (uint8_t)c->flags : NO_CELL, cells->met[i], c ? c->length : 0};
+	buf_put(cells->out, &head, sizeof head);
+	if (cells->met[i]) return;
+	if (c) buf_str(cells->out, str_sub(o->csv.text, c->start, c->length));
+	cells->met[i] = ++cells->n;
+}
+
+static enum sift undecoded(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest)
+{
+	const struct own *o = own((struct reader *)ev->impl);
+	struct raw_cells cells = {.out = raw};
+	if (o->kind->rest || !ev->raw.p) return SIFT_NONE;
+	for (uint32_t i = 0; raw && i < set->n && set->v[i] < ev->shape->n_columns; i++) {
+		const struct plan *p = &o->plan[set->v[i]];
+		put_cell(o, p->how, p->cell, &cells);
+		if (p->how == H_URI && o->query >= 0) put_cell(o, p->how, (uint32_t)o->query, &cells);
+	}
+	/* Quotes that stand doubled in the line, and what is put together by a '?', have nothing else that is plain. */
+	if (rest) buf_str(rest, ev->raw);
+	return SIFT_WHOLE;
+}
+
+static const struct event_ops ops = {.decode = decode, .contexts = contexts, .undecoded = undecoded};
 
 /* --- records --- */
 

@@ -1,5 +1,5 @@
 /* read_fuzz.h: one source of any bytes through a reader. Must hold: the five counts sum up to the size; records lie in the source, in
- * order, and are the bytes the event says they are; the text for keywords keeps its promise; every cell decodes; the fields and the format's own JSON can be written; what was
+ * order, and are the bytes the event says they are; the text for keywords and undecoded bytes keep their promises; every cell decodes; the fields and the format's own JSON can be written; what was
  * read twice is the same. */
 #pragma once
 #include "base/base.h"
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_fuzz_event(struct event *ev, const uint8_t *data, size_t size, uint64_t *last, struct buf *out)
+static void read_fuzz_event(struct event *ev, const uint8_t *data, size_t size, uint64_t *last, struct map *undecoded, struct buf *out)
 {
 	verify(ev->n_records >= 1);
 	for (uint32_t i = 0; i < ev->n_records; i++) {
@@ -23,7 +23,9 @@ static void read_fuzz_event(struct event *ev, const uint8_t *data, size_t size, 
 	}
 	for (uint32_t i = 0; i < ev->shape->n_columns; i++) verify(event_cell(ev, i)->kind != VALUE_UNREAD);
 	enum sift kind;
+	bool any;
 	verify(!sift_lacks(ev, 8192, &kind).p);
+	verify(!undecoded_lacks(ev, undecoded, &any).p);
 	size_t from = out->n;
 	event_fields_json(ev, out);
 	struct json_tape tape = {.max_depth = 200};
@@ -58,6 +60,7 @@ static inline int read_fuzz(const char *format, const uint8_t *data, size_t size
 	struct input in;
 	struct fault f = FAULT_INIT;
 	struct buf out = {0};
+	struct map undecoded = {0};
 	uint8_t sha[SHA256_SIZE];
 	uint64_t last = 0, events = 0;
 	arena_init(&strings, 1 << 20);
@@ -67,7 +70,7 @@ static inline int read_fuzz(const char *format, const uint8_t *data, size_t size
 	struct reader_cursor *c = ops->cursor_new(r, shapes);
 	for (struct event *ev; (ev = ops->next(c)); events++) {
 		out.n = 0;
-		read_fuzz_event(ev, data, size, &last, &out);
+		read_fuzz_event(ev, data, size, &last, &undecoded, &out);
 	}
 	ops->cursor_free(c);
 	ops->finish(r, &report);
@@ -78,6 +81,7 @@ static inline int read_fuzz(const char *format, const uint8_t *data, size_t size
 	input_close(&in);
 	report_done(&report);
 	buf_done(&out);
+	map_done(&undecoded);
 	shape_table_free(shapes);
 	arena_done(&strings);
 	return 0;
