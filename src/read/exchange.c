@@ -357,7 +357,9 @@ static enum sift undecoded(struct event *ev, const struct column_set *set, struc
 		put_cell(o, p->how, p->cell, &cells);
 		if (p->how == H_URI && o->query >= 0) put_cell(o, p->how, (uint32_t)o->query, &cells);
 	}
-	/* Quotes that stand doubled in the line, and what is put together by a '?', have nothing else that is plain. */
+	/* What stands around a closing quote in the middle of a cell stands side by side in the value. Of other cells all that is plain stands in the line. */
+	for (uint32_t i = 0; rest && i < o->csv.row.n; i++)
+		if (o->csv.row.v[i].flags & CSV_ODD) return SIFT_NONE;
 	if (rest) buf_str(rest, ev->raw);
 	return SIFT_WHOLE;
 }
