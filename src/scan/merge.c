@@ -163,7 +163,10 @@ static bool take_for_correlation(struct pass *p, struct finding *f)
 		return true;
 	}
 	struct str *values = arena_alloc(&p->group.arena, f->n_keep * sizeof *values);
-	if (!values) return true;
+	if (!values) {
+		fault_set(&s->spill_fault, FAULT_LIMIT, "no memory for a hit on its way to its correlations");
+		return false;
+	}
 	for (uint32_t i = 0; i < f->n_keep; i++) values[i] = f->keep[i].name.n ? f->keep[i].value : (struct str){NULL, 0};
 	struct corr_event e = {.rule = f->rule_index, .time = f->time, .evidence = f->evidence, .n_evidence = f->n_evidence, .values = values, .n_values = f->n_keep,
 		.host = f->host};
@@ -275,7 +278,10 @@ bool scan_finish(struct scan *s, struct finding_sink *const *sinks, size_t n_sin
 	start_incidents(s);
 	if (s->correlating || s->incidents) {
 		struct pass first = {.scan = s, .take = take_for_correlation};
-		if (!run_pass(&first, SPILL_FEEDS, f)) return false;
+		if (!run_pass(&first, SPILL_FEEDS, f)) {
+			if (f && s->spill_fault.kind) *f = s->spill_fault;
+			return false;
+		}
 		feed_older(&first, (struct etime){0});
 		correlate_finish(s->correlate);
 		correlate_stats(s->correlate, &s->results.correlations);
