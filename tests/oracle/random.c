@@ -341,25 +341,28 @@ static struct value any_value(struct random_world *w, const char *field, struct 
 
 static void decode_random(struct event *ev, uint32_t column, struct value *ret) { *ret = ((const struct value *)ev->impl)[column]; }
 /* What the promise of event/sift.h is kept with at least: nothing that is not plain, letters in another case. */
+static void sift_text(struct str s, struct buf *room)
+{
+	for (size_t at = 0; at < s.n; at++) {
+		bool letter = (s.p[at] | 32) >= 'a' && (s.p[at] | 32) <= 'z';
+		buf_byte(room, letter && at % 3 == 0 ? s.p[at] ^ 32 : sift_plain(s.p[at]) || s.p[at] & (char)0x80 ? s.p[at] : 1);
+	}
+	buf_byte(room, 1);
+}
+
 static void sift_column(struct event *ev, uint32_t i, struct buf *room)
 {
 	const struct column *c = &ev->shape->columns[i];
 	if (c->constant || !column_is_keyword(c, ev->raw.p != NULL)) return;
 	struct value *v = event_cell(ev, i), *items = v->kind == VALUE_LIST ? v->items : v;
-	for (uint32_t k = 0; k < (v->kind == VALUE_LIST ? v->n : 1); k++) {
-		struct str s = value_text(&items[k], ev->arena);
-		for (size_t at = 0; at < s.n; at++) {
-			bool letter = (s.p[at] | 32) >= 'a' && (s.p[at] | 32) <= 'z';
-			buf_byte(room, letter && at % 3 == 0 ? s.p[at] ^ 32 : sift_plain(s.p[at]) || s.p[at] & (char)0x80 ? s.p[at] : 1);
-		}
-		buf_byte(room, 1);
-	}
+	for (uint32_t k = 0; k < (v->kind == VALUE_LIST ? v->n : 1); k++) sift_text(value_text(&items[k], ev->arena), room);
 }
 
 static enum sift sift_random(struct event *ev, struct buf *room, struct str *ret)
 {
 	if (ev->raw.p && ev->raw.n % 3 == 0) return SIFT_NONE;
 	for (uint32_t i = 0; i < ev->shape->n_columns; i++) sift_column(ev, i, room);
+	if (ev->raw.p) sift_text(ev->raw, room);
 	*ret = buf_view(room);
 	return SIFT_WHOLE;
 }
