@@ -6,7 +6,7 @@
 enum {
 	SAMPLE = 256,       /* own times a log */
 	LOGS = 4096,        /* host x log */
-	PAIRS = 1 << 15,    /* keys of pairs kept: those with the lowest hashes */
+	PAIRS = 1 << 15,    /* keys of pairs kept: the lowest */
 	SHAPES = 1 << 16, KEY = 600
 };
 
@@ -229,15 +229,23 @@ static bool process_id(const struct value *v, struct str s, uint64_t *ret)
 	return str_starts(s, STR("0x")) ? str_hex64(str_sub(s, 2, s.n), ret) : str_u64(s, ret);
 }
 
-/* The key of the event's thing; 0: it has none. */
-static uint64_t key_of(struct event *ev, const struct shape_lens *l)
+/* The upper half of a process's key is its id's: whether it is kept shows before the rest is decoded. */
+static uint64_t process_key(struct skew_table *t, struct event *ev, const struct shape_lens *l)
 {
-	struct str s = cell_text(ev, l->first);
+	const uint64_t upper = 0xffffffff00000000u;
+	struct value *number = event_cell(ev, (uint32_t)l->first);
 	uint64_t id;
-	if (l->what & LENS_PROCESS) {
-		if (!process_id(event_cell(ev, (uint32_t)l->first), s, &id)) return 0;
-		return hash_text(hash_text(mix(id + 1), event_host(ev)), cell_text(ev, l->second));
-	}
+	if (!process_id(number, value_text(number, ev->arena), &id)) return 0;
+	uint64_t first = mix(id + 1);
+	if ((first & upper) >= t->below) return 0;
+	return (first & upper) | hash_text(hash_text(first, event_host(ev)), cell_text(ev, l->second)) >> 32;
+}
+
+/* The key of the event's thing; 0: it has none, or one that is not kept. */
+static uint64_t key_of(struct skew_table *t, struct event *ev, const struct shape_lens *l)
+{
+	if (l->what & LENS_PROCESS) return process_key(t, ev, l);
+	struct str s = cell_text(ev, l->first);
 	if (l->what & LENS_QUERY) {
 		/* What the front end adds stands at the end. */
 		if (s.n > 160) s = str_sub(s, s.n - 160, 160);
@@ -278,7 +286,7 @@ void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
 		if (!log->own.n) log->own = str_eq(s->columns[l->own].name, STR("UtcTime")) ? STR("UtcTime") : STR("_SOURCE_REALTIME_TIMESTAMP");
 		add_sample(log, hash, milliseconds(ev->time) - milliseconds(own));
 	}
-	uint64_t key = l->what & (LENS_ID | LENS_QUERY | LENS_PROCESS) ? key_of(ev, l) : 0;
+	uint64_t key = l->what & (LENS_ID | LENS_QUERY | LENS_PROCESS) ? key_of(t, ev, l) : 0;
 	/* The lowest bit says which basis a key is of. */
 	if (key) add_side(t, (key & ~(uint64_t)1) | (l->what & LENS_PROCESS ? 1 : 0), index, 1, milliseconds(ev->time));
 }
