@@ -312,12 +312,20 @@ static bool load_known(const struct settings *s, struct known_sources **ret, str
 	return *ret != NULL;
 }
 
+/* What will be written, looked at before anything is read. */
+static bool check_outputs(const struct settings *s, struct fault *f)
+{
+	for (size_t i = 0; i < s->outputs.n; i++)
+		if (!output_check(s->outputs.v[i], true, s->paths.v, s->paths.n, f)) return false;
+	return !s->stats || output_check(s->stats, false, s->paths.v, s->paths.n, f);
+}
+
 static int scan_all(struct settings *s)
 {
 	struct fault f = FAULT_INIT;
 	double started = app_seconds();
 	const char *temp = getenv("TMPDIR");
-	struct rule_set *rules = rules_load(&s->rules, &f);
+	struct rule_set *rules = check_outputs(s, &f) ? rules_load(&s->rules, &f) : NULL;
 	struct taxonomy *taxonomy = rules ? taxonomy_new(&f) : NULL;
 	struct auth *auth = taxonomy ? auth_new(&f) : NULL;
 	struct plan *plan = auth ? plan_new(rules, &s->plan, &f) : NULL;

@@ -2,6 +2,10 @@
 #include "app/output.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FLUSH_AT = 1 << 20 };
@@ -58,15 +62,59 @@ static int create(const char *path, struct fault *f)
 	return -1;
 }
 
+enum form { FORM_UNKNOWN, FORM_JSONL, FORM_CSV };
+
+static enum form form_of(const char *path)
+{
+	static const struct { const char *ending; enum form form; } forms[] = {{".jsonl", FORM_JSONL}, {".json", FORM_JSONL}, {".ndjson", FORM_JSONL}, {".csv", FORM_CSV}};
+	if (!strcmp(path, "-")) return FORM_JSONL;
+	for (size_t i = 0; i < COUNT(forms); i++)
+		if (str_ends(str_of(path), str_of(forms[i].ending))) return forms[i].form;
+	return FORM_UNKNOWN;
+}
+
+static bool refuse(struct fault *f, enum fault_kind kind, const char *path, const char *why)
+{
+	fault_set(f, kind, "%s", why);
+	fault_path(f, str_of(path));
+	return false;
+}
+
+/* Whether a file is the input, or below it. */
+static bool is_among(const char *file, const struct stat *st, const char *input)
+{
+	char real[PATH_MAX];
+	struct stat at;
+	size_t n = realpath(input, real) ? strlen(real) : 0;
+	if (n && !strncmp(file, real, n) && (!file[n] || file[n] == '/' || real[n - 1] == '/')) return true;
+	return n && stat(real, &at) == 0 && at.st_dev == st->st_dev && at.st_ino == st->st_ino; /* by another name */
+}
+
+/* A file that is there already. */
+static bool check_present(const char *path, const char *real, const char *const *inputs, size_t n_inputs, struct fault *f)
+{
+	struct stat st;
+	if (stat(real, &st) < 0 || access(real, W_OK) < 0) return refuse(f, FAULT_IO, path, "cannot write");
+	if (S_ISDIR(st.st_mode)) return refuse(f, FAULT_USAGE, path, "is a folder; name a file");
+	for (size_t i = 0; i < n_inputs && S_ISREG(st.st_mode); i++)
+		if (is_among(real, &st, inputs[i])) return refuse(f, FAULT_USAGE, path, "is among the logs to be read, and would be overwritten; name a file elsewhere");
+	return true;
+}
+
+bool output_check(const char *path, bool findings, const char *const *inputs, size_t n_inputs, struct fault *f)
+{
+	char real[PATH_MAX], folder[PATH_MAX] = ".";
+	const char *slash = strrchr(path, '/');
+	if (findings && form_of(path) == FORM_UNKNOWN) return refuse(f, FAULT_USAGE, path, "the ending says the form; known are .jsonl, .csv and .case");
+	if (!strcmp(path, "-")) return true;
+	if (realpath(path, real)) return check_present(path, real, inputs, n_inputs, f);
+	if (slash && (size_t)(slash - path) + 2 <= sizeof folder) snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+	return access(folder, W_OK | X_OK) == 0 || refuse(f, FAULT_IO, path, "cannot create");
+}
+
 struct finding_sink *output_new(const char *path, const struct report_sources *sources, struct fault *f)
 {
-	struct str p = str_of(path);
-	bool standard = !strcmp(path, "-"), csv = str_ends(p, STR(".csv"));
-	if (!standard && !csv && !str_ends(p, STR(".jsonl")) && !str_ends(p, STR(".json")) && !str_ends(p, STR(".ndjson"))) {
-		fault_set(f, FAULT_USAGE, "-o: the ending says the form; known are .jsonl and .csv");
-		fault_path(f, p);
-		return NULL;
-	}
+	bool standard = !strcmp(path, "-"), csv = form_of(path) == FORM_CSV;
 	int fd = standard ? 1 : create(path, f);
 	if (fd < 0) return NULL;
 	struct output *o = xcalloc(1, sizeof *o);
