@@ -26,8 +26,6 @@ struct mapping {
 struct mappings { struct arena arena; VEC(struct mapping) v; };
 bool mappings_add(struct mappings *m, struct str file, struct str name, struct fault *f);
 void mappings_done(struct mappings *m);
-/* The first mapping of `candidates` that holds for the event, or NULL. */
-const struct mapping *mapping_of(const struct mapping *const *candidates, uint32_t n, struct event *ev);
 /* The text of the first of the fields that has a value; empty: none. */
 struct str mapping_text(struct event *ev, const struct str *fields, uint32_t n);
 
@@ -45,9 +43,14 @@ struct auth_kind {
 	const struct service *service;    /* of its program or format, NULL: none */
 	const struct mapping **mappings;  /* [n] */
 	uint32_t n_mappings;
+	struct str asked;                 /* the field of the first mapping's first condition; empty: it has none */
+	int32_t asked_column;             /* -1: there is no such column */
 	bool by_event;                    /* the program, and with it the service, is another in each event */
 	int32_t message, pid, client, program, repeated; /* columns, -1 = none */
 };
+
+/* fields.c: the first of the kind's mappings that holds for the event, or NULL. */
+const struct mapping *mapping_of(const struct auth_kind *k, struct event *ev);
 
 /* extend.c: the shape with auth.* behind the base's columns, of attempts that end so; NULL when there is no room. */
 const struct shape *extended_shape(struct shape_table *t, const struct shape *base, enum auth_outcome outcome, const struct shape **kept);

@@ -73,17 +73,23 @@ void mappings_done(struct mappings *m)
 	arena_done(&m->arena);
 }
 
-static struct str text_of(struct event *ev, struct str field)
+static struct str text_at(struct event *ev, int32_t column)
 {
-	struct value *v = event_get(ev, field);
+	struct value *v = column >= 0 ? event_cell(ev, (uint32_t)column) : NULL;
 	if (v && v->kind == VALUE_LIST && v->n) v = &v->items[0];
 	return v && v->kind != VALUE_ABSENT && v->kind != VALUE_NULL && v->kind != VALUE_LIST ? value_text(v, ev->arena) : (struct str){"", 0};
 }
+
+static struct str text_of(struct event *ev, struct str field) { return text_at(ev, shape_column(ev->shape, field)); }
+
+/* They begin with different letters. */
+static bool differ_at_once(struct str a, struct str b) { return a.n && b.n && (a.p[0] ^ b.p[0]) & ~0x20; }
 
 static bool holds(const struct condition *c, struct str text)
 {
 	for (uint32_t i = 0; i < c->n; i++) {
 		struct str wanted = c->values[i];
+		if (differ_at_once(wanted, text) && wanted.p[0] != '*') continue;
 		bool open = wanted.n && wanted.p[wanted.n - 1] == '*';
 		struct str begin = open ? str_sub(text, 0, wanted.n - 1) : text;
 		if (str_eq_nocase(begin, open ? str_sub(wanted, 0, wanted.n - 1) : wanted)) return !c->negated;
@@ -91,16 +97,15 @@ static bool holds(const struct condition *c, struct str text)
 	return c->negated && text.n;
 }
 
-const struct mapping *mapping_of(const struct mapping *const *candidates, uint32_t n, struct event *ev)
+const struct mapping *mapping_of(const struct auth_kind *k, struct event *ev)
 {
-	struct str field = {NULL, 0}, text = {"", 0}; /* of the first condition: mostly all candidates ask the same field */
-	for (uint32_t i = 0; i < n; i++) {
-		const struct mapping *m = candidates[i];
+	struct str field = k->asked, text = text_at(ev, k->asked_column); /* mostly all candidates ask the same field first */
+	for (uint32_t i = 0; i < k->n_mappings; i++) {
+		const struct mapping *m = k->mappings[i];
 		bool all = true;
-		for (uint32_t k = 0; all && k < m->n_conditions; k++) {
-			const struct condition *c = &m->conditions[k];
-			if (k == 0 && !(field.p && str_eq(field, c->field))) field = c->field, text = text_of(ev, field);
-			all = holds(c, k == 0 ? text : text_of(ev, c->field));
+		for (uint32_t at = 0; all && at < m->n_conditions; at++) {
+			const struct condition *c = &m->conditions[at];
+			all = holds(c, str_eq(field, c->field) ? text : text_of(ev, c->field));
 		}
 		if (all) return m;
 	}

@@ -198,6 +198,8 @@ static void learn(struct auth_source *s, struct auth_kind *k, const struct shape
 		if (!k->mappings) k->mappings = xcalloc(all->v.n, sizeof *k->mappings);
 		k->mappings[k->n_mappings++] = m;
 	}
+	k->asked = k->n_mappings && k->mappings[0]->n_conditions ? k->mappings[0]->conditions[0].field : (struct str){"", 0};
+	k->asked_column = k->asked.n ? shape_column(shape, k->asked) : -1;
 }
 
 static struct auth_kind *kind_of(struct auth_source *s, const struct shape *shape)
@@ -545,7 +547,7 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 
 static struct event *take_fields(struct auth_source *s, struct auth_kind *k, struct event *ev, struct auth_event *ret, bool *ret_is)
 {
-	const struct mapping *m = mapping_of(k->mappings, k->n_mappings, ev);
+	const struct mapping *m = mapping_of(k, ev);
 	if (!m) return ev;
 	size_t n = address_canonical(mapping_text(ev, m->addresses, m->n_addresses), s->address);
 	s->stats.looking++, s->stats.understood++;

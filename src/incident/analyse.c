@@ -610,7 +610,13 @@ const struct clue *analyser_event(struct analyser *a, struct event *ev, uint32_t
 	struct lens *l = lens_of(a, ev->shape);
 	count_coverage(a, l, ev, source, path);
 	if (l->log == LOG_OTHER && !n_hits) return NULL;
-	struct look k = {.a = a, .lens = l, .ev = ev, .rule = -1};
+	struct look k; /* member by member: `matched` is large, and mostly stays empty */
+	k.a = a;
+	k.lens = l;
+	k.ev = ev;
+	k.trace = (struct trace){0};
+	k.rule = -1;
+	k.n_matched = 0;
 	for (uint32_t i = 0; i < n_hits; i++)
 		for (uint32_t t = 0; t < hits[i]->n_tags; t++) look_at_tag(&k, hits[i], hits[i]->tags[t]);
 	if (a->plan->native) {
@@ -623,6 +629,6 @@ const struct clue *analyser_event(struct analyser *a, struct event *ev, uint32_t
 	a->payload.n = 0;
 	trace_pack(&k.trace, &a->payload);
 	a->clue = (struct clue){.payload = arena_str(ev->arena, buf_view(&a->payload)), .rule = k.rule >= 0 ? &a->plan->rules[k.rule] : NULL, .n_matched = k.n_matched};
-	memcpy(a->clue.matched, k.matched, sizeof k.matched);
+	memcpy(a->clue.matched, k.matched, k.n_matched * sizeof *k.matched);
 	return a->clue.payload.p ? &a->clue : NULL;
 }
