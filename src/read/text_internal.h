@@ -71,6 +71,15 @@ struct str text_clean(struct reader *r, struct str s);
 struct etime text_zoned(struct reader *r, struct etime t);
 /* Appends " zone=.. zone_from=.." to the parameters: what text_zoned did. */
 void text_put_zone(const struct reader *r, struct buf *out);
+/* Of n window bytes the blanks at the front are taken as slack; returns how many of the n are left. */
+static inline size_t text_take_blanks(struct reader *r, size_t n)
+{
+	struct str w = str_sub(lines_window(&r->lines), 0, n);
+	size_t front = 0;
+	while (front < w.n && (uint8_t)w.p[front] <= ' ') front++;
+	r->report.slack += lines_take(&r->lines, front);
+	return n - front;
+}
 /* Bytes that are no record. */
 static inline void text_damage(struct reader *r, const struct line *line, const char *static_reason)
 {

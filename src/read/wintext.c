@@ -172,14 +172,10 @@ struct str win_splunk_channel(struct str source)
 /* Window bytes before a record: blanks are slack, all else is damage. */
 static void take_between(struct reader *r, size_t n)
 {
-	struct lines *l = &r->lines;
-	struct str w = str_sub(lines_window(l), 0, n);
-	size_t front = 0;
-	while (front < w.n && (uint8_t)w.p[front] <= ' ') front++;
-	r->report.slack += lines_take(l, front);
-	if (front == n) return;
-	uint64_t from = l->offset;
-	report_damage(&r->report, from, lines_take(l, n - front), "no event");
+	n = text_take_blanks(r, n);
+	if (!n) return;
+	uint64_t from = r->lines.offset;
+	report_damage(&r->report, from, lines_take(&r->lines, n), "no event");
 }
 
 /* The record of n window bytes, which are taken with the next call; false: they were damage. */

@@ -140,11 +140,8 @@ bool winxml_read(struct str text, struct arena *a, struct win_event *e, const ch
 static void take_between(struct reader *r, size_t n)
 {
 	struct lines *l = &r->lines;
+	n = text_take_blanks(r, n);
 	struct str w = str_sub(lines_window(l), 0, n);
-	size_t front = 0;
-	while (front < w.n && (uint8_t)w.p[front] <= ' ') front++;
-	r->report.slack += lines_take(l, front);
-	w = str_sub(lines_window(l), 0, n - front);
 	if (!w.n) return;
 	bool markup = (w.p[0] == '<' || str_starts(w, STR("Record "))) && w.n < 4096 && str_find(w, STR("<Event>"), 0) == SIZE_MAX && str_find(w, STR("<Event "), 0) == SIZE_MAX;
 	uint64_t from = l->offset, bytes = lines_take(l, w.n);
