@@ -34,7 +34,7 @@ struct hit {
 };
 /* All rules that match, ordered by rule index, in an array that lives until the next call. */
 uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret);
-/* Which leaves made the hit hold: field, value, pattern as the rule writes it; strings live in ev->arena. Returns how many
+/* Which leaves made the hit hold: field, value, pattern as the rule writes it; strings live while the event does, at most until the next call. Returns how many
  * (at most `max`). Deterministic: in the order the rule's text has them; one true branch of each OR item. */
 uint32_t matcher_details(struct matcher *m, const struct hit *h, struct event *ev, struct match_detail *ret, uint32_t max);
 

@@ -56,3 +56,9 @@ enum verdict regex_verdict(const struct regex *re, struct str text);
 uint32_t slow_run(struct plan *p, struct event *ev, struct arena *scratch, struct hit *ret, struct rule_coverage *coverage);
 struct arena *matcher_scratch(struct matcher *m);
 struct plan *matcher_plan(struct matcher *m);
+/* details.c: what made rules hold in events that are remembered (recall_internal.h). */
+struct details_memo;
+struct details_memo *details_memo_new(void);
+void details_memo_free(struct details_memo *m);
+/* *ret_serial: of what is remembered of the event that was run last, 0 when nothing is; *ret_asked: the columns it says all of. */
+struct details_memo *matcher_met(struct matcher *m, const struct column_set **ret_asked, uint64_t *ret_serial);

@@ -23,7 +23,10 @@ struct places {
 };
 static const struct { size_t size; uint32_t sets; } kinds[] = {{256, 4096}, {512, 4096}, {1024, 2048}, {4096, 512}, {RECALL_LONGEST, 16}};
 enum { SIZES = COUNT(kinds) };
-struct recall { struct places places[SIZES]; };
+struct recall {
+	struct places places[SIZES];
+	uint64_t serials;
+};
 
 struct recall *recall_new(void)
 {
@@ -172,10 +175,10 @@ const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g,
 	return e;
 }
 
-void recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key)
+uint64_t recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key)
 {
 	size_t size = size_of(bytes_of(key.n, head->n_outcomes));
-	if (head->n_outcomes > RECALL_MOST_OUTCOMES || size == SIZES) return;
+	if (head->n_outcomes > RECALL_MOST_OUTCOMES || size == SIZES) return 0;
 	struct places *p = &r->places[size];
 	uint32_t set = set_of(p, hash);
 	struct set *s = &p->sets[set];
@@ -185,7 +188,9 @@ void recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *hea
 	struct recall_entry *place = entry_at(p, set, way);
 	*place = *head;
 	place->n = (uint32_t)key.n;
+	place->serial = ++r->serials;
 	struct outcome *kept = (struct outcome *)(place + 1);
 	if (head->n_outcomes) memcpy(kept, outcomes, head->n_outcomes * sizeof *kept);
 	if (key.n) memcpy(kept + head->n_outcomes, key.p, key.n);
+	return place->serial;
 }

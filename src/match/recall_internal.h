@@ -23,6 +23,7 @@ struct outcome { uint32_t rule; int32_t binding; uint32_t verdict; };
 struct recall;
 struct recall_entry {
 	const void *program, *ops;
+	uint64_t serial;               /* no two entries of a recall ever have the same; from 1 */
 	uint64_t holding;              /* conditional bindings that hold, for coverage */
 	uint32_t n, n_outcomes;        /* bytes of key; outcomes */
 	/* Then the outcomes, then the key. */
@@ -42,4 +43,5 @@ uint64_t recall_hash(const void *program, struct buf *key);
 bool recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes);
 /* The entry, until the next recall_keep; NULL: it is not known. Counts in the gauge. */
 const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g, const void *program, const void *ops, struct str key, uint64_t hash);
-void recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key);
+/* The new entry's serial, 0: it was not kept. */
+uint64_t recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key);

@@ -36,6 +36,8 @@ struct matcher {
 	struct arena walked;  /* for slow_run and details */
 	struct memo *memo;    /* texts that were scanned before */
 	struct recall *recall;/* whole events that were met before; NULL: none is remembered */
+	struct details_memo *details; /* what made rules hold in such events */
+	uint64_t met;         /* of the event: the serial of its entry in `recall`; 0 = none */
 	struct buf raw;       /* what the event says in the columns that rules ask, undecoded */
 	struct buf joined;    /* what keywords look at */
 	struct buf shared;    /* what the event says in the columns of the cohort, undecoded */
@@ -72,6 +74,7 @@ struct matcher *matcher_new(struct plan *p)
 	arena_init(&m->walked, SCRATCH_BUDGET);
 	m->memo = memo_new(p->options.forgetful);
 	if (!p->options.forgetful) m->recall = recall_new();
+	m->details = details_memo_new();
 	m->hits = xcalloc(p->n_rules + 1, sizeof *m->hits);
 	m->coverage = xcalloc(p->n_rules + 1, sizeof *m->coverage);
 	return m;
@@ -84,6 +87,7 @@ void matcher_free(struct matcher *m)
 	arena_done(&m->walked);
 	memo_free(m->memo);
 	recall_free(m->recall);
+	details_memo_free(m->details);
 	buf_done(&m->raw);
 	buf_done(&m->joined);
 	buf_done(&m->shared);
@@ -107,6 +111,12 @@ void matcher_free(struct matcher *m)
 
 struct arena *matcher_scratch(struct matcher *m) { return &m->walked; }
 struct plan *matcher_plan(struct matcher *m) { return m->plan; }
+struct details_memo *matcher_met(struct matcher *m, const struct column_set **ret_asked, uint64_t *ret_serial)
+{
+	*ret_serial = m->met;
+	*ret_asked = m->met ? &m->g->asked : NULL;
+	return m->details;
+}
 
 /* ---- room ---- */
 
@@ -760,7 +770,7 @@ static void remember(struct matcher *m, uint64_t hash, uint64_t holding)
 	/* Where keywords had to be looked for, what was found may stand in columns that are not part of the key. */
 	if (m->g->keywords && !m->sifted) return;
 	struct recall_entry head = {.program = m->g, .ops = m->ev->ops, .holding = holding, .n_outcomes = (uint32_t)m->outcomes.n};
-	recall_keep(m->recall, hash, &head, m->outcomes.v, buf_view(&m->raw));
+	m->met = recall_keep(m->recall, hash, &head, m->outcomes.v, buf_view(&m->raw));
 }
 
 uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret)
@@ -768,6 +778,7 @@ uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret
 	uint32_t program;
 	*ret = m->hits;
 	m->ev = ev;
+	m->met = 0;
 	m->g = plan_program(m->plan, ev->shape, ev->shape->id != UINT32_MAX, &program);
 	if (!m->g) return slow_run(m->plan, ev, &m->walked, m->hits, m->coverage);
 	if (program >= m->events.n || !m->classes.v[program].v) {
@@ -781,6 +792,7 @@ uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret
 	uint64_t hash;
 	const struct recall_entry *e = recall(m, program, &hash);
 	if (e) {
+		m->met = e->serial;
 		count_event(m, program, e->holding);
 		return report(m, recall_outcomes(e), e->n_outcomes);
 	}
