@@ -46,6 +46,7 @@ struct event {
 	bool has_record_id;
 	uint64_t record_id;              /* Windows EventRecordID, journald __SEQNUM, ... */
 	const struct event_hole *hole;   /* NULL: nothing is known to be missing before it */
+	uint32_t alike;                  /* not 0: events with the same number, of one shape table, have the same shape and name the same host (shape_table_alike) */
 	struct str raw;                  /* the entry as text, where the format is text (keywords search it); p == NULL elsewhere */
 };
 

@@ -5,7 +5,7 @@
 
 struct shape_table {
 	struct arena arena;
-	struct map by_key;
+	struct map by_key, by_host;      /* by_host: id and host -> number of shape_table_alike */
 	VEC(struct shape *) shapes;
 	const struct taxonomy *taxonomy;
 };
@@ -22,6 +22,7 @@ void shape_table_free(struct shape_table *t)
 {
 	if (!t) return;
 	map_done(&t->by_key);
+	map_done(&t->by_host);
 	vec_free(&t->shapes);
 	arena_done(&t->arena);
 	free(t);
@@ -35,6 +36,19 @@ const struct shape *shape_table_find(const struct shape_table *t, struct str key
 {
 	uint32_t *at = map_get(&t->by_key, key);
 	return at ? t->shapes.v[*at] : NULL;
+}
+
+uint32_t shape_table_alike(struct shape_table *t, const struct shape *s, struct str host)
+{
+	enum { ALIKE = 1 << 13, HOST = 256 };
+	char key[sizeof s->id + HOST];
+	if (host.n > HOST || s->id == UINT32_MAX) return 0;
+	memcpy(key, &s->id, sizeof s->id);
+	if (host.n) memcpy(key + sizeof s->id, host.p, host.n);
+	struct str k = {key, sizeof s->id + host.n};
+	uint32_t *at = map_get(&t->by_host, k);
+	if (at) return *at;
+	return t->by_host.n < ALIKE ? *map_put(&t->by_host, k, (uint32_t)t->by_host.n + 1, NULL) : 0;
 }
 
 int32_t shape_column(const struct shape *s, struct str name)

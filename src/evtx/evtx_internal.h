@@ -79,8 +79,10 @@ struct fragment {
 	const struct shape *last_shape;
 	const struct fragment *last_root;
 	uint32_t last_event_id;      /* raw bytes of the slots that name them; the shape met last holds while they are the same */
-	uint8_t last_provider[128], last_channel[128];
-	uint16_t last_provider_n, last_channel_n;
+	uint8_t last_provider[128], last_channel[128], last_computer[128];
+	uint16_t last_provider_n, last_channel_n, last_computer_n;
+	uint8_t last_computer_type;
+	uint32_t last_alike;         /* event.alike, while last_computer holds too; 0: none */
 	const struct json_plan *plans[4];       /* of this content below the roots met: plan.c */
 	const struct fragment *plan_roots[4];
 	uint32_t n_plans;

@@ -372,11 +372,35 @@ static bool same_as_last(const struct reader_cursor *c, const struct fragment *f
 	return channel ? channel->n == f->last_channel_n && !memcmp(channel->p, f->last_channel, channel->n) : !f->last_channel_n;
 }
 
+/* Whether a System field is the same in all events of the root template, or one slot. */
+static bool is_plain(const struct reader_cursor *c, enum sys_field f)
+{
+	const struct leaf *l = c->root.fragment->sys[f];
+	for (uint32_t i = 0; l && l->slot == UINT32_MAX && i < l->n_parts; i++)
+		if (l->parts[i]->kind != X_TEXT) return false;
+	return true;
+}
+
+/* The number of events like this one, which is of the shape met last with this content; 0: there is none. */
+static uint32_t alike(struct reader_cursor *c, struct fragment *f)
+{
+	const struct slot *computer = sys_slot(c, SYS_COMPUTER);
+	uint16_t n = computer ? computer->n : 0;
+	uint8_t type = computer ? computer->type : 0;
+	if (f->last_alike && n == f->last_computer_n && type == f->last_computer_type && (!n || !memcmp(computer->p, f->last_computer, n))) return f->last_alike;
+	if (n > sizeof f->last_computer || type == EVTX_XML || !is_plain(c, SYS_COMPUTER)) return 0;
+	f->last_computer_type = type;
+	f->last_computer_n = n;
+	if (n) memcpy(f->last_computer, computer->p, n);
+	return f->last_alike = shape_table_alike(c->shapes, f->last_shape, sys_text(c, SYS_COMPUTER));
+}
+
 static void remember(const struct reader_cursor *c, struct fragment *f, const struct shape *s)
 {
 	const struct slot *id = sys_slot(c, SYS_EVENT_ID), *provider = sys_slot(c, SYS_PROVIDER), *channel = sys_slot(c, SYS_CHANNEL);
-	if (!id || id->n != 2 || (provider && provider->n > sizeof f->last_provider) || (channel && channel->n > sizeof f->last_channel)) return;
+	if (!id || id->n != 2 || !is_plain(c, SYS_PROVIDER) || !is_plain(c, SYS_CHANNEL) || (provider && provider->n > sizeof f->last_provider) || (channel && channel->n > sizeof f->last_channel)) return;
 	f->last_shape = s;
+	f->last_alike = 0;
 	f->last_root = c->root.fragment;
 	f->last_event_id = le16_at(id->p);
 	f->last_provider_n = provider ? provider->n : 0;
@@ -389,7 +413,11 @@ static const struct shape *shape_of(struct reader_cursor *c)
 {
 	bool has;
 	struct fragment *f = c->content.fragment;
-	if (same_as_last(c, f)) return f->last_shape;
+	if (same_as_last(c, f)) {
+		c->event.alike = alike(c, f);
+		return f->last_shape;
+	}
+	c->event.alike = 0;
 	struct str provider = sys_text(c, SYS_PROVIDER), channel = sys_text(c, SYS_CHANNEL);
 	uint32_t event_id = (uint32_t)sys_number(c, SYS_EVENT_ID, &has);
 	struct buf key = {0};

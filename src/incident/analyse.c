@@ -84,6 +84,25 @@ static struct etime time_of(const struct lens *l, struct event *ev, int64_t *ret
 	return utc;
 }
 
+/* Whether F_UTC is plainly within the two minutes in which time_of has the event's own time: of the same minute as that which was read last. */
+static bool utc_is_near(struct lens *l, struct event *ev)
+{
+	enum { TEXT = sizeof "2021-03-03 06:59:20.000" - 1, HEAD = sizeof l->minute };
+	struct str s = lens_text(l, ev, F_UTC);
+	struct etime t;
+	if (s.n != TEXT) return false;
+	unsigned ten = (unsigned)s.p[HEAD] - '0', one = (unsigned)s.p[HEAD + 1] - '0', bad = (ten > 5) | (one > 9) | (s.p[HEAD + 2] != '.');
+	for (size_t i = HEAD + 3; i < TEXT; i++) bad |= (unsigned)s.p[i] - '0' > 9;
+	if (bad) return false;
+	if (!l->minute_sec || memcmp(s.p, l->minute, HEAD)) {
+		if (!etime_parse(s, &t, NULL)) return false;
+		l->minute_sec = t.sec - ten * 10 - one;
+		memcpy(l->minute, s.p, HEAD);
+	}
+	int64_t seconds = ev->time.sec - (l->minute_sec + ten * 10 + one);
+	return seconds > -120 && seconds < 120;
+}
+
 static void note_version(struct calendar_row *e, const struct lens *l, struct event *ev)
 {
 	uint64_t minor, build;
@@ -97,9 +116,10 @@ static void count_coverage(struct analyser *a, struct lens *l, struct event *ev,
 {
 	char name[64];
 	if (l->log == LOG_OTHER || l->log == LOG_AUDIT) return;
-	struct str host = host_of(l, ev);
-	if (!host.n) host = lens_text(l, ev, F_ADDRESS);
-	bool same = l->cover != UINT32_MAX && source == l->cover_source && host.n == l->cover_host_n && !memcmp(host.p, l->cover_host, host.n);
+	bool alike = ev->alike && ev->alike == l->cover_alike && source == l->cover_source && l->cover != UINT32_MAX;
+	struct str host = alike ? (struct str){"", 0} : host_of(l, ev);
+	if (!alike && !host.n) host = lens_text(l, ev, F_ADDRESS);
+	bool same = alike || (l->cover != UINT32_MAX && source == l->cover_source && host.n == l->cover_host_n && !memcmp(host.p, l->cover_host, host.n));
 	if (!same) {
 		l->cover = calendar_row(&a->calendar, l->log, server_of(l, ev, path, name), source);
 		l->cover_host_n = host.n < sizeof l->cover_host ? host.n : 0;
@@ -107,9 +127,12 @@ static void count_coverage(struct analyser *a, struct lens *l, struct event *ev,
 		l->cover_source = source;
 		if (l->cover != UINT32_MAX && l->column[F_BUILD] >= 0) note_version(&a->calendar.v.v[l->cover], l, ev);
 	}
+	/* The number speaks of the shape's own column. */
+	l->cover_alike = l->cover_host_n && l->column[F_HOST] == ev->shape->host_column ? ev->alike : 0;
 	if (l->cover == UINT32_MAX) return;
-	int64_t minutes;
-	calendar_count(&a->calendar, l->cover, time_of(l, ev, &minutes), 1);
+	int64_t minutes = 0;
+	bool near = l->log == LOG_SYSMON && l->column[F_UTC] >= 0 && ev->time.present && utc_is_near(l, ev);
+	calendar_count(&a->calendar, l->cover, near ? ev->time : time_of(l, ev, &minutes), 1);
 	if (minutes) calendar_shift(&a->calendar, source, minutes, 1);
 }
 

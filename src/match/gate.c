@@ -315,8 +315,6 @@ static bool find_asked(struct program *g, const bool *used)
 	}
 	for (uint32_t i = 0; i < most; i++)
 		if (has[i]) v[n++] = i;
-	/* Where only keywords are asked, matching costs no more than looking up. */
-	g->recallable &= n > 0;
 	g->asked = (struct column_set){v, n, has, most};
 	free(branches);
 	free(tests);

@@ -32,6 +32,10 @@ struct hit {
 	struct logsource logsource;              /* the binding it matched through */
 	const struct logsource_binding *binding; /* for renamed fields; NULL under any_logsource */
 };
+/* May be called before matcher_run of the same event, with other work between them: what will be needed is then on its way from memory. matcher_soon may
+ * follow a little later. Between them and matcher_run of that event the matcher does nothing else, or is called for another event by matcher_run alone. */
+void matcher_ahead(struct matcher *m, struct event *ev);
+void matcher_soon(struct matcher *m);
 /* All rules that match, ordered by rule index, in an array that lives until the next call. */
 uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret);
 /* Which leaves made the hit hold: field, value, pattern as the rule writes it; strings live while the event does, at most until the next call. Returns how many

@@ -119,6 +119,12 @@ static inline size_t size_of(size_t bytes)
 	return i;
 }
 
+void recall_ahead(const struct recall *r, uint64_t hash, size_t key_bytes)
+{
+	size_t last = size_of(bytes_of(key_bytes, RECALL_MOST_OUTCOMES));
+	for (size_t i = size_of(bytes_of(key_bytes, 0)); i <= last && i < SIZES; i++) __builtin_prefetch(&r->places[i].sets[set_of(&r->places[i], hash)]);
+}
+
 /* Of what may be there the first lines are fetched. */
 static bool prepare_in(const struct places *p, uint64_t hash, size_t bytes)
 {

@@ -39,6 +39,8 @@ void recall_free(struct recall *r);
 bool recall_wanted(struct recall_gauge *g, uint64_t feature);
 /* Writes zeros behind the key. */
 uint64_t recall_hash(const void *program, struct buf *key);
+/* What recall_prepare looks at is fetched: it should be called a little later. */
+void recall_ahead(const struct recall *r, uint64_t hash, size_t key_bytes);
 /* Whether the key may be there; false: recall_find would not find it. It should be called a little later: until then memory is fetched. */
 bool recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes);
 /* The entry, until the next recall_keep; NULL: it is not known. Counts in the gauge. */

@@ -43,6 +43,10 @@ struct matcher {
 	struct buf shared;    /* what the event says in the columns of the cohort, undecoded */
 	struct cohort *cohort;/* of the program; NULL: none, or not for this event */
 	uint64_t cohort_serial; /* of the memo's entry of the cohort's columns; 0 = none */
+	/* What matcher_ahead found: the event, NULL when it found nothing; its program, and the hash of its key, 0 when it is not looked for. */
+	const struct event *ahead;
+	uint32_t program;
+	uint64_t hash;
 	bool sifted;          /* the sieve ruled this event's keywords out */
 	struct event *ev;
 	const struct program *g;
@@ -62,6 +66,7 @@ struct matcher {
 	VEC(uint64_t) events;
 	VEC(struct recall_gauge) gauges; /* by program */
 	VEC(struct cohort *) cohorts;    /* by program; NULL: none */
+	VEC(struct idle { bool known; uint64_t holding; }) idle; /* by program that asks nothing but keywords: that without them nothing is found */
 	VEC(struct class_counts { uint64_t *v; }) classes;
 	struct rule_coverage *coverage;
 };
@@ -92,6 +97,7 @@ void matcher_free(struct matcher *m)
 	buf_done(&m->joined);
 	buf_done(&m->shared);
 	vec_free(&m->gauges);
+	vec_free(&m->idle);
 	for (size_t i = 0; i < m->cohorts.n; i++) cohort_free(m->cohorts.v[i]);
 	vec_free(&m->cohorts);
 	free(m->tests);
@@ -149,6 +155,7 @@ static void count_room(struct matcher *m, uint32_t program)
 		vec_push(&m->events, 0);
 		vec_push(&m->gauges, (struct recall_gauge){0});
 		vec_push(&m->cohorts, NULL);
+		vec_push(&m->idle, (struct idle){0});
 		vec_push(&m->classes, (struct class_counts){NULL});
 	}
 	if (m->classes.v[program].v) return;
@@ -748,21 +755,41 @@ static bool rest_is_sifted(struct matcher *m)
 	return kind != SIFT_NONE && (kind == SIFT_WHOLE || sieve_tells(sieve)) && !sieve_may_have(sieve, buf_view(&m->joined));
 }
 
-/* What became of the event when it was met before. NULL: not known; then *ret_hash is for remember, 0 when it should not be called. */
-static const struct recall_entry *recall(struct matcher *m, uint32_t program, uint64_t *ret_hash)
+/* Whether what became of the event may be known from another; of one whose keywords are asked only where the sieve does not rule them out. */
+static bool is_recallable(struct matcher *m)
+{
+	const struct event *ev = m->ev;
+	if (!m->g->recallable || !m->recall || !ev->ops->undecoded || ev->raw.p) return false;
+	return !m->g->keywords || (shape_says(m, m->g->keywords) & SHAPE_SIFTED);
+}
+
+/* The hash of the event's key, which is then in `raw`; 0: it is not looked for. */
+static uint64_t make_key(struct matcher *m)
 {
 	const struct program *g = m->g;
-	struct event *ev = m->ev;
-	*ret_hash = 0;
-	if (!g->recallable || !m->recall || !ev->ops->undecoded || ev->raw.p || !recall_wanted(&m->gauges.v[program], ev->records[0].length)) return NULL;
-	if (g->keywords && !(shape_says(m, g->keywords) & SHAPE_SIFTED)) return NULL;
-	m->raw.n = m->joined.n = 0;
-	if (ev->ops->undecoded(ev, &g->asked, &m->raw, NULL) == SIFT_NONE) return NULL;
-	uint64_t hash = recall_hash(g, &m->raw);
-	bool sifted = recall_prepare(m->recall, hash, m->raw.n) && (!g->keywords || rest_is_sifted(m));
-	const struct recall_entry *e = recall_find(m->recall, &m->gauges.v[program], g, ev->ops, buf_view(&m->raw), hash);
-	if (!e) *ret_hash = hash;
+	if (!g->asked.n || !is_recallable(m) || !recall_wanted(&m->gauges.v[m->program], m->ev->records[0].length)) return 0;
+	m->raw.n = 0;
+	if (m->ev->ops->undecoded(m->ev, &g->asked, &m->raw, NULL) == SIFT_NONE) return 0;
+	return recall_hash(g, &m->raw);
+}
+
+/* What became of the event when it was met before; NULL: not known. */
+static const struct recall_entry *recall(struct matcher *m)
+{
+	const struct program *g = m->g;
+	m->joined.n = 0;
+	bool sifted = recall_prepare(m->recall, m->hash, m->raw.n) && (!g->keywords || rest_is_sifted(m));
+	const struct recall_entry *e = recall_find(m->recall, &m->gauges.v[m->program], g, m->ev->ops, buf_view(&m->raw), m->hash);
+	if (e) m->hash = 0;
 	return sifted ? e : NULL;
+}
+
+/* Whether the program asks nothing but keywords, of which the event has none, and is known to find nothing then. */
+static bool is_idle(struct matcher *m)
+{
+	if (m->g->asked.n || !m->idle.v[m->program].known || !is_recallable(m)) return false;
+	m->joined.n = 0;
+	return !m->g->keywords || rest_is_sifted(m);
 }
 
 static void remember(struct matcher *m, uint64_t hash, uint64_t holding)
@@ -773,35 +800,55 @@ static void remember(struct matcher *m, uint64_t hash, uint64_t holding)
 	m->met = recall_keep(m->recall, hash, &head, m->outcomes.v, buf_view(&m->raw));
 }
 
+void matcher_ahead(struct matcher *m, struct event *ev)
+{
+	m->ahead = m->ev = ev;
+	m->hash = 0;
+	m->g = plan_program(m->plan, ev->shape, ev->shape->id != UINT32_MAX, &m->program);
+	if (!m->g) return;
+	if (m->program >= m->events.n || !m->classes.v[m->program].v) {
+		make_room(m, m->g);
+		count_room(m, m->program);
+	}
+	if (!m->g->trees.n && !m->g->whens.n) return;
+	m->hash = make_key(m);
+	if (m->hash) recall_ahead(m->recall, m->hash, m->raw.n);
+}
+
+void matcher_soon(struct matcher *m)
+{
+	if (m->ahead && m->hash) recall_prepare(m->recall, m->hash, m->raw.n);
+}
+
 uint32_t matcher_run(struct matcher *m, struct event *ev, const struct hit **ret)
 {
-	uint32_t program;
 	*ret = m->hits;
-	m->ev = ev;
+	if (m->ahead != ev) matcher_ahead(m, ev);
+	m->ahead = NULL;
 	m->met = 0;
-	m->g = plan_program(m->plan, ev->shape, ev->shape->id != UINT32_MAX, &program);
 	if (!m->g) return slow_run(m->plan, ev, &m->walked, m->hits, m->coverage);
-	if (program >= m->events.n || !m->classes.v[program].v) {
-		make_room(m, m->g);
-		count_room(m, program);
-	}
+	uint32_t program = m->program;
 	if (!m->g->trees.n && !m->g->whens.n) {
 		m->events.v[program]++;
 		return 0;
 	}
-	uint64_t hash;
-	const struct recall_entry *e = recall(m, program, &hash);
+	const struct recall_entry *e = m->hash ? recall(m) : NULL;
 	if (e) {
 		m->met = e->serial;
 		count_event(m, program, e->holding);
 		return report(m, recall_outcomes(e), e->n_outcomes);
+	}
+	if (is_idle(m)) {
+		count_event(m, program, m->idle.v[program].holding);
+		return 0;
 	}
 	m->failed = m->sifted = false;
 	run_program(m, m->cohorts.v[program]);
 	uint64_t holding = find_holding(m);
 	if (m->failed) return slow_run(m->plan, ev, &m->walked, m->hits, m->coverage);
 	settle(m);
-	if (hash) remember(m, hash, holding);
+	if (m->hash) remember(m, m->hash, holding);
+	if (m->sifted && !m->g->asked.n && !m->outcomes.n) m->idle.v[program] = (struct idle){true, holding};
 	count_event(m, program, holding);
 	return report(m, m->outcomes.v, m->outcomes.n);
 }

@@ -50,6 +50,21 @@ static inline struct coverage_row *near_row(const struct coverage_table *t, uint
 	return r && str_eq(r->host, host) && str_eq(r->log, log) ? r : NULL;
 }
 
+static void count_event(struct coverage_table *t, uint32_t row, struct etime time)
+{
+	struct coverage_row *r = &t->rows.v[row];
+	t->last_row = row;
+	t->last_added = true;
+	r->events++;
+	if (!time.present || etime_is_odd(time)) {
+		r->undated++;
+		return;
+	}
+	int64_t day = (time.sec >= 0 ? time.sec : time.sec - 86399) / 86400;
+	widen(r, time, time);
+	if (day < INT32_MIN || day > INT32_MAX || !add_day(r, (int32_t)day, 1)) t->more++;
+}
+
 void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time)
 {
 	uint32_t slot = near_slot(shape, host);
@@ -68,16 +83,22 @@ void coverage_add(struct coverage_table *t, const void *shape, struct str log, s
 		t->near[slot].shape = shape;
 		t->near[slot].row = (uint32_t)(r - t->rows.v);
 	}
-	t->last_row = (uint32_t)(r - t->rows.v);
-	t->last_added = true;
-	r->events++;
-	if (!time.present || etime_is_odd(time)) {
-		r->undated++;
-		return;
-	}
-	int64_t day = (time.sec >= 0 ? time.sec : time.sec - 86399) / 86400;
-	widen(r, time, time);
-	if (day < INT32_MIN || day > INT32_MAX || !add_day(r, (int32_t)day, 1)) t->more++;
+	count_event(t, (uint32_t)(r - t->rows.v), time);
+}
+
+bool coverage_add_known(struct coverage_table *t, uint32_t alike, struct etime time)
+{
+	if (alike >= t->alike.n || !t->alike.v[alike]) return false;
+	count_event(t, t->alike.v[alike] - 1, time);
+	return true;
+}
+
+void coverage_add_alike(struct coverage_table *t, uint32_t alike, const void *shape, struct str log, struct str host, struct etime time)
+{
+	coverage_add(t, shape, log, host, time);
+	if (!t->last_added) return;
+	while (t->alike.n <= alike) vec_push(&t->alike, 0);
+	t->alike.v[alike] = t->last_row + 1;
 }
 
 void coverage_no_rule(struct coverage_table *t)
@@ -127,6 +148,7 @@ void coverage_sort(struct coverage_table *t)
 	/* Rows moved: the keys no longer lead to them. The table is only read from here on. */
 	free(t->near);
 	t->near = NULL;
+	vec_free(&t->alike);
 }
 
 void coverage_clear(struct coverage_table *t)
@@ -143,6 +165,7 @@ void coverage_done(struct coverage_table *t)
 	for (size_t i = 0; i < t->rows.n; i++) vec_free(&t->rows.v[i].days);
 	vec_free(&t->rows);
 	map_done(&t->keys);
+	vec_free(&t->alike);
 	free(t->near);
 	*t = (struct coverage_table){0};
 }

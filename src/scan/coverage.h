@@ -21,6 +21,7 @@ struct coverage_table {
 	VEC(struct coverage_row) rows;
 	uint64_t more;                /* events of hosts or days beyond the limits */
 	struct coverage_near { const void *shape; uint32_t row; } *near; /* [NEAR_SLOTS] rows met before; made by the first coverage_add */
+	VEC(uint32_t) alike;          /* by event.alike: row + 1, 0 where none is known yet */
 	uint32_t last_row;            /* the row met last */
 	bool last_added;              /* the event added last is in last_row */
 };
@@ -28,6 +29,9 @@ enum { COVERAGE_MAX_ROWS = 20000, COVERAGE_MAX_DAYS = 20000 };
 
 /* `shape`: any pointer that stands for `log`; saves the look-up when shape and host repeat. */
 void coverage_add(struct coverage_table *t, const void *shape, struct str log, struct str host, struct etime time);
+/* The same for an event of a number (event.alike, not 0). The first answers false where nothing is known of the number in this table; then the second is due. */
+bool coverage_add_known(struct coverage_table *t, uint32_t alike, struct etime time);
+void coverage_add_alike(struct coverage_table *t, uint32_t alike, const void *shape, struct str log, struct str host, struct etime time);
 /* The event added last is one that no rule looks at. */
 void coverage_no_rule(struct coverage_table *t);
 /* `home`: the host of rows that name none, empty: they stay so. */

@@ -300,7 +300,11 @@ void worker_event(struct scan_worker *w, struct event *ev)
 		return;
 	}
 	const struct shape *shape = ev->shape;
-	coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
+	if (w->matcher) matcher_ahead(w->matcher, ev);
+	if (!ev->alike) coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
+	else if (!coverage_add_known(&w->hosts, ev->alike, ev->time))
+		coverage_add_alike(&w->hosts, ev->alike, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
+	if (w->matcher) matcher_soon(w->matcher);
 	skew_event(w->clocks, ev, w->source->result.order);
 	if (w->scan->config.log_sources) source_kinds(w, ev);
 	if (!w->matcher) return;

@@ -31,6 +31,8 @@ struct skew_table {
 	struct side *sides;          /* open addressing; n == 0: free */
 	uint32_t n_sides;
 	struct { const struct shape *shape; uint32_t log; } near[NEAR_SLOTS]; /* logs met before */
+	VEC(uint32_t) alike;         /* by event.alike: log + 1, 0 where none is known yet */
+	struct side waits;           /* n == 0: none. Added when the next one comes: until then memory is fetched */
 	uint64_t secret;             /* odd, drawn per process: keys come from logs */
 	uint64_t below;              /* keys from here on are not kept */
 };
@@ -50,6 +52,7 @@ void skew_table_free(struct skew_table *t)
 	for (size_t i = 0; i < t->logs.n; i++) free(t->logs.v[i]);
 	vec_free(&t->logs);
 	map_done(&t->names);
+	vec_free(&t->alike);
 	free(t->lenses);
 	free(t->sides);
 	free(t);
@@ -162,10 +165,12 @@ static bool own_time(struct value *v, struct arena *a, struct etime *ret)
 
 /* --- pairs ------------------------------------------------------------------------------------------------------------------------ */
 
+/* Where an entry lies does not show. */
+static inline uint32_t side_place(const struct skew_table *t, uint64_t key, uint32_t log) { return (uint32_t)((key + log) * t->secret >> 40) % (2 * PAIRS); }
+
 static struct side *side_at(const struct skew_table *t, uint64_t key, uint32_t log)
 {
-	/* Where an entry lies does not show. */
-	uint32_t at = (uint32_t)((key + log) * t->secret >> 40) % (2 * PAIRS);
+	uint32_t at = side_place(t, key, log);
 	while (t->sides[at].n && (t->sides[at].key != key || t->sides[at].log != log)) at = (at + 1) % (2 * PAIRS);
 	return &t->sides[at];
 }
@@ -197,6 +202,14 @@ static void add_side(struct skew_table *t, uint64_t key, uint32_t log, uint32_t 
 	}
 	*s = (struct side){key, log, n, ms};
 	if (++t->n_sides > PAIRS) halve(t);
+}
+
+/* Adds the one that waits; then the other waits, of no log and key when its n is 0. */
+static void add_later(struct skew_table *t, struct side side)
+{
+	if (t->waits.n) add_side(t, t->waits.key, t->waits.log, t->waits.n, t->waits.ms);
+	t->waits = side;
+	if (side.n && t->sides) __builtin_prefetch(&t->sides[side_place(t, side.key, side.log)], 1);
 }
 
 /* --- events ----------------------------------------------------------------------------------------------------------------------- */
@@ -261,24 +274,38 @@ static inline bool is_near(const struct skew_table *t, uint32_t slot, const stru
 	return t->near[slot].shape == s && str_eq(t->logs.v[t->near[slot].log]->host, host);
 }
 
+/* The log of the event, found among those met before where it may be; false: there are too many. */
+static bool find_log(struct skew_table *t, struct event *ev, uint32_t *ret)
+{
+	const struct shape *s = ev->shape;
+	if (ev->alike && ev->alike < t->alike.n && t->alike.v[ev->alike]) {
+		*ret = t->alike.v[ev->alike] - 1;
+		return true;
+	}
+	struct str host = event_host(ev);
+	uint32_t slot = near_slot(s, host);
+	*ret = t->near[slot].log;
+	if (!is_near(t, slot, s, host)) {
+		uint32_t other = near_other(slot);
+		*ret = t->near[other].log;
+		if (!is_near(t, other, s, host) && !log_of(t, host, s->channel.n ? s->channel : s->format, ret)) return false;
+		t->near[other] = t->near[slot];
+		t->near[slot].shape = s;
+		t->near[slot].log = *ret;
+	}
+	while (t->alike.n <= ev->alike) vec_push(&t->alike, 0);
+	t->alike.v[ev->alike] = *ret + 1;
+	return true;
+}
+
 void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
 {
 	const struct shape *s = ev->shape;
+	uint32_t index;
 	if (s->id >= SHAPES) return;
 	struct shape_lens *l = &t->lenses[s->id];
 	if (l->what == LENS_NEW) *l = make_lens(s);
-	if (l->what == LENS_NONE || !ev->time.present || (ev->flags & EVENT_CARVED)) return;
-	struct str host = event_host(ev);
-	uint32_t slot = near_slot(s, host), index = t->near[slot].log;
-	bool same = is_near(t, slot, s, host);
-	if (!same) {
-		uint32_t other = near_other(slot);
-		index = t->near[other].log;
-		if (!is_near(t, other, s, host) && !log_of(t, host, s->channel.n ? s->channel : s->format, &index)) return;
-		t->near[other] = t->near[slot];
-		t->near[slot].shape = s;
-		t->near[slot].log = index;
-	}
+	if (l->what == LENS_NONE || !ev->time.present || (ev->flags & EVENT_CARVED) || !find_log(t, ev, &index)) return;
 	struct log *log = t->logs.v[index];
 	uint64_t hash = mix(mix(order + 1) ^ ev->records[0].offset);
 	struct etime own;
@@ -288,12 +315,13 @@ void skew_event(struct skew_table *t, struct event *ev, uint64_t order)
 	}
 	uint64_t key = l->what & (LENS_ID | LENS_QUERY | LENS_PROCESS) ? key_of(t, ev, l) : 0;
 	/* The lowest bit says which basis a key is of. */
-	if (key) add_side(t, (key & ~(uint64_t)1) | (l->what & LENS_PROCESS ? 1 : 0), index, 1, milliseconds(ev->time));
+	if (key) add_later(t, (struct side){(key & ~(uint64_t)1) | (l->what & LENS_PROCESS ? 1 : 0), index, 1, milliseconds(ev->time)});
 }
 
-void skew_merge(struct skew_table *into, const struct skew_table *from)
+void skew_merge(struct skew_table *into, struct skew_table *from)
 {
 	uint32_t *index = xcalloc(from->logs.n + 1, sizeof *index);
+	add_later(from, (struct side){0});
 	for (size_t i = 0; i < from->logs.n; i++) {
 		const struct log *x = from->logs.v[i];
 		struct log *l = log_of(into, x->host, x->name, &index[i]);

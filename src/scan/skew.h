@@ -28,6 +28,6 @@ struct skew_table *skew_table_new(void);
 void skew_table_free(struct skew_table *t);
 /* `order`: of the source among all; with the record's offset it decides whether the event is in the sample. */
 void skew_event(struct skew_table *t, struct event *ev, uint64_t order);
-void skew_merge(struct skew_table *into, const struct skew_table *from);
+void skew_merge(struct skew_table *into, struct skew_table *from);
 /* What can be said, by host, log and what it is compared with. Texts live as long as the table; the array is the caller's to free. */
 struct skew *skew_results(const struct skew_table *t, uint32_t *ret_n);
