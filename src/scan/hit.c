@@ -9,7 +9,7 @@ struct shared_parts {
 	struct str host;
 	struct evidence_ref *evidence;
 	uint32_t n_evidence;
-	struct str all_fields; /* in worker.fields; empty until make_fields */
+	struct str all_fields; /* in worker.event, where all of it is packed; empty until make_fields */
 };
 
 /* Bytes of the source that its reader has left behind: records of attempts that had to wait. They are not far behind, so pages that were read again are kept: each
@@ -83,14 +83,6 @@ static void make_shared(struct scan_worker *w, struct event *ev, struct shared_p
 	for (uint32_t i = 0; i < n; i++) add_context(w, p, contexts[i]);
 }
 
-static void make_fields(struct scan_worker *w, struct event *ev, struct shared_parts *p)
-{
-	w->fields.n = 0;
-	event_fields_json(ev, &w->fields);
-	p->all_fields = arena_str(&w->scratch, buf_view(&w->fields));
-	if (!p->all_fields.p) p->all_fields = STR("{}");
-}
-
 /* A hit that only feeds correlations shows nothing: its fields are wanted only where they tell whether two sources hold the same record (merge.c). */
 static bool is_shown(const struct event *ev, const struct hit *h) { return h->rule->report || (ev->has_record_id && !rule_of_deeds(h->rule)); }
 
@@ -151,15 +143,20 @@ static void keep_values(struct scan_worker *w, struct event *ev, const struct hi
 	}
 }
 
-static void spill(struct scan_worker *w, struct event *ev, const struct finding *f, enum spill_for what_for, bool shown)
+/* `p`: what it has in common with others, fields included; NULL: it has an evidence of its own. */
+static void spill(struct scan_worker *w, struct event *ev, const struct finding *f, const struct shared_parts *p, enum spill_for what_for, bool shown)
 {
 	struct fault fault = FAULT_INIT;
 	struct spill_key key = {.sec = ev->time.sec, .order = w->source->result.order, .offset = ev->records[0].offset, .nsec = ev->time.nsec,
 		.rank = scan_rule_rank(w->scan, f->rule_index), .present = ev->time.present, .kind = f->kind};
-	w->packed.n = 0;
-	if (shown) finding_pack(f, &w->packed);
+	struct spill_payload payload = {{"", 0}, {"", 0}};
+	w->packed.n = w->own_event.n = 0;
+	if (shown && !p) finding_pack_event(f, &w->own_event);
+	if (shown) payload.shared = buf_view(p ? &w->event : &w->own_event);
+	if (shown) finding_pack(f, !p || f->fields_json.p != p->all_fields.p, &w->packed);
 	else finding_pack_feed(f, &w->packed);
-	if (spill_add(w->spills[what_for], &key, buf_view(&w->packed), &fault)) return;
+	payload.own = buf_view(&w->packed);
+	if (spill_add(w->spills[what_for], &key, payload, shown && p ? w->n_events : 0, &fault)) return;
 	pthread_mutex_lock(&w->scan->lock);
 	w->scan->spill_fault = fault;
 	pthread_mutex_unlock(&w->scan->lock);
@@ -171,6 +168,18 @@ static struct finding finding_of(const struct event *ev, const struct shared_par
 	return (struct finding){.kind = FINDING_HIT, .time = ev->time, .rule_index = UINT32_MAX, .host = p->host, .channel = ev->shape->channel,
 		.event_id = ev->shape->event_id, .has_record_id = ev->has_record_id, .record_id = ev->record_id, .fields_json = p->all_fields,
 		.evidence = p->evidence, .n_evidence = p->n_evidence, .evidence_total = p->n_evidence, .count = 1};
+}
+
+/* What all findings of the event share is packed once, and its fields are written where they are packed. */
+static void make_fields(struct scan_worker *w, struct event *ev, struct shared_parts *p)
+{
+	const struct finding f = finding_of(ev, p);
+	w->event.n = 0;
+	w->n_events++;
+	finding_pack_event(&f, &w->event);
+	size_t at = w->event.n;
+	event_fields_json(ev, &w->event);
+	p->all_fields = str_sub(buf_view(&w->event), at, w->event.n);
 }
 
 static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit *h, const struct shared_parts *p)
@@ -186,7 +195,7 @@ static void spill_hit(struct scan_worker *w, struct event *ev, const struct hit 
 	if (is_shown(ev, h)) f.n_matched = matcher_details(w->matcher, h, ev, details, MAX_DETAILS);
 	if (is_shown(ev, h) && h->rule->n_fields) f.fields_json = chosen_fields(w, ev, h);
 	if (fed) keep_values(w, ev, h, &f);
-	spill(w, ev, &f, !fed ? SPILL_SHOWN : shown ? SPILL_BOTH : SPILL_FEEDS, is_shown(ev, h));
+	spill(w, ev, &f, p, !fed ? SPILL_SHOWN : shown ? SPILL_BOTH : SPILL_FEEDS, is_shown(ev, h));
 }
 
 /* The clue of a native analyser, and the hit that comes with it when it names a rule. */
@@ -196,25 +205,25 @@ static void spill_clue(struct scan_worker *w, struct event *ev, const struct clu
 	f.kind = (enum finding_kind)PACKED_CLUE;
 	f.fields_json = (struct str){"", 0};
 	f.extra_json = c->payload;
-	if (c->payload.n) spill(w, ev, &f, SPILL_FEEDS, true);
+	if (c->payload.n) spill(w, ev, &f, p, SPILL_FEEDS, true);
 	if (!c->rule) return;
 	f = finding_of(ev, p);
 	f.level = c->rule->level;
 	f.rule_index = NATIVE_RULE + (uint32_t)(c->rule - w->scan->native);
 	f.matched = c->matched;
 	f.n_matched = c->n_matched;
-	spill(w, ev, &f, SPILL_SHOWN, true);
+	spill(w, ev, &f, p, SPILL_SHOWN, true);
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 
 /* --- integrity: the log itself was tampered with --- */
 
-static void spill_integrity(struct scan_worker *w, struct event *ev, struct finding *f, const char *title, enum level level)
+static void spill_integrity(struct scan_worker *w, struct event *ev, struct finding *f, const struct shared_parts *p, const char *title, enum level level)
 {
 	f->kind = FINDING_INTEGRITY;
 	f->title = str_of(title);
 	f->level = level;
-	spill(w, ev, f, SPILL_SHOWN, true);
+	spill(w, ev, f, p, SPILL_SHOWN, true);
 	atomic_fetch_add(&w->scan->hits, 1);
 }
 
@@ -235,14 +244,14 @@ static void spill_hole(struct scan_worker *w, struct event *ev, const struct sha
 	buf_printf(&w->fields, "{\"MissingFirst\":%llu,\"MissingLast\":%llu,\"Missing\":%llu}", (unsigned long long)h->first, (unsigned long long)h->last,
 		(unsigned long long)(h->last - h->first + 1));
 	f.fields_json = buf_view(&w->fields);
-	spill_integrity(w, ev, &f, FINDING_MISSING, LEVEL_HIGH);
+	spill_integrity(w, ev, &f, NULL, FINDING_MISSING, LEVEL_HIGH);
 }
 
 static void look_at_integrity(struct scan_worker *w, struct event *ev, const struct shared_parts *p)
 {
 	if (event_says_cleared(ev)) {
 		struct finding f = finding_of(ev, p);
-		spill_integrity(w, ev, &f, FINDING_CLEARED, LEVEL_HIGH);
+		spill_integrity(w, ev, &f, p, FINDING_CLEARED, LEVEL_HIGH);
 	}
 	if (ev->hole) spill_hole(w, ev, p);
 }

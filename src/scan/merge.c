@@ -62,14 +62,17 @@ struct pass {
 
 static void spill_fired(struct scan *s, const struct finding *f)
 {
-	struct buf packed = {0};
+	struct buf packed = {0}, event = {0};
 	struct fault fault = FAULT_INIT;
 	if (!f->n_evidence) return;
 	uint32_t source = f->evidence[0].source;
 	struct spill_key key = {.sec = f->time.sec, .order = source < s->results.n_sources ? s->sources[source].order : 0, .offset = f->evidence[0].offset, .nsec = f->time.nsec,
 		.rank = scan_rule_rank(s, f->rule_index), .present = f->time.present, .kind = f->kind};
-	finding_pack(f, &packed);
-	if (!spill_add(s->fired, &key, buf_view(&packed), &fault)) s->spill_fault = fault;
+	finding_pack_event(f, &event);
+	buf_str(&event, f->fields_json);
+	finding_pack(f, false, &packed);
+	if (!spill_add(s->fired, &key, (struct spill_payload){buf_view(&event), buf_view(&packed)}, 0, &fault)) s->spill_fault = fault;
+	buf_done(&event);
 	buf_done(&packed);
 }
 
@@ -211,11 +214,11 @@ static void flush_group(struct pass *p)
 	if (!p->n_batch) arena_reset(&g->arena);
 }
 
-static bool add(const struct scan *s, struct group *g, struct str payload, struct fault *f)
+static bool add(const struct scan *s, struct group *g, struct spill_payload payload, struct fault *f)
 {
-	struct str copy = arena_str(&g->arena, payload);
+	struct str event = arena_str(&g->arena, payload.shared), rest = arena_str(&g->arena, payload.own);
 	struct finding finding;
-	if (!copy.p || !finding_unpack(copy, &g->arena, &finding) || !finding.n_evidence) {
+	if (!event.p || !rest.p || !finding_unpack(event, rest, &g->arena, &finding) || !finding.n_evidence) {
 		fault_set(f, FAULT_CORRUPT, "a spilled finding does not read back");
 		return false;
 	}
@@ -241,14 +244,14 @@ static bool run_pass(struct pass *p, enum spill_for alone, struct fault *f)
 	struct fault local = FAULT_INIT;
 	struct group *g = &p->group;
 	struct spill_key key, moment = {0};
-	struct str payload;
+	struct spill_payload payload;
 	arena_init(&g->arena, GROUP_BUDGET);
 	for (size_t i = 0; i < s->spills[alone].n; i++) vec_push(&spills, s->spills[alone].v[i]);
 	for (size_t i = 0; i < s->spills[SPILL_BOTH].n; i++) vec_push(&spills, s->spills[SPILL_BOTH].v[i]);
 	struct spill_merge *m = spill_merge_new(spills.v, spills.n, &local);
 	while (m && !p->stopped && spill_merge_next(m, &key, &payload, &local)) {
 		bool same = key.present == moment.present && key.sec == moment.sec && key.nsec == moment.nsec;
-		if (g->findings.n && (!same || g->findings.n >= GROUP_MAX || g->arena.used + payload.n * 2 > GROUP_BUDGET / 2)) flush_group(p);
+		if (g->findings.n && (!same || g->findings.n >= GROUP_MAX || g->arena.used + (payload.shared.n + payload.own.n) * 2 > GROUP_BUDGET / 2)) flush_group(p);
 		moment = key;
 		if (!add(s, g, payload, &local)) break;
 	}

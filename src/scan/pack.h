@@ -11,7 +11,11 @@ enum { PACKED_CLUE = 4 };
  * unpacks as a finding of kind FINDING_HIT that has nothing else; kept values get a name that says nothing, those that are absent none. */
 void finding_pack_feed(const struct finding *f, struct buf *out);
 
-void finding_pack(const struct finding *f, struct buf *out);
-/* Strings point into `bytes`, arrays live in `a`; `rule` is left NULL (rule_index tells). False when the bytes are not whole
+/* In two parts. What the findings of an event have in common: time, host, channel, ids, evidence, and behind it whatever the caller appends, up to the end,
+ * as fields_json. */
+void finding_pack_event(const struct finding *f, struct buf *out);
+/* The rest; with fields_json when `fields`, which then stands for that of the event. */
+void finding_pack(const struct finding *f, bool fields, struct buf *out);
+/* Strings point into the bytes, arrays live in `a`; `rule` is left NULL (rule_index tells). False when the bytes are not whole
  * or `a` is full. */
-bool finding_unpack(struct str bytes, struct arena *a, struct finding *ret);
+bool finding_unpack(struct str event, struct str rest, struct arena *a, struct finding *ret);

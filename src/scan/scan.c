@@ -439,6 +439,8 @@ void scan_worker_free(struct scan_worker *w)
 	shape_table_free(w->shapes);
 	buf_done(&w->fields);
 	buf_done(&w->packed);
+	buf_done(&w->own_event);
+	buf_done(&w->event);
 	free(w->reread);
 	arena_done(&w->scratch);
 	arena_done(&w->walk_strings);

@@ -103,7 +103,9 @@ struct scan_worker {
 	uint64_t outside;
 	uint64_t progressed;          /* bytes of the current source already added to scan.bytes */
 	struct reread_page *reread;   /* [REREAD_PAGES], by page number; NULL: nothing was read again yet */
-	struct buf fields, packed;
+	struct buf fields, packed, own_event;
+	struct buf event;             /* what the findings of the event at hand have in common, packed */
+	uint64_t n_events;            /* of which that was made */
 	struct arena scratch;
 	struct coverage_table hosts;  /* of the source being read */
 	struct archive_walk *walk;    /* the container this worker goes through, NULL = none */

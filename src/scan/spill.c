@@ -1,18 +1,21 @@
-/* spill.c: external merge sort. A run is a sequence of entries sorted by key: a byte that says what of the key is as in the entry before (enum as_before), the
- * rest of the key, the payload's length, the payload. See spill.h. */
+/* spill.c: external merge sort. A run is a sequence of entries sorted by key: a byte that says what is as in the entry before (enum as_before), the rest of
+ * the key, the lengths of what the payload shares and of its own, and both. See spill.h.
+ *
+ * In memory there is room for the head before each entry, so that runs are written from where the entries stand. */
 #include "scan/spill.h"
 #include "scan/varint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-enum { HEADER_MAX = 1 + 13 + VARINT_MAX + VARINT_MAX + 5 + VARINT_MAX, READ_BUFFER = 64 << 10, MAX_FAN_IN = 128, LATE = 3 };
+enum { HEADER_MAX = 1 + 13 + VARINT_MAX + VARINT_MAX + 5 + 2 * VARINT_MAX, HEADER_ROOM = 64, PIECES = 1024, READ_BUFFER = 64 << 10, MAX_FAN_IN = 128, LATE = 3 };
 
 struct entry {
 	struct spill_key key;
-	size_t at;
-	uint32_t n;
+	size_t shared_at, at; /* the first with its shared part stands directly behind it; before the one or the other are HEADER_ROOM bytes */
+	uint32_t n_shared, n;
 };
 struct run {
 	int fd;
@@ -26,6 +29,7 @@ struct spill {
 	bool sorted;
 	int fd;
 	uint64_t written, count;
+	uint64_t same;        /* of the entry added last; 0: no other can share with it */
 	VEC(struct run) runs;
 };
 
@@ -79,6 +83,7 @@ static void sort_entries(struct spill *s)
 	size_t n = 0;
 	if (s->sorted) return;
 	s->sorted = true;
+	s->same = 0;
 	for (size_t i = 0; i < s->entries.n; i++) {
 		const struct entry *e = &s->entries.v[i];
 		/* What comes before the last three of those in order is late; else they are. */
@@ -111,28 +116,33 @@ static int unnamed_file(const char *dir, struct fault *f)
 	return fd;
 }
 
-static bool write_all(int fd, const char *p, size_t n, uint64_t offset, struct fault *f)
+/* Uses up `v`. */
+static bool write_pieces(int fd, struct iovec *v, size_t n, uint64_t offset, struct fault *f)
 {
 	while (n) {
-		ssize_t done = pwrite(fd, p, n, (off_t)offset);
+		ssize_t done = pwritev(fd, v, (int)n, (off_t)offset);
 		if (done < 0 && errno == EINTR) continue;
 		if (done <= 0) {
 			fault_set(f, FAULT_IO, "cannot write a temporary file (set TMPDIR to a folder with more room)");
 			return false;
 		}
-		p += done;
-		n -= (size_t)done;
 		offset += (uint64_t)done;
+		size_t left = (size_t)done;
+		for (; n && left >= v->iov_len; v++, n--) left -= v->iov_len;
+		if (n) v->iov_base = (char *)v->iov_base + left, v->iov_len -= left;
 	}
 	return true;
 }
 
-/* What an entry's key has in common with the one before it in its run (the first: with a key of zeros). */
-enum as_before { SAME_TIME = 1, SAME_ORDER = 2, SAME_RANK = 4 };
+static bool write_all(int fd, char *p, size_t n, uint64_t offset, struct fault *f) { return write_pieces(fd, &(struct iovec){p, n}, n > 0, offset, f); }
 
-static void put_entry(struct buf *out, struct spill_key *before, const struct spill_key *key, struct str payload)
+/* What an entry has in common with the one before it in its run (the first: with a key of zeros). */
+enum as_before { SAME_TIME = 1, SAME_ORDER = 2, SAME_RANK = 4, SAME_SHARED = 8 };
+
+/* At most HEADER_MAX bytes at `head`; how many. `n_shared`: UINT32_MAX: as before. */
+static size_t put_header(char *head, struct spill_key *before, const struct spill_key *key, size_t n_shared, size_t n)
 {
-	char *head = buf_reserve(out, HEADER_MAX), *at = head + 1;
+	char *at = head + 1;
 	unsigned same = 0;
 	if (key->present == before->present && key->sec == before->sec && key->nsec == before->nsec) {
 		same |= SAME_TIME;
@@ -150,15 +160,16 @@ static void put_entry(struct buf *out, struct spill_key *before, const struct sp
 		memcpy(at, &key->rank, sizeof key->rank), at += sizeof key->rank;
 		*at++ = (char)key->kind;
 	}
-	at = varint_put(at, payload.n);
+	if (n_shared == UINT32_MAX) same |= SAME_SHARED;
+	else at = varint_put(at, n_shared);
+	at = varint_put(at, n);
 	*head = (char)same;
-	out->n += (size_t)(at - head);
-	buf_str(out, payload);
 	*before = *key;
+	return (size_t)(at - head);
 }
 
-/* The reverse: *key is the one before and becomes the next. */
-static bool take_header(struct cursor *c, struct spill_key *key, uint64_t *ret_n)
+/* The reverse: *key is the one before and becomes the next. *ret_shared: UINT64_MAX: as before. */
+static bool take_header(struct cursor *c, struct spill_key *key, uint64_t *ret_shared, uint64_t *ret_n)
 {
 	uint8_t same;
 	uint64_t seconds, folded;
@@ -171,39 +182,69 @@ static bool take_header(struct cursor *c, struct spill_key *key, uint64_t *ret_n
 	if (!varint_take(c, &folded)) return false;
 	key->offset += (uint64_t)varint_unfold(folded);
 	if (!(same & SAME_RANK) && !(cursor_u32(c, &key->rank) && cursor_u8(c, &key->kind))) return false;
+	*ret_shared = UINT64_MAX;
+	if (!(same & SAME_SHARED) && (!varint_take(c, ret_shared) || *ret_shared >= UINT32_MAX)) return false;
 	return varint_take(c, ret_n) && *ret_n < UINT32_MAX;
+}
+
+/* One after the other in memory they are one piece. */
+static size_t add_piece(struct iovec *v, size_t n, char *p, size_t bytes)
+{
+	if (n && (char *)v[n - 1].iov_base + v[n - 1].iov_len == p) {
+		v[n - 1].iov_len += bytes;
+		return n;
+	}
+	v[n] = (struct iovec){p, bytes};
+	return n + 1;
 }
 
 /* Writes what the buffer holds as one sorted run. */
 static bool flush(struct spill *s, struct fault *f)
 {
-	struct buf out = {0};
+	struct iovec v[PIECES];
 	struct spill_key before = {0};
-	bool ok = true;
+	const struct entry *last = NULL;
+	size_t n = 0, bytes = 0;
 	if (s->fd < 0 && (s->fd = unnamed_file(s->dir, f)) < 0) return false;
 	sort_entries(s);
 	uint64_t start = s->written;
-	for (size_t i = 0; ok && i < s->entries.n; i++) {
-		put_entry(&out, &before, &s->entries.v[i].key, (struct str){s->bytes.p + s->entries.v[i].at, s->entries.v[i].n});
-		if (out.n < 1 << 20 && i + 1 < s->entries.n) continue;
-		ok = write_all(s->fd, out.p, out.n, s->written, f);
-		s->written += out.n;
-		out.n = 0;
+	for (size_t i = 0; i < s->entries.n; i++) {
+		const struct entry *e = &s->entries.v[i];
+		bool same = last && last->shared_at == e->shared_at && last->n_shared == e->n_shared, first = e->shared_at + e->n_shared == e->at;
+		char head[HEADER_MAX], *room = s->bytes.p + (first ? e->shared_at : e->at);
+		size_t n_head = put_header(head, &before, &e->key, same ? UINT32_MAX : e->n_shared, e->n);
+		memcpy(room - n_head, head, n_head);
+		n = add_piece(v, n, room - n_head, n_head);
+		if (!same) n = add_piece(v, n, s->bytes.p + e->shared_at, e->n_shared);
+		n = add_piece(v, n, s->bytes.p + e->at, e->n);
+		bytes += n_head + (same ? 0 : e->n_shared) + e->n;
+		last = e;
+		if (n + 3 <= PIECES && i + 1 < s->entries.n) continue;
+		if (!write_pieces(s->fd, v, n, s->written, f)) return false;
+		s->written += bytes;
+		n = bytes = 0;
 	}
-	buf_done(&out);
-	if (!ok) return false;
 	vec_push(&s->runs, (struct run){s->fd, start, s->written});
 	s->entries.n = 0;
 	s->bytes.n = 0;
+	s->same = 0;
 	return true;
 }
 
-bool spill_add(struct spill *s, const struct spill_key *key, struct str payload, struct fault *f)
+bool spill_add(struct spill *s, const struct spill_key *key, struct spill_payload p, uint64_t same, struct fault *f)
 {
-	verify(payload.n < UINT32_MAX);
-	if (s->entries.n && s->bytes.n + payload.n + s->entries.n * sizeof(struct entry) > s->limit && !flush(s, f)) return false;
-	vec_push(&s->entries, (struct entry){*key, s->bytes.n, (uint32_t)payload.n});
-	buf_str(&s->bytes, payload);
+	verify(p.shared.n < UINT32_MAX && p.own.n < UINT32_MAX);
+	size_t more = p.shared.n + p.own.n + HEADER_ROOM + sizeof(struct entry);
+	if (s->entries.n && s->bytes.n + more + s->entries.n * sizeof(struct entry) > s->limit && !flush(s, f)) return false;
+	struct entry e = {.key = *key, .shared_at = s->bytes.n + HEADER_ROOM, .n_shared = (uint32_t)p.shared.n, .n = (uint32_t)p.own.n};
+	buf_reserve(&s->bytes, more);
+	s->bytes.n += HEADER_ROOM;
+	if (same && same == s->same) e.shared_at = s->entries.v[s->entries.n - 1].shared_at;
+	else buf_str(&s->bytes, p.shared);
+	e.at = s->bytes.n;
+	buf_str(&s->bytes, p.own);
+	vec_push(&s->entries, e);
+	s->same = same;
 	s->sorted = false;
 	s->count++;
 	return true;
@@ -216,8 +257,9 @@ struct feed {
 	size_t next;
 	struct buf window;
 	size_t at;
-	struct spill_key key; /* of the current entry */
-	struct str payload;
+	size_t shared_at, n_shared; /* in the window: of the current entry */
+	struct spill_key key;
+	struct spill_payload payload;
 };
 struct spill_merge {
 	struct feed *feeds;
@@ -228,21 +270,23 @@ struct spill_merge {
 	VEC(int) files; /* of runs that a first round of merging wrote */
 };
 
-/* Makes at least n bytes available at window.p + at. */
+/* Makes at least n bytes available at window.p + at; what is shared stays. */
 static bool fill(struct feed *d, size_t n, struct fault *f)
 {
 	if (d->window.n - d->at >= n) return true;
-	memmove(d->window.p, d->window.p + d->at, d->window.n - d->at);
-	d->window.n -= d->at;
-	d->at = 0;
-	size_t want = n > READ_BUFFER ? n : READ_BUFFER;
-	if (want - d->window.n > d->run.end - d->run.start) want = d->window.n + (size_t)(d->run.end - d->run.start);
-	buf_reserve(&d->window, want - d->window.n);
-	int64_t got = file_pread(d->run.fd, d->window.p + d->window.n, want - d->window.n, d->run.start, f);
+	size_t from = d->n_shared ? d->shared_at : d->at, want = n > READ_BUFFER ? n : READ_BUFFER;
+	if (from) memmove(d->window.p, d->window.p + from, d->window.n - from);
+	d->window.n -= from;
+	d->at -= from;
+	d->shared_at = 0;
+	want -= d->window.n - d->at;
+	if (want > d->run.end - d->run.start) want = (size_t)(d->run.end - d->run.start);
+	buf_reserve(&d->window, want);
+	int64_t got = file_pread(d->run.fd, d->window.p + d->window.n, want, d->run.start, f);
 	if (got < 0) return false;
 	d->window.n += (size_t)got;
 	d->run.start += (uint64_t)got;
-	if (d->window.n >= n) return true;
+	if (d->window.n - d->at >= n) return true;
 	fault_set(f, FAULT_CORRUPT, "a temporary file became shorter");
 	return false;
 }
@@ -253,22 +297,31 @@ static bool advance(struct feed *d, struct fault *f)
 	if (d->memory) {
 		if (d->next >= d->memory->entries.n) return false;
 		const struct entry *e = &d->memory->entries.v[d->next++];
+		const char *p = d->memory->bytes.p;
 		d->key = e->key;
-		d->payload = (struct str){d->memory->bytes.p + e->at, e->n};
+		d->payload = (struct spill_payload){{p + e->shared_at, e->n_shared}, {p + e->at, e->n}};
 		return true;
 	}
-	uint64_t left = d->window.n - d->at + (d->run.end - d->run.start), n;
+	uint64_t left = d->window.n - d->at + (d->run.end - d->run.start), n_shared, n;
 	if (!left) return false;
 	if (!d->window.p) buf_reserve(&d->window, READ_BUFFER);
 	if (!fill(d, left < HEADER_MAX ? (size_t)left : HEADER_MAX, f)) return false;
 	struct cursor c = cursor_of(d->window.p + d->at, d->window.n - d->at);
-	if (!take_header(&c, &d->key, &n)) {
+	if (!take_header(&c, &d->key, &n_shared, &n)) {
 		fault_set(f, FAULT_CORRUPT, "a temporary file does not read back");
 		return false;
 	}
 	d->at = d->window.n - cursor_left(&c);
-	if (!fill(d, (size_t)n, f)) return false;
-	d->payload = (struct str){d->window.p + d->at, (size_t)n};
+	if (n_shared != UINT64_MAX) {
+		d->n_shared = 0;
+		if (!fill(d, (size_t)(n_shared + n), f)) return false;
+		d->shared_at = d->at;
+		d->n_shared = (size_t)n_shared;
+		d->at += (size_t)n_shared;
+	} else if (!fill(d, (size_t)n, f)) {
+		return false;
+	}
+	d->payload = (struct spill_payload){{d->window.p + d->shared_at, d->n_shared}, {d->window.p + d->at, (size_t)n}};
 	d->at += (size_t)n;
 	return true;
 }
@@ -278,7 +331,8 @@ static bool before(const struct spill_merge *m, uint32_t a, uint32_t b)
 	int c = spill_key_cmp(&m->feeds[a].key, &m->feeds[b].key);
 	if (c) return c < 0;
 	/* The same key twice: order by content, so that it does not depend on the writers. */
-	c = str_cmp(m->feeds[a].payload, m->feeds[b].payload);
+	c = str_cmp(m->feeds[a].payload.own, m->feeds[b].payload.own);
+	if (!c) c = str_cmp(m->feeds[a].payload.shared, m->feeds[b].payload.shared);
 	return c ? c < 0 : a < b;
 }
 
@@ -320,7 +374,7 @@ static bool merge_start(struct spill_merge *m, struct feed *feeds, size_t n, str
 	return true;
 }
 
-bool spill_merge_next(struct spill_merge *m, struct spill_key *ret_key, struct str *ret_payload, struct fault *f)
+bool spill_merge_next(struct spill_merge *m, struct spill_key *ret_key, struct spill_payload *ret_payload, struct fault *f)
 {
 	if (m->started && m->heap_n) {
 		if (!advance(&m->feeds[m->heap[0]], f)) {
@@ -340,7 +394,7 @@ bool spill_merge_next(struct spill_merge *m, struct spill_key *ret_key, struct s
 static bool merge_to_run(struct spill_merge *m, const char *dir, struct feed *feeds, size_t n, struct run *ret, struct fault *f)
 {
 	struct spill_key key;
-	struct str payload;
+	struct spill_payload payload;
 	struct buf out = {0};
 	struct spill_key before = {0};
 	int fd = unnamed_file(dir, f);
@@ -349,7 +403,9 @@ static bool merge_to_run(struct spill_merge *m, const char *dir, struct feed *fe
 	if (ok) vec_push(&m->files, fd);
 	if (!merge_start(m, feeds, n, f)) ok = false;
 	while (ok && spill_merge_next(m, &key, &payload, f)) {
-		put_entry(&out, &before, &key, payload);
+		out.n += put_header(buf_reserve(&out, HEADER_MAX), &before, &key, payload.shared.n, payload.own.n);
+		buf_str(&out, payload.shared);
+		buf_str(&out, payload.own);
 		if (out.n < 1 << 20) continue;
 		ok = write_all(fd, out.p, out.n, at, f);
 		at += out.n;

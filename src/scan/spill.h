@@ -22,8 +22,11 @@ struct spill;
 /* `dir`: where unnamed files may be made; borrowed. `buffer_bytes`: memory before a run is written. */
 struct spill *spill_new(const char *dir, size_t buffer_bytes);
 void spill_free(struct spill *s);
-/* Copies the payload. False and *f when the disk refuses. */
-bool spill_add(struct spill *s, const struct spill_key *key, struct str payload, struct fault *f);
+/* What an entry says: what it has in common with others, and what is its own. */
+struct spill_payload { struct str shared, own; };
+/* Copies the payload. `same`: a number that goes up with each new shared part, or 0; where it is that of the entry added before, so is what they share,
+ * which is then held once. False and *f when the disk refuses. */
+bool spill_add(struct spill *s, const struct spill_key *key, struct spill_payload payload, uint64_t same, struct fault *f);
 uint64_t spill_count(const struct spill *s);
 
 struct spill_merge;
@@ -31,5 +34,5 @@ struct spill_merge;
  * turn. NULL and *f on failure. */
 struct spill_merge *spill_merge_new(struct spill *const *spills, size_t n, struct fault *f);
 /* The next entry; its payload lives until the next call. False at the end, or with f->kind set on a read error. */
-bool spill_merge_next(struct spill_merge *m, struct spill_key *ret_key, struct str *ret_payload, struct fault *f);
+bool spill_merge_next(struct spill_merge *m, struct spill_key *ret_key, struct spill_payload *ret_payload, struct fault *f);
 void spill_merge_free(struct spill_merge *m);
