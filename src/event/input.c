@@ -31,20 +31,26 @@ int64_t input_pread(struct input *in, void *out, size_t n, uint64_t offset, stru
 	return (int64_t)n;
 }
 
-int64_t input_next(struct input *in, void *out, size_t n, struct fault *f)
+static int64_t next(struct input *in, void *out, size_t n, bool kept, struct fault *f)
 {
 	/* A file that grows while it is read ends where it ended when it was opened. */
 	if (n > in->size - in->at) n = (size_t)(in->size - in->at);
+	input_settle(in);
 	int64_t got = input_pread(in, out, n, in->at, f);
 	if (got <= 0) return got;
 	if (!in->unhashed) {
 		if (!in->sha) in->sha = sha256_new();
-		sha256_add(in->sha, out, (size_t)got);
+		if (kept && in->alone) sha256_add_later(in->sha, out, (size_t)got);
+		else sha256_add(in->sha, out, (size_t)got);
 	}
 	if (in->tap) in->tap(in->tap_arg, out, (size_t)got);
 	in->at += (uint64_t)got;
 	return got;
 }
+
+int64_t input_next(struct input *in, void *out, size_t n, struct fault *f) { return next(in, out, n, false, f); }
+int64_t input_next_kept(struct input *in, void *out, size_t n, struct fault *f) { return next(in, out, n, true, f); }
+void input_settle(struct input *in) { if (in->alone && in->sha) sha256_settle(in->sha); }
 
 void input_unhashed(struct input *in)
 {

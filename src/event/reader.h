@@ -23,6 +23,7 @@ struct input {
 	const void *memory;
 	struct sha256 *sha;     /* made with the first bytes of the pass; NULL until then */
 	bool unhashed;          /* no SHA-256 is wanted */
+	bool alone;             /* the driver's promise, made before the first bytes: one thread alone reads this input and makes its events */
 	uint64_t at;            /* next byte of the hashing pass */
 	void (*tap)(void *arg, const void *bytes, size_t n); /* NULL, or: is shown the bytes of the pass, in order */
 	void *tap_arg;
@@ -36,6 +37,19 @@ void input_of_fd(struct input *in, int fd, uint64_t size, struct str shown_as);
 void input_unhashed(struct input *in);
 /* The next n bytes of the pass, hashed; short only at the end; -1 and *f on a read error. */
 int64_t input_next(struct input *in, void *out, size_t n, struct fault *f);
+/* As input_next; but when one thread reads alone, hashing waits for moments between other work (base/sha256.h). The bytes must stay as they are
+ * until the next call of input_next, input_next_kept, input_settle or input_finish. */
+int64_t input_next_kept(struct input *in, void *out, size_t n, struct fault *f);
+/* Before kept bytes are moved, changed or freed. */
+void input_settle(struct input *in);
+/* Between two steps of other work: hashes a block of what waits, if anything does. For those who work on the input's events. */
+static inline void input_hash_some(struct input *in) { if (in->alone && in->sha) sha256_some(in->sha); }
+/* The SHA-256 of other bytes, sooner where something waits that can be hashed beside them. */
+static inline void input_hash_beside(struct input *in, const void *bytes, size_t n, uint8_t ret[SHA256_SIZE])
+{
+	if (in->alone && in->sha) sha256_beside(in->sha, bytes, n, ret);
+	else sha256_of(bytes, n, ret);
+}
 /* Any bytes, not hashed; short only at the end; -1 and *f on a read error. */
 int64_t input_pread(struct input *in, void *out, size_t n, uint64_t offset, struct fault *f);
 /* Reads and hashes what the pass has left, gives the SHA-256 of the whole source. False and *f on a read error, or when the

@@ -5,7 +5,7 @@
  * can, two messages at once; see doc/decisions/0070-small-hashes.md and 0073-two-hashes-at-once.md. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "evidence/merkle.h"
-#include "evidence/sha_pair.h"
+#include "base/sha_pair.h"
 #include "base/alloc.h"
 #include <openssl/sha.h>
 

@@ -557,6 +557,7 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 {
 	const uint8_t *p = c->chunk.p + place->at;
 	bool has;
+	input_hash_some(c->r->in);
 	c->chunk.nodes = 0;
 	c->chunk.expanded = 0;
 	c->chunk.n_contexts = 0;
@@ -570,13 +571,16 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 		c->root = (struct instance){.fragment = bare_fragment(&c->chunk, le64_at(p + 8), le64_at(p + 16))};
 		if (!c->root.fragment) return false;
 	}
+	input_hash_some(c->r->in);
 	if (!find_content(c)) {
 		if (c->chunk.lost && !final) return false;
 		*ret_why = c->chunk.why ? c->chunk.why : "content cannot be read";
 		content_is_root(c);
 		c->n_leaves = 0;
 	}
+	input_hash_some(c->r->in);
 	const struct shape *shape = c->shapes ? shape_of(c) : NULL;
+	input_hash_some(c->r->in);
 	struct value *cells = shape ? arena_alloc(&c->arena, shape->n_columns * sizeof *cells) : NULL;
 	if (c->shapes && !cells) {
 		*ret_why = "out of the memory set aside for one block";
@@ -588,6 +592,7 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 	c->record.offset = c->offset + place->at;
 	c->record.length = place->size;
 	c->record.bytes = p;
+	input_hash_some(c->r->in);
 	/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
 	c->event.shape = shape;
 	c->event.cells = cells;
@@ -736,16 +741,19 @@ static uint32_t torn_chunk(struct reader *r, const uint8_t *p, uint32_t n)
 static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset, struct fault *f)
 {
 	uint32_t have = r->carry_n;
-	if (have) memcpy(block, r->carry, have);
+	if (have) {
+		input_settle(r->in);
+		memcpy(block, r->carry, have);
+	}
 	r->carry_n = 0;
 	*ret_offset = r->in->at - have;
-	int64_t got = input_next(r->in, block + have, EVTX_CHUNK - have, f);
+	int64_t got = input_next_kept(r->in, block + have, EVTX_CHUNK - have, f);
 	if (got < 0) return -1;
 	uint32_t n = have + (uint32_t)got;
 	if (n < 16) return n;
 	if (!memcmp(block, "ElfChnk", 8)) {
 		uint32_t more = n == EVTX_CHUNK ? moved_by(r, r->in->at) : 0;
-		got = more ? input_next(r->in, block + n, more, f) : 0;
+		got = more ? input_next_kept(r->in, block + n, more, f) : 0;
 		return got < 0 ? -1 : n + got;
 	}
 	if (all_zero(block, n)) return n; /* set aside for later: the rule in most logs */
@@ -757,6 +765,7 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 	if (!r->carry) r->carry = xmalloc(EVTX_CHUNK);
 	r->carry_n = n - end;
 	memcpy(r->carry, chunk, r->carry_n);
+	input_settle(r->in);
 	memset(block + end, 0, n - end);
 	return end;
 }
@@ -924,6 +933,7 @@ static bool begin_last_pass(struct reader_cursor *c)
 	}
 	pthread_mutex_unlock(&r->lock);
 	if (!mine) return false;
+	input_settle(r->in);
 	qsort(c->deferred.v, c->deferred.n, sizeof *c->deferred.v, by_place);
 	c->last_pass = true;
 	c->chunk.find_template = find_template;
@@ -1094,6 +1104,7 @@ static struct event *take_place(struct reader_cursor *c, const struct place *pla
 		c->event.hole = hole_before(c, place);
 		compare_with_before(c, place);
 	}
+	input_hash_some(c->r->in);
 	c->local.n_events += ok;
 	return ok ? &c->event : NULL;
 }
@@ -1157,6 +1168,7 @@ static void cursor_free(struct reader_cursor *c)
 		c->local.first = etime_from_filetime(c->first_written);
 		c->local.last = etime_from_filetime(c->last_written);
 	}
+	input_settle(c->r->in);
 	pthread_mutex_lock(&c->r->lock);
 	report_join(&c->r->report, &c->local);
 	c->r->gaps += c->gaps;

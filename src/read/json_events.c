@@ -321,6 +321,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 		json_audit_value(e, column - e->object.layout->n_columns, ret);
 		return;
 	}
+	input_hash_some(e->reader->in);
 	const struct json_column *how = &e->object.layout->plan[column];
 	if (how->how == JSON_OF_LEAF) {
 		json_leaf_value(&e->object, how->leaf, ev->arena, ret);

@@ -47,6 +47,7 @@ bool lines_open(struct lines *l, struct input *in, struct source_report *report,
 
 void lines_close(struct lines *l)
 {
+	if (l->in) input_settle(l->in);
 	free(l->buf);
 	free(l->raw);
 	l->buf = NULL;
@@ -62,6 +63,7 @@ static void read_failed(struct lines *l, uint64_t from)
 /* Room for n more bytes behind the window, which moves to the front. */
 static void make_room(struct lines *l, size_t n)
 {
+	input_settle(l->in);
 	if (l->at) memmove(l->buf, l->buf + l->at, l->end - l->at);
 	l->end -= l->at;
 	l->at = 0;
@@ -82,7 +84,7 @@ static void fill_utf8(struct lines *l)
 	/* As much again as is there, so that a long line is not looked through more than twice. */
 	size_t want = l->end - l->at > LINES_BLOCK ? l->end - l->at : LINES_BLOCK;
 	make_room(l, want);
-	int64_t n = input_next(l->in, l->buf + l->end, want, &f);
+	int64_t n = input_next_kept(l->in, l->buf + l->end, want, &f);
 	if (n < 0) {
 		read_failed(l, l->offset + l->end);
 		return;

@@ -48,6 +48,7 @@ struct event *text_next(struct reader_cursor *c)
 {
 	struct reader *r = (struct reader *)(void *)c;
 	arena_reset(&r->arena);
+	input_hash_some(r->in);
 	return r->format->next(r) ? &r->event : NULL;
 }
 

@@ -36,7 +36,7 @@ static bool hash_range(struct scan_worker *w, const void *bytes, uint64_t offset
 {
 	if (!bytes) bytes = reread(w, offset, length);
 	if (!bytes) return false;
-	sha256_of(bytes, length, ret);
+	input_hash_beside(&w->source->input, bytes, length, ret);
 	return true;
 }
 
@@ -268,6 +268,7 @@ static void match_event(struct scan_worker *w, struct event *ev)
 {
 	const struct hit *hits;
 	uint32_t n = matcher_run(w->matcher, ev, &hits);
+	input_hash_some(&w->source->input);
 	const struct clue *clue = look_for_clue(w, ev, hits, n);
 	bool integrity = ev->hole || event_says_cleared(ev);
 	if (!n && !clue && !integrity) return;
@@ -309,13 +310,18 @@ void worker_event(struct scan_worker *w, struct event *ev)
 		return;
 	}
 	const struct shape *shape = ev->shape;
+	struct input *in = &w->source->input;
+	input_hash_some(in);
 	if (w->matcher) matcher_ahead(w->matcher, ev);
+	input_hash_some(in);
 	if (!ev->alike) coverage_add(&w->hosts, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
 	else if (!coverage_add_known(&w->hosts, ev->alike, ev->time))
 		coverage_add_alike(&w->hosts, ev->alike, shape, shape->channel.n ? shape->channel : shape->format, event_host(ev), ev->time);
 	if (w->matcher) matcher_soon(w->matcher);
+	input_hash_some(in);
 	skew_event(w->clocks, ev, w->source->result.order);
 	if (w->scan->config.log_sources) source_kinds(w, ev);
+	input_hash_some(in);
 	if (!w->matcher) return;
 	bool any_rule = sight_shape(w->sight, shape);
 	struct auth_event said;

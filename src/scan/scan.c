@@ -162,6 +162,9 @@ static bool open_reader(struct scan_worker *w, struct open_source *o)
 		o->input.tap = o->result.tap ? c->keeper->bytes : NULL;
 		o->input.tap_arg = o->result.tap;
 	}
+	/* A member lives no longer than this worker's walk through its container. */
+	o->shared = o->ops && !c->one_worker && !o->is_member && o->ops->max_cursors > 1 && o->input.size > SHARE_ABOVE;
+	o->input.alone = !o->shared;
 	if (o->ops) o->reader = o->ops->open(&o->input, &c->reader, &f);
 	if (o->reader) return true;
 	if (o->result.tap) c->keeper->drop(o->result.tap);
@@ -201,8 +204,6 @@ static bool start_source(struct scan_worker *w, struct open_source *o)
 	o->cursors = 1;
 	pthread_mutex_lock(&s->lock);
 	o->id = (uint32_t)s->open.n;
-	/* A member lives no longer than this worker's walk through its container. */
-	o->shared = !o->is_member && o->ops->max_cursors > 1 && o->input.size > SHARE_ABOVE;
 	vec_push(&s->open, o);
 	pthread_mutex_unlock(&s->lock);
 	w->source = o;

@@ -1,6 +1,7 @@
 /* The base room: what its headers promise. */
 #include "tests/check.h"
 #include <arpa/inet.h>
+#include <openssl/evp.h>
 #include <time.h>
 #include "base/base.h"
 
@@ -149,19 +150,86 @@ TEST(ipv4_is_what_inet_pton_takes)
 	}
 }
 
-TEST(short_and_long_texts_have_the_same_sha256_by_both_ways)
+static void fill(uint8_t *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) text[i] = (uint8_t)(i * 7 + i / 251);
+}
+
+/* By another way than ours: OpenSSL's EVP. */
+static bool is_digest_of(const uint8_t *text, size_t n, const uint8_t digest[SHA256_SIZE])
+{
+	uint8_t want[SHA256_SIZE];
+	return EVP_Digest(text, n, want, NULL, EVP_sha256(), NULL) == 1 && !memcmp(want, digest, sizeof want);
+}
+
+TEST(short_and_long_texts_have_the_sha256_that_others_give)
 {
 	uint8_t text[5000], a[SHA256_SIZE], b[SHA256_SIZE];
 	struct sha256 *h = sha256_new();
-	for (size_t i = 0; i < sizeof text; i++) text[i] = (uint8_t)(i * 7 + i / 251);
+	fill(text, sizeof text);
 	for (size_t n = 0; n <= sizeof text; n += n < 300 ? 1 : 97) {
 		sha256_of(text, n, a);
 		sha256_reset(h);
 		sha256_add(h, text, n);
 		sha256_end(h, b);
-		CHECK(!memcmp(a, b, SHA256_SIZE));
+		CHECK(is_digest_of(text, n, a) && is_digest_of(text, n, b));
 	}
 	sha256_free(h);
+}
+
+/* A text in pieces of all kinds: at once, put off, put off and got on with between and beside other digests. */
+TEST(hashing_that_was_put_off_gives_the_same_digest)
+{
+	uint8_t text[3000], other[400], a[SHA256_SIZE];
+	uint32_t seed = 1;
+	fill(text, sizeof text);
+	fill(other, sizeof other);
+	for (int round = 0; round < 3000; round++) {
+		struct sha256 *h = sha256_new();
+		size_t at = 0, n = (seed >> 8) % (sizeof text + 1);
+		while (at < n) {
+			seed = seed * 1664525 + 1013904223;
+			size_t piece = (seed >> 16) % (seed >> 15 & 1 ? 900 : 70);
+			if (piece > n - at) piece = n - at;
+			if (seed >> 14 & 1) sha256_add(h, text + at, piece);
+			else sha256_add_later(h, text + at, piece);
+			at += piece;
+			for (uint32_t i = seed >> 10 & 7; i; i--) sha256_some(h);
+			if (seed >> 13 & 1) {
+				sha256_beside(h, other, seed >> 4 & 255, a);
+				CHECK(is_digest_of(other, seed >> 4 & 255, a));
+			}
+			if ((seed >> 5 & 15) == 0) sha256_settle(h);
+			if ((seed >> 5 & 15) == 1) {
+				sha256_peek(h, a);
+				CHECK(is_digest_of(text, at, a));
+			}
+		}
+		sha256_end(h, a);
+		CHECK(is_digest_of(text, n, a));
+		sha256_free(h);
+	}
+}
+
+/* The counter of bits runs over 32 bits at 512 MiB. */
+TEST(long_texts_that_were_put_off_are_counted_right)
+{
+	enum { PIECE = 1 << 20, PIECES = 513 };
+	uint8_t *text = calloc(1, PIECE), a[SHA256_SIZE], b[SHA256_SIZE];
+	struct sha256 *h = sha256_new(), *straight = sha256_new();
+	NEED(text);
+	for (int i = 0; i < PIECES; i++) {
+		sha256_add_later(h, text, PIECE);
+		for (int k = 0; i >= PIECES - 3 && k < 100; k++) sha256_some(h);
+		if (i == PIECES - 2) sha256_beside(h, text, 100000, a);
+		sha256_add(straight, text, PIECE);
+	}
+	sha256_end(h, a);
+	sha256_end(straight, b);
+	CHECK(!memcmp(a, b, sizeof a));
+	sha256_free(h);
+	sha256_free(straight);
+	free(text);
 }
 
 TEST(hashes_differ_where_texts_do)

@@ -1,5 +1,5 @@
 /* sha_pair.c: FIPS 180-4 6.2.2 twice, interleaved. See sha_pair.h and doc/decisions/0073-two-hashes-at-once.md. */
-#include "evidence/sha_pair.h"
+#include "base/sha_pair.h"
 #include "base/base.h"
 #include "base/cpu.h"
 
