@@ -244,7 +244,10 @@ void correlate_hits(struct correlate *c, const struct corr_event *events, size_t
 			fetch_groups(c, &ahead[i]);
 			if (ahead[i].detect.made) detectors_fetch(c->detectors, &ahead[i].detect);
 		}
-		for (size_t i = 0; i < count && !c->reorder; i++) fetch_chunks(c, &events[from + i], &ahead[i]);
+		for (size_t i = 0; i < count && !c->reorder; i++) {
+			fetch_chunks(c, &events[from + i], &ahead[i]);
+			if (ahead[i].detect.made) detectors_fetch_more(c->detectors, &ahead[i].detect);
+		}
 		for (size_t i = 0; i < count; i++) {
 			c->ahead = c->reorder ? NULL : &ahead[i];
 			correlate_hit(c, &events[from + i]);

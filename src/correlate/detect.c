@@ -1,7 +1,7 @@
 /* detect.c: the native detectors: attempts taken from hits, put aside, judged; the passing of time. See detect_internal.h. */
 #include "correlate/detect_internal.h"
 
-enum { LEAST_QUEUE = 256, MOST_QUEUE = 1 << 16, SWEEP = 2 };
+enum { LEAST_QUEUE = 256, MOST_QUEUE = 1 << 16, LEAST_SIGNS = 64, MOST_SIGNS = 1 << 13, SWEEP = 2 };
 enum { KEEP_OUTCOME, KEEP_SRC_IP, KEEP_USER, KEEP_SERVICE, KEEP_ATTEMPTS, KEPT_AUTH, KEPT = KEPT_AUTH + 3 };
 static const char *const fields[KEPT] = {"auth.outcome", "auth.src_ip", "auth.user", "auth.service", "auth.attempts", "pid", "ses", "TargetLogonId"}; /* the last: of sessions */
 
@@ -9,7 +9,7 @@ const char *detect_field(unsigned i) { return i < KEPT ? fields[i] : NULL; }
 
 struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32_t *keep, const struct known_sources *known)
 {
-	_Static_assert(sizeof(struct origin) == 192, "three cache lines");
+	_Static_assert(sizeof(struct origin) == 64 && sizeof(struct account) == 64, "a cache line each");
 	struct detectors *d = xcalloc(1, sizeof *d);
 	d->c = c;
 	d->rule = rule;
@@ -27,10 +27,13 @@ struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32
 	d->head = d->judged = d->tail = 1;
 	d->queue_size = LEAST_QUEUE;
 	while (d->queue_size < MOST_QUEUE && 2 * d->queue_size * sizeof *d->queue <= d->budget.limit / 8) d->queue_size *= 2;
-	(void)budget_take(&d->budget, d->queue_size * sizeof *d->queue + HABIT_SIGNS * sizeof *d->habit_signs);
+	d->n_signs = LEAST_SIGNS;
+	while (d->n_signs < MOST_SIGNS && 2 * d->n_signs * sizeof *d->habit_signs <= d->budget.limit / 512) d->n_signs *= 2;
+	(void)budget_take(&d->budget, d->queue_size * sizeof *d->queue + 2 * d->n_signs * sizeof *d->habit_signs);
 	d->queue = xcalloc(d->queue_size, sizeof *d->queue);
-	d->habit_signs = xcalloc(HABIT_SIGNS, sizeof *d->habit_signs);
-	if (slab_init(&d->origins, &d->budget, sizeof(struct origin)) && slab_init(&d->accounts, &d->budget, sizeof(struct account)) &&
+	d->habit_signs = xcalloc(2 * (size_t)d->n_signs, sizeof *d->habit_signs);
+	if (slab_init(&d->origins, &d->budget, sizeof(struct origin)) && slab_init(&d->histories, &d->budget, sizeof(struct history)) &&
+		slab_init(&d->accounts, &d->budget, sizeof(struct account)) &&
 		slab_init(&d->habits, &d->budget, sizeof(struct habit)) && pool_init(&d->pool, &d->budget)) return d;
 	detectors_free(d);
 	return NULL;
@@ -41,6 +44,7 @@ void detectors_free(struct detectors *d)
 	if (!d) return;
 	for (size_t i = 0; i < d->attacks.n; i++) attack_drop(d, (uint32_t)i + 1);
 	slab_done(&d->origins);
+	slab_done(&d->histories);
 	slab_done(&d->accounts);
 	slab_done(&d->habits);
 	pool_done(&d->pool);
@@ -72,8 +76,7 @@ static void judge(struct detectors *d, uint32_t sequence)
 {
 	struct waiting *w = waiting_at(d, sequence);
 	uint32_t origin[LEVELS_OF_NET];
-	if (w->taken) return;
-	if (is_forgiven(d, w->account, w->origin)) return;
+	if (w->taken || waiting_forgiven(d, w)) return;
 	origins_above(d, w->origin, origin);
 	if (!address_judge(d, w, origin) && !site_judge(d, w) && !few_judge(d, w, origin)) network_judge(d, w, origin);
 }
@@ -88,7 +91,6 @@ bool queue_drop(struct detectors *d)
 	}
 	record_drop(d->c, w->record);
 	origin_at(d, w->origin)->refs--;
-	origin_at(d, w->origin)->queued--;
 	account_at(d, w->account)->refs--;
 	d->tail++;
 	return true;
@@ -103,18 +105,27 @@ static void drop_oldest(struct detectors *d)
 	queue_drop(d);
 }
 
+static void fetch_history(const struct detectors *d, const struct origin *o)
+{
+	const char *h = (const char *)history_at(d, o);
+	__builtin_prefetch(h, 1);
+	__builtin_prefetch(h + 64, 1);
+}
+
 /* What judging will touch some steps from now: first what is looked for, then what that points to. */
 static void fetch_judged(const struct detectors *d, uint32_t sequence)
 {
-	enum { FAR = 12, NEAR = 6 };
+	enum { FAR = 16, NEAR = 8, NEXT = 3 };
 	if (d->head - sequence <= FAR) return;
 	const struct waiting *w = waiting_at(d, sequence + FAR);
-	const struct origin *o = origin_at(d, w->origin);
-	for (unsigned line = 0; line < 3; line++) __builtin_prefetch((const char *)o + 64 * line, 1);
+	__builtin_prefetch(origin_at(d, w->origin), 1);
 	__builtin_prefetch(account_at(d, w->account), 1);
-	o = origin_at(d, waiting_at(d, sequence + NEAR)->origin);
-	if (o->tried) __builtin_prefetch(pool_at(&d->pool, o->tried), 1);
+	const struct origin *o = origin_at(d, waiting_at(d, sequence + NEAR)->origin);
+	if (o->history) fetch_history(d, o);
 	if (o->parent) __builtin_prefetch(origin_at(d, o->parent), 1);
+	o = origin_at(d, waiting_at(d, sequence + NEXT)->origin);
+	if (o->history && history_at(d, o)->tried) __builtin_prefetch(pool_at(&d->pool, history_at(d, o)->tried), 1);
+	if (o->parent && origin_at(d, o->parent)->history) fetch_history(d, origin_at(d, o->parent));
 }
 
 static void judge_due(struct detectors *d, int64_t now)
@@ -126,16 +137,21 @@ static void judge_due(struct detectors *d, int64_t now)
 	while (d->tail != d->judged && now - waiting_at(d, d->tail)->time > KEEP) drop_oldest(d);
 }
 
-static void enqueue(struct detectors *d, const struct attempt *a, bool taken)
+static void enqueue(struct detectors *d, const struct attempt *a, bool taken, bool forgiven)
 {
-	if (d->head - d->tail == d->queue_size) drop_oldest(d);
+	if (d->head - d->tail == d->queue_size) {
+		enum { FAR = 8 };
+		const struct waiting *later = waiting_at(d, d->tail + FAR);
+		__builtin_prefetch(origin_at(d, later->origin), 1);
+		__builtin_prefetch(account_at(d, later->account), 1);
+		drop_oldest(d);
+	}
 	uint32_t sequence = d->head++;
 	struct waiting *w = waiting_at(d, sequence);
 	*w = (struct waiting){.time = a->time, .origin = a->origin[0], .account = a->account, .record = a->record, .attempts = a->attempts, .service = a->service,
-		.digits = a->digits, .taken = taken};
+		.digits = a->digits, .taken = taken || forgiven, .forgiven = forgiven};
 	record_hold(d->c, w->record);
 	origin_at(d, w->origin)->refs++;
-	origin_at(d, w->origin)->queued++;
 	account_at(d, w->account)->refs++;
 	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
 		w->before[k] = origin_at(d, a->origin[k])->newest;
@@ -151,8 +167,10 @@ static void take_failure(struct detectors *d, const struct attempt *a)
 	bool forgiven = is_forgiven(d, a->account, a->origin[0]);
 	bool taken = origin_failure(d, a, forgiven);
 	/* What a finding has already is kept for one about a login only, and not without end. */
-	if (taken && origin_at(d, a->origin[0])->queued >= CITED_LATER) return;
-	enqueue(d, a, taken || forgiven);
+	const struct origin *o = origin_at(d, a->origin[0]);
+	uint32_t queued = o->refs - 1 - (o->open != 0); /* what else holds it: this attempt, and its finding */
+	if (taken && queued >= CITED_LATER) return;
+	enqueue(d, a, taken, forgiven);
 	if (!taken) origin_burst(d, a);
 }
 
@@ -199,10 +217,10 @@ void detectors_advance(struct detectors *d, int64_t now)
 /* The user's list: counted, with its reason, and nothing else. */
 static bool is_listed(struct detectors *d, uint32_t address, bool failed)
 {
-	uint32_t number = origin_at(d, address)->listed;
-	if (!number) return false;
+	const struct origin *o = origin_at(d, address);
+	if (!o->listed) return false;
 	d->stats.listed++;
-	d->listed_counts.v[number - 1] += failed;
+	d->listed_counts.v[known_of(d->known, o->address) - 1] += failed;
 	return true;
 }
 
@@ -215,9 +233,9 @@ void detectors_ahead(struct detectors *d, const struct corr_event *e, struct det
 {
 	a->made = place_of(d, value_of(d, e, KEEP_SRC_IP), &a->place);
 	if (!a->made) return;
-	for (unsigned k = 0; k < a->place.n && d->origin_table.slots; k++) __builtin_prefetch(&d->origin_table.slots[(uint32_t)a->place.print[k] & d->origin_table.mask]);
-	a->account = account_hash(value_of(d, e, KEEP_USER));
-	if (d->account_table.slots) __builtin_prefetch(&d->account_table.slots[a->account & d->account_table.mask]);
+	for (unsigned k = 0; k < a->place.n && d->origin_table.slots; k++) __builtin_prefetch(&d->origin_table.slots[a->place.print[k] & d->origin_table.mask]);
+	a->account_hash = account_hash(value_of(d, e, KEEP_USER));
+	if (d->account_table.slots) __builtin_prefetch(&d->account_table.slots[a->account_hash & d->account_table.mask]);
 }
 
 static uint32_t first_of(const struct table *t, uint32_t hash)
@@ -226,15 +244,23 @@ static uint32_t first_of(const struct table *t, uint32_t hash)
 	return t->slots ? table_next(t, hash, &at) : 0;
 }
 
-void detectors_fetch(const struct detectors *d, const struct detect_ahead *a)
+void detectors_fetch(const struct detectors *d, struct detect_ahead *a)
 {
 	if (!a->made) return;
 	for (unsigned k = 0; k < a->place.n; k++) {
-		const char *o = (const char *)origin_at(d, first_of(&d->origin_table, (uint32_t)a->place.print[k]));
-		__builtin_prefetch(o, 1);
-		__builtin_prefetch(o + 64, 1);
+		a->origin[k] = first_of(&d->origin_table, a->place.print[k]);
+		__builtin_prefetch(origin_at(d, a->origin[k]), 1);
 	}
-	__builtin_prefetch(account_at(d, first_of(&d->account_table, a->account)), 1);
+	a->account = first_of(&d->account_table, a->account_hash);
+	__builtin_prefetch(account_at(d, a->account), 1);
+}
+
+void detectors_fetch_more(const struct detectors *d, const struct detect_ahead *a)
+{
+	if (!a->made) return;
+	for (unsigned k = 0; k < a->place.n; k++)
+		if (origin_at(d, a->origin[k])->history) fetch_history(d, origin_at(d, a->origin[k]));
+	if (a->account) __builtin_prefetch(pool_at(&d->pool, account_at(d, a->account)->name));
 }
 
 void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time, const struct detect_ahead *ahead)
@@ -249,16 +275,17 @@ void detectors_take(struct detectors *d, const struct corr_event *e, int64_t tim
 	d->stats.attempts++;
 	if (str_u64(value_of(d, e, KEEP_ATTEMPTS), &attempts) && attempts) a.attempts = attempts < 1000000 ? (uint32_t)attempts : 1000000;
 	struct detect_ahead now = {0};
-	if (!ahead) now.made = place_of(d, value_of(d, e, KEEP_SRC_IP), &now.place);
+	struct str user = value_of(d, e, KEEP_USER);
+	if (!ahead && (now.made = place_of(d, value_of(d, e, KEEP_SRC_IP), &now.place))) now.account_hash = account_hash(user);
 	if (!ahead) ahead = &now;
-	if (!ahead->made || !origins_of(d, &ahead->place, time, a.origin)) {
+	if (!ahead->made || !origins_of(d, &ahead->place, ahead->origin, time, a.origin)) {
 		d->stats.nowhere++;
 		return;
 	}
 	if (is_listed(d, a.origin[0], failed)) return;
 	/* Held while it is being worked on: making room must not take it. */
 	origin_at(d, a.origin[0])->refs++;
-	a.account = account_of(d, value_of(d, e, KEEP_USER), time);
+	a.account = account_of(d, user, ahead->account_hash, ahead->account, time);
 	if (a.account) {
 		account_at(d, a.account)->refs++;
 		a.record = record_current(d->c);
@@ -276,28 +303,30 @@ void detectors_deed(struct detectors *d, const struct corr_event *e, int64_t tim
 	if (d->entries.n) session_deed(d, e, time);
 }
 
+struct gateway { uint64_t failures; const struct origin *origin; };
 static int by_failures(const void *a, const void *b)
 {
-	const struct origin *x = *(const struct origin *const *)a, *y = *(const struct origin *const *)b;
+	const struct gateway *x = a, *y = b;
 	if (x->failures != y->failures) return x->failures > y->failures ? -1 : 1;
-	return memcmp(x->address, y->address, 16);
+	return memcmp(x->origin->address, y->origin->address, 16);
 }
 
 /* Addresses that many people log in from: why their failures are nobody's. */
 static void note_gateways(struct detectors *d)
 {
 	enum { PEOPLE = 10, FAILURES = 50, SHOWN = 20 };
-	VEC(const struct origin *) v = {0};
+	VEC(struct gateway) v = {0};
 	for (uint32_t i = 1; i < d->origins.n; i++) {
 		const struct origin *o = origin_at(d, i);
-		if (o->live && o->bits == 128 && o->success_accounts >= PEOPLE && o->failures >= FAILURES) vec_push(&v, o);
+		if (o->live && o->bits == 128 && o->history && history_at(d, o)->success_accounts >= PEOPLE && history_at(d, o)->failures >= FAILURES)
+			vec_push(&v, (struct gateway){history_at(d, o)->failures, o});
 	}
 	if (v.n) qsort(v.v, v.n, sizeof *v.v, by_failures);
 	for (size_t i = 0; i < v.n && i < SHOWN; i++) {
 		d->text.n = 0;
-		origin_text(d, slab_index(&d->origins, v.v[i]), &d->text);
-		buf_printf(&d->text, " was taken for a gateway: %u names logged in from it, so that most of its %llu failures are theirs", v.v[i]->success_accounts,
-			(unsigned long long)v.v[i]->failures);
+		origin_text(d, slab_index(&d->origins, v.v[i].origin), &d->text);
+		buf_printf(&d->text, " was taken for a gateway: %u names logged in from it, so that most of its %llu failures are theirs", success_accounts(d, v.v[i].origin),
+			(unsigned long long)v.v[i].failures);
 		detect_note(d, buf_view(&d->text));
 	}
 	vec_free(&v);

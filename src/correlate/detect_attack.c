@@ -32,7 +32,14 @@ bool detect_take_reserved(struct detectors *d, size_t n)
 	d->budget.privileged = true;
 	bool taken = budget_take(&d->budget, n);
 	d->budget.privileged = false;
+	if (taken) d->budget.held += n;
 	return taken;
+}
+
+static void give_reserved(struct detectors *d, size_t n)
+{
+	budget_give(&d->budget, n);
+	d->budget.held -= n;
 }
 
 static bool cell_add(const struct detectors *d, struct names *n, struct str name)
@@ -57,7 +64,7 @@ static void estimate_name(struct detectors *d, struct names *n, struct str name)
 	if (about > (double)n->total) n->total = (uint64_t)about;
 }
 
-enum { NAMES_FULL = UINT32_MAX };
+enum { NAMES_FULL = UINT32_MAX, NAMED_NOWHERE = INT32_MAX };
 /* Its place among the names, or NAMES_FULL: it is only counted. */
 static uint32_t names_add(struct detectors *d, struct names *n, struct str name)
 {
@@ -89,7 +96,7 @@ static uint32_t names_add(struct detectors *d, struct names *n, struct str name)
 
 static void names_done(struct detectors *d, struct names *n)
 {
-	budget_give(&d->budget, n->charged + (n->cells ? NAME_CELLS : 0));
+	give_reserved(d, n->charged + (n->cells ? NAME_CELLS : 0));
 	free(n->cells);
 	d->named -= n->charged;
 	map_done(&n->map);
@@ -148,7 +155,9 @@ static void name_origin(struct detectors *d, struct attack *f, uint32_t origin)
 	if (o->named_in == f->number) return;
 	d->text.n = 0;
 	origin_text(d, origin, &d->text);
-	names_add(d, &f->origins, buf_view(&d->text));
+	/* How often is of no interest here; and what the full list has is among the estimated, too. */
+	if (f->origins.full) estimate_name(d, &f->origins, buf_view(&d->text));
+	else names_add(d, &f->origins, buf_view(&d->text));
 	o->named_in = f->number;
 }
 
@@ -156,17 +165,20 @@ static void name_origin(struct detectors *d, struct attack *f, uint32_t origin)
 static void name_account(struct detectors *d, struct attack *f, uint32_t account)
 {
 	struct account *a = account_at(d, account);
+	unsigned i = 0;
 	if (!a->name_n) return;
-	if (a->named_in != f->number) {
-		a->named_at = names_add(d, &f->accounts, account_name(d, account));
-		a->named_in = f->number;
-		a->own = false;
-	} else if (a->named_at != NAMES_FULL) {
-		f->accounts.map.entries[a->named_at].value++;
+	while (i < NAMED && a->named[i].in != f->number) i++;
+	if (i == NAMED) {
+		i = a->named_n++ % NAMED;
+		a->named[i].at = names_add(d, &f->accounts, account_name(d, account)) & NAMED_NOWHERE;
+		a->named[i].in = f->number;
+		a->named[i].own = false;
+	} else if (a->named[i].at != NAMED_NOWHERE) {
+		f->accounts.map.entries[a->named[i].at].value++;
 	}
-	if (!a->successes || a->own) return;
+	if (!a->successes || a->named[i].own) return;
 	names_add(d, &f->own, account_name(d, account));
-	a->own = true;
+	a->named[i].own = true;
 }
 
 void attack_cite(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record)
@@ -403,7 +415,7 @@ void attack_drop(struct detectors *d, uint32_t number)
 	buf_done(&f->host);
 	buf_done(&f->place);
 	buf_done(&f->account);
-	budget_give(&d->budget, ATTACK_BYTES);
+	give_reserved(d, ATTACK_BYTES);
 	free(f);
 	d->attacks.v[number - 1] = NULL;
 }

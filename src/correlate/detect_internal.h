@@ -40,60 +40,71 @@ enum {
 	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
 	NAME_ORIGINS = 10,               /* the same for a name nobody has got in with */
 	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
-	TRIED = 16, TRIED_FEW = 4, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, HABIT_SIGNS = 1024, NAME_MAX_BYTES = 200
+	TRIED = 16, TRIED_FEW = 4, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAMED = 3, VICTIMS = 8, NAME_MAX_BYTES = 200
 };
 #define CUSUM_ALARM 14.0         /* log odds */
 #define CUSUM_CAP 28.0
 enum { CUSUM_LEAST = 8 };        /* first contacts */
 
 struct tried { int64_t last; uint32_t account; float n; }; /* n: failures beyond DAILY_DRAIN; 0: free */
-/* In lines of 64 bytes: what every attempt and the sweep look at; what a failure changes; what is judged. */
+/* A line of 64 bytes: all there is of an origin that failed once, and what every attempt and the sweep look at of the others. Whoever floods a server
+ * with addresses mostly uses each once. */
 struct origin {
 	uint8_t address[16];     /* IPv4 as ::ffff:a.b.c.d */
-	uint64_t print;          /* keyed, of address and bits */
 	int64_t last;
+	uint32_t print;          /* keyed, of address and bits: the lower half */
 	uint8_t bits;
-	uint8_t child_bit;       /* of an address: its place in `children` of its networks */
+	uint8_t child_bit;       /* of an address: its place in `children` of its networks; of a network that failed once: that of who did */
 	bool live : 1, inside : 1, counted : 1, noted : 1; /* counted: as a first contact */
-	uint8_t tried_room;
+	bool entered : 1;        /* somebody got in from there */
+	bool habits : 1;         /* there may be habits of it */
+	bool once : 1, judged : 1; /* no history yet: has failed, once, at `last`; has been judged for it */
+	bool listed : 1;         /* in the list of known sources */
 	uint32_t parent, refs;
 	uint32_t open;           /* the number of its attack, 0: none */
 	uint32_t newest;         /* its last entry of the queue: sequence number */
-	uint32_t queued;         /* entries of the address in the queue */
-	uint32_t successes;
-	uint32_t tried;          /* struct tried[tried_room] in the pool: TRIED_FEW, then TRIED of them */
-
-	uint64_t failures;
-	double burst;
-	int64_t burst_at;
-	uint64_t children;       /* linear counting of addresses that failed, since children_from */
-	int64_t children_from;
-	int64_t gap, last_failure; /* between its last failures; how many in a row were alike */
-	uint32_t regular;
+	uint32_t history;        /* struct history, 0: none yet */
 	uint32_t named_in;       /* the number of the attack that named it last */
-
-	int64_t first, last_success;
-	double daily;
-	int64_t daily_at;
-	int64_t streak_from, streak_last;
-	uint32_t streak, success_accounts;
 	union {
 		uint32_t member;     /* of an address: the number of the campaign it belongs to */
 		uint32_t child_open; /* of a network: the number of the attack that opened last below it */
 	};
-	uint32_t listed;         /* number + 1 of the entry in the list of known sources */
+	uint32_t tried_once;     /* no history yet, and judged: print of the account */
+};
+/* What becomes of an origin from its second attempt on, or from its first when that is no single failure. */
+struct history {
+	uint64_t failures;
+	double burst;
+	int64_t burst_at;
+	int64_t first;
+	union {
+		struct { int64_t gap, last_failure; };         /* of an address: between its last failures */
+		struct { uint64_t children; int64_t children_from; }; /* of a network: linear counting of addresses that failed, since then */
+	};
+	uint32_t regular;        /* how many gaps in a row were alike */
+	uint32_t success_accounts;
+
+	double daily;
+	int64_t daily_at;
+	int64_t streak_from, streak_last;
+	uint32_t streak;
+	uint32_t tried;          /* struct tried[tried_room] in the pool: TRIED_FEW, then TRIED of them */
+	uint8_t tried_room;
 };
 struct account_origin { int64_t time; uint32_t print; };
+/* In a line of 64 bytes. */
 struct account {
-	uint32_t name, name_n, hash;
-	bool live, own;          /* own: that attack has it among its own names, too */
+	uint32_t name, hash;
 	uint32_t refs;
-	uint32_t named_in;       /* the number of the attack that named it last, */
-	uint32_t named_at;       /* and its place among that one's names */
 	uint32_t successes;
 	int64_t last, last_success;
 	uint32_t from;           /* struct account_origin[RECENT] in the pool, a ring */
-	uint32_t from_n;
+	uint8_t name_n, from_n;
+	bool live;
+	uint8_t named_n;
+	/* The attacks that named it last: their numbers; its place among that one's names, and whether it is among its own names, too. Whoever is tried
+	 * everywhere is in several findings that go on at the same time. */
+	struct { uint32_t in, at : 31, own : 1; } named[NAMED];
 };
 struct habit { uint64_t print; int64_t last; bool live; };
 
@@ -103,7 +114,8 @@ struct waiting {
 	uint32_t before[LEVELS_OF_NET]; /* sequence number of the entry before of the address, its network, the wider one; 0: none */
 	uint16_t service;
 	uint8_t digits;
-	bool taken;              /* cited by a finding, or forgiven */
+	bool taken : 1;          /* cited by a finding, or forgiven */
+	bool forgiven : 1;       /* when it came */
 };
 
 /* Distinct names: the first by name; beyond what there is room for they are estimated (HyperLogLog of NAME_CELLS, standard error 4.6 %). */
@@ -167,10 +179,12 @@ struct detectors {
 	const struct known_sources *known;
 	struct budget budget;
 	size_t named;            /* of it, names of open findings: at most a quarter */
-	struct slab origins, accounts, habits;
+	struct slab origins, histories, accounts, habits;
 	struct pool pool;
 	struct table origin_table, account_table, habit_table;
-	uint64_t *habit_signs;   /* [HABIT_SIGNS] a bit for each habit there is or was, by its print */
+	uint64_t *habit_signs;   /* [n_signs] a bit for each habit there is or was, by its print; then [n_signs] for their origins, by theirs */
+	uint32_t n_signs;
+	bool habits_lost;        /* some were forgotten */
 	uint32_t keep[5];        /* places of the auth.* fields in the kept values of the rule */
 	uint32_t rule;
 	struct waiting *queue;   /* a ring of `queue_size` (a power of two); entry of sequence s at s % queue_size */
@@ -187,6 +201,7 @@ struct detectors {
 	VEC(struct str) notes;
 	struct arena note_texts;
 	uint32_t hand_origin, hand_account, hand_habit;
+	struct victims { uint32_t n, origin[VICTIMS]; int64_t since; } victims[2]; /* origins to be evicted next, chosen at that time; [1]: with history */
 	struct detect_stats stats;
 };
 
@@ -205,50 +220,73 @@ void detect_note(struct detectors *d, struct str text);
 bool queue_drop(struct detectors *d);
 
 /* An address and its networks, as origins are filed: the address, its network, the wider one. */
-struct place { uint8_t n, bits[LEVELS_OF_NET], address[LEVELS_OF_NET][16]; uint64_t print[LEVELS_OF_NET]; };
+struct place { uint8_t n, bits[LEVELS_OF_NET], address[LEVELS_OF_NET][16]; uint32_t print[LEVELS_OF_NET]; };
 /* What is known of an attempt before its turn, so that what it will touch can be fetched: detectors_ahead, then detectors_fetch, for several of them. */
-struct detect_ahead { bool made; struct place place; uint32_t account; };
+struct detect_ahead { bool made; struct place place; uint32_t origin[LEVELS_OF_NET], account, account_hash; /* origin, account: probably, 0: not known */ };
+/* In three steps, each for several events before the next. */
 void detectors_ahead(struct detectors *d, const struct corr_event *e, struct detect_ahead *ret);
-void detectors_fetch(const struct detectors *d, const struct detect_ahead *a);
+void detectors_fetch(const struct detectors *d, struct detect_ahead *a);
+void detectors_fetch_more(const struct detectors *d, const struct detect_ahead *a);
 /* `ahead`: made of this event, or NULL. */
 void detectors_take(struct detectors *d, const struct corr_event *e, int64_t time, const struct detect_ahead *ahead);
 
 /* detect_state.c */
 static inline struct origin *origin_at(const struct detectors *d, uint32_t i) { return slab_at(&d->origins, i); }
+/* Of an origin that has one. */
+static inline struct history *history_at(const struct detectors *d, const struct origin *o) { return slab_at(&d->histories, o->history); }
+/* Its history, made when it has none yet. NULL without memory: what it does is then not counted. */
+struct history *history_of(struct detectors *d, uint32_t origin);
+static inline int64_t origin_first(const struct detectors *d, const struct origin *o) { return o->history ? history_at(d, o)->first : o->last; }
+static inline uint32_t success_accounts(const struct detectors *d, const struct origin *o) { return o->history ? history_at(d, o)->success_accounts : 0; }
 static inline struct account *account_at(const struct detectors *d, uint32_t i) { return slab_at(&d->accounts, i); }
 static inline struct waiting *waiting_at(const struct detectors *d, uint32_t sequence) { return &d->queue[sequence & (d->queue_size - 1)]; }
 /* False when the text is no address. */
 bool place_of(const struct detectors *d, struct str address, struct place *ret);
-/* Their origins, made where they are new; false without memory. */
-bool origins_of(struct detectors *d, const struct place *p, int64_t time, uint32_t ret[LEVELS_OF_NET]);
+/* Their origins, made where they are new; false without memory. `hint`: probably they. */
+bool origins_of(struct detectors *d, const struct place *p, const uint32_t hint[LEVELS_OF_NET], int64_t time, uint32_t ret[LEVELS_OF_NET]);
 /* The hash that names are filed under. */
 uint32_t account_hash(struct str name);
-uint32_t account_of(struct detectors *d, struct str name, int64_t time);
+/* `hash`: the name's; `hint`: probably it, or 0. */
+uint32_t account_of(struct detectors *d, struct str name, uint32_t hash, uint32_t hint, int64_t time);
 struct str account_name(const struct detectors *d, uint32_t account);
 /* Whether the account has logged in from the origin; habit_add notes it and says whether that is new. */
 bool habit_has(const struct detectors *d, uint32_t account, uint32_t origin);
 bool habit_add(struct detectors *d, uint32_t account, uint32_t origin, int64_t time);
 /* The account has logged in from the address, or from its narrowest network. */
 bool is_forgiven(const struct detectors *d, uint32_t account, uint32_t address);
+/* The same of an entry of the queue. A habit that was there then still is, unless any was lost. */
+static inline bool waiting_forgiven(const struct detectors *d, const struct waiting *w)
+{
+	return w->forgiven && !d->habits_lost ? true : is_forgiven(d, w->account, w->origin);
+}
 void origin_text(const struct detectors *d, uint32_t origin, struct buf *out);
 /* Frees what has been silent for long; `hard`: something, whatever it costs. */
 void detect_sweep(struct detectors *d, uint32_t n);
-bool detect_make_room(struct detectors *d);
+enum room { ROOM_ORIGIN, ROOM_HISTORY, ROOM_ACCOUNT, ROOM_HABIT, ROOM_POOL };
+bool detect_make_room(struct detectors *d, enum room what);
 uint32_t detect_pool_take(struct detectors *d, size_t bytes);
+/* A level that has drained by so much a second until now. */
+static inline void level_leak(double *level, int64_t *at, int64_t now, double per_second)
+{
+	*level -= (double)(now - *at) / (double)SECOND * per_second;
+	if (*level < 0) *level = 0;
+	*at = now;
+}
+/* What judging an attempt adds to an origin: true when it is one of several, so that the origin may be loud. */
+bool origin_note_judged(struct detectors *d, struct origin *o, const struct waiting *w);
 /* Accounts the origin has failed for since then, without ever getting in with them. */
 uint32_t tried_since(const struct detectors *d, const struct origin *o, int64_t since);
 /* How many of them were for the account, beyond DAILY_DRAIN. */
 double tried_level(const struct detectors *d, const struct origin *o, uint32_t account);
 /* 1 when the account is one of them. */
 uint32_t tried_for(const struct detectors *d, const struct origin *o, uint32_t account);
-void tried_add(struct detectors *d, struct origin *o, uint32_t account, uint32_t n, int64_t time);
 void tried_drop(struct detectors *d, struct origin *o, uint32_t account);
 uint32_t service_of(struct detectors *d, struct str name);
 /* The list of known sources: the number, from 1, of the entry an address falls under; 0: none. */
 uint32_t known_of(const struct known_sources *k, const uint8_t address[16]);
 uint32_t known_count(const struct known_sources *k);
 void known_text(const struct known_sources *k, uint32_t number, struct str *ret_net, struct str *ret_reason);
-static inline uint32_t origin_print(const struct detectors *d, uint32_t origin) { return (uint32_t)origin_at(d, origin)->print; }
+static inline uint32_t origin_print(const struct detectors *d, uint32_t origin) { return origin_at(d, origin)->print; }
 
 /* detect_origin.c: loud addresses and networks. */
 /* The address of a waiting entry and its networks. */

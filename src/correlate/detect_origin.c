@@ -23,31 +23,24 @@ struct attack *open_of(struct detectors *d, const uint32_t origin[LEVELS_OF_NET]
 	return NULL;
 }
 
-static void leak(double *level, int64_t *at, int64_t now, double per_second)
-{
-	*level -= (double)(now - *at) / (double)SECOND * per_second;
-	if (*level < 0) *level = 0;
-	*at = now;
-}
-
-static unsigned children_of(const struct origin *o)
+static unsigned children_of(const struct history *h)
 {
 	/* Linear counting: -64 ln(free / 64), in whole numbers; exact enough for "at least three". */
-	return (unsigned)__builtin_popcountll(o->children);
+	return (unsigned)__builtin_popcountll(h->children);
 }
 
-static void count_child(struct detectors *d, struct origin *o, uint32_t address, int64_t now)
+static void count_child(struct history *h, uint8_t bit, int64_t now)
 {
-	if (now - o->children_from > DAY) o->children = 0, o->children_from = now;
-	o->children |= 1ull << origin_at(d, address)->child_bit;
+	if (now - h->children_from > DAY) h->children = 0, h->children_from = now;
+	h->children |= 1ull << bit;
 }
 
-static void note_gap(struct origin *o, int64_t now)
+static void note_gap(struct history *h, int64_t now)
 {
-	int64_t gap = now - o->last_failure, apart = gap > o->gap ? gap - o->gap : o->gap - gap;
-	o->regular = o->failures && gap && apart <= gap / 10 ? o->regular + 1 : 0;
-	o->gap = gap;
-	o->last_failure = now;
+	int64_t gap = now - h->last_failure, apart = gap > h->gap ? gap - h->gap : h->gap - gap;
+	h->regular = h->failures && gap && apart <= gap / 10 ? h->regular + 1 : 0;
+	h->gap = gap;
+	h->last_failure = now;
 }
 
 static bool is_kept(const struct detectors *d, uint32_t sequence) { return sequence && sequence - d->tail < d->head - d->tail; }
@@ -56,7 +49,7 @@ static bool is_kept(const struct detectors *d, uint32_t sequence) { return seque
 static bool is_stale(struct detectors *d, uint32_t address)
 {
 	struct origin *o = origin_at(d, address);
-	bool stale = o->inside && o->bits == 128 && o->regular >= REGULAR && tried_since(d, o, d->now - DAY) <= 1;
+	bool stale = o->inside && o->bits == 128 && o->history && history_at(d, o)->regular >= REGULAR && tried_since(d, o, d->now - DAY) <= 1;
 	if (!stale) return false;
 	uint32_t account = is_kept(d, o->newest) ? waiting_at(d, o->newest)->account : 0, n = 0;
 	for (uint32_t s = o->newest; n++ < REGULAR && is_kept(d, s); s = waiting_at(d, s)->before[0])
@@ -75,13 +68,21 @@ bool origin_failure(struct detectors *d, const struct attempt *a, bool forgiven)
 {
 	struct attack *f = forgiven ? NULL : open_of(d, a->origin);
 	double weight = forgiven ? a->attempts * 0.1 : a->attempts;
+	uint8_t bit = origin_at(d, a->origin[0])->child_bit;
 	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
 		struct origin *o = origin_at(d, a->origin[k]);
-		if (!k) note_gap(o, a->time);
-		else if (!forgiven) count_child(d, o, a->origin[0], a->time);
-		o->failures += a->attempts;
-		leak(&o->burst, &o->burst_at, a->time, BURST_DRAIN);
-		o->burst += weight;
+		if (!o->history && !o->once && !forgiven && a->attempts == 1) {
+			o->once = true; /* and that is all there is to say of it */
+			if (k) o->child_bit = bit;
+			continue;
+		}
+		struct history *h = history_of(d, a->origin[k]);
+		if (!h) continue;
+		if (!k) note_gap(h, a->time);
+		else if (!forgiven) count_child(h, bit, a->time);
+		h->failures += a->attempts;
+		level_leak(&h->burst, &h->burst_at, a->time, BURST_DRAIN);
+		h->burst += weight;
 	}
 	if (f) attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, a->attempts);
 	return f != NULL;
@@ -95,7 +96,7 @@ static void gather(struct detectors *d, struct attack *f, uint32_t origin, int l
 	d->scratch.n = 0;
 	for (uint32_t s = origin_at(d, origin)->newest; is_kept(d, s); s = waiting_at(d, s)->before[level]) {
 		const struct waiting *w = waiting_at(d, s);
-		if (!w->taken && !is_forgiven(d, w->account, w->origin)) vec_push(&d->scratch, s);
+		if (!w->taken && !waiting_forgiven(d, w)) vec_push(&d->scratch, s);
 	}
 	for (size_t i = d->scratch.n; i-- > 0;) attack_add_waiting(d, f, waiting_at(d, d->scratch.v[i]));
 }
@@ -106,7 +107,7 @@ uint32_t waiting_since(const struct detectors *d, uint32_t address, int64_t sinc
 	for (uint32_t s = origin_at(d, address)->newest; n < most && steps++ < LOOK_BACK && is_kept(d, s); s = waiting_at(d, s)->before[0]) {
 		const struct waiting *w = waiting_at(d, s);
 		if (w->time < since) break;
-		if (!is_forgiven(d, w->account, address)) n += w->attempts;
+		if (!waiting_forgiven(d, w)) n += w->attempts;
 	}
 	return n;
 }
@@ -152,7 +153,8 @@ void origin_burst(struct detectors *d, const struct attempt *a)
 {
 	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
 		const struct origin *o = origin_at(d, a->origin[k]);
-		if (o->burst <= BURST || (k && children_of(o) < NET_CHILDREN) || (!k && is_stale(d, a->origin[0]))) continue;
+		const struct history *h = o->history ? history_at(d, o) : NULL;
+		if (!h || h->burst <= BURST || (k && children_of(h) < NET_CHILDREN) || (!k && is_stale(d, a->origin[0]))) continue;
 		open_origin(d, a->origin, k, BY_BURST, a->digits);
 		return;
 	}
@@ -160,33 +162,27 @@ void origin_burst(struct detectors *d, const struct attempt *a)
 
 /* --- judging --------------------------------------------------------------------------------------------------------------------- */
 
-static void grow_streak(struct origin *o, const struct waiting *w)
-{
-	if (o->streak_last == NEVER || w->time - o->streak_last > STREAK_GAP) o->streak = 0, o->streak_from = w->time;
-	o->streak = o->streak < UINT32_MAX - w->attempts ? o->streak + w->attempts : UINT32_MAX;
-	o->streak_last = w->time;
-	leak(&o->daily, &o->daily_at, w->time, DAILY_DRAIN);
-	o->daily += w->attempts;
-}
-
+/* These two: of origins with history. */
 static bool address_is_loud(struct detectors *d, const struct origin *o, uint32_t address, uint32_t account, int64_t time, enum attack_reason *ret)
 {
-	uint32_t day = tried_since(d, o, time - DAY), week = tried_since(d, o, time - 7 * DAY), normal = o->success_accounts / 2;
+	const struct history *h = history_at(d, o);
+	uint32_t day = tried_since(d, o, time - DAY), week = tried_since(d, o, time - 7 * DAY), normal = h->success_accounts / 2;
 	if (day >= SPRAY_DAY + normal || week >= SPRAY_WEEK + normal) *ret = BY_ACCOUNTS;
-	else if (o->daily > (day > 1 ? MANY_TRIES : MANY_ONE) + 10 * o->success_accounts && !is_stale(d, address)) *ret = BY_TRIES;
+	else if (h->daily > (day > 1 ? MANY_TRIES : MANY_ONE) + 10 * h->success_accounts && !is_stale(d, address)) *ret = BY_TRIES;
 	else if (tried_level(d, o, account) > MANY_ONE && !is_stale(d, address)) *ret = BY_TRIES;
-	else if (o->streak >= SLOW_TRIES && time - o->streak_from >= SLOW_SPAN && !is_stale(d, address)) *ret = BY_STREAK;
+	else if (h->streak >= SLOW_TRIES && time - h->streak_from >= SLOW_SPAN && !is_stale(d, address)) *ret = BY_STREAK;
 	else return false;
 	return true;
 }
 
 static bool network_is_loud(struct detectors *d, const struct origin *o, int64_t time, enum attack_reason *ret)
 {
-	uint32_t normal = o->success_accounts;
-	if (children_of(o) < NET_CHILDREN) return false;
+	const struct history *h = history_at(d, o);
+	uint32_t normal = h->success_accounts;
+	if (children_of(h) < NET_CHILDREN) return false;
 	if (tried_since(d, o, time - DAY) >= NET_SPRAY + normal / 2) *ret = BY_ACCOUNTS;
-	else if (o->daily > MANY_TRIES + 10 * normal) *ret = BY_TRIES;
-	else if (o->streak >= SLOW_NET + 10 * normal && time - o->streak_from >= SLOW_SPAN) *ret = BY_STREAK;
+	else if (h->daily > MANY_TRIES + 10 * normal) *ret = BY_TRIES;
+	else if (h->streak >= SLOW_NET + 10 * normal && time - h->streak_from >= SLOW_SPAN) *ret = BY_STREAK;
 	else return false;
 	return true;
 }
@@ -200,10 +196,8 @@ bool address_judge(struct detectors *d, struct waiting *w, const uint32_t origin
 	}
 	enum attack_reason reason;
 	struct origin *o = origin_at(d, origin[0]);
-	grow_streak(o, w);
-	tried_add(d, o, w->account, w->attempts, w->time);
 	/* Members of an open campaign are told there. */
-	if (attack_at(d, o->member) || !address_is_loud(d, o, origin[0], w->account, w->time, &reason)) return false;
+	if (!origin_note_judged(d, o, w) || attack_at(d, o->member) || !address_is_loud(d, o, origin[0], w->account, w->time, &reason)) return false;
 	open_origin(d, origin, 0, reason, w->digits);
 	return true;
 }
@@ -213,7 +207,7 @@ bool few_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEV
 {
 	const struct origin *o = origin_at(d, origin[0]);
 	uint32_t n = 0, steps = 0;
-	if (o->successes || o->inside) return false;
+	if (o->entered || o->inside) return false;
 	for (uint32_t s = o->newest; steps++ < LOOK_BACK && is_kept(d, s) && waiting_at(d, s)->time >= w->time; s = waiting_at(d, s)->before[0])
 		if (waiting_at(d, s)->time - w->time <= FEW_SPAN && !waiting_at(d, s)->taken) n += waiting_at(d, s)->attempts;
 	if (n < FEW) return false;
@@ -223,13 +217,11 @@ bool few_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEV
 
 bool network_judge(struct detectors *d, struct waiting *w, const uint32_t origin[LEVELS_OF_NET])
 {
-	for (int k = 1; k < LEVELS_OF_NET && origin[k]; k++) {
-		grow_streak(origin_at(d, origin[k]), w);
-		tried_add(d, origin_at(d, origin[k]), w->account, w->attempts, w->time);
-	}
+	bool several[LEVELS_OF_NET] = {false};
+	for (int k = 1; k < LEVELS_OF_NET && origin[k]; k++) several[k] = origin_note_judged(d, origin_at(d, origin[k]), w);
 	for (int k = 1; k < LEVELS_OF_NET && origin[k]; k++) {
 		enum attack_reason reason;
-		if (!network_is_loud(d, origin_at(d, origin[k]), w->time, &reason)) continue;
+		if (!several[k] || !network_is_loud(d, origin_at(d, origin[k]), w->time, &reason)) continue;
 		open_origin(d, origin, k, reason, w->digits);
 		return true;
 	}
@@ -306,11 +298,11 @@ static bool is_entry(struct detectors *d, const struct attempt *a, uint32_t *ret
 		return false;
 	}
 	/* Behind a gateway many are who they say: only the names that were tried there. */
-	if (f && o->success_accounts >= GATEWAY && !map_get(&f->accounts.map, account_name(d, a->account))) f = NULL;
+	if (f && success_accounts(d, o) >= GATEWAY && !map_get(&f->accounts.map, account_name(d, a->account))) f = NULL;
 	/* A network many log in from is only accused for addresses that failed themselves. */
 	bool sure = f && !(f->reason == BY_FEW && f->accounts.total == 1 && !tried_others(d, a));
-	if (sure && (f->origin == a->origin[0] || origin_at(d, f->origin)->success_accounts < 3 || waiting_since(d, a->origin[0], a->time - KEEP, 1))) return true;
-	if (tried_since(d, o, a->time - 7 * DAY) >= GUESSED_ACCOUNTS + o->success_accounts / 2) return true;
+	if (sure && (f->origin == a->origin[0] || success_accounts(d, origin_at(d, f->origin)) < 3 || waiting_since(d, a->origin[0], a->time - KEEP, 1))) return true;
+	if (tried_since(d, o, a->time - 7 * DAY) >= GUESSED_ACCOUNTS + success_accounts(d, o) / 2) return true;
 	if (waiting_since(d, a->origin[0], a->time - HOUR / 2, GUESSED_RUN) < GUESSED_RUN) return false;
 	*ret_rank = 1;
 	return true;
@@ -324,14 +316,14 @@ void origin_success(struct detectors *d, const struct attempt *a, bool was_habit
 	else open_entry(d, a, rank);
 	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
 		struct origin *x = origin_at(d, a->origin[k]);
-		x->successes++;
-		x->last_success = a->time;
-		leak(&x->burst, &x->burst_at, a->time, BURST_DRAIN);
-		x->burst = x->burst > 5 ? x->burst - 5 : 0;
+		struct history *h = history_of(d, a->origin[k]);
+		x->entered = true;
 		tried_drop(d, x, a->account);
-		if (habit_add(d, a->account, a->origin[k], a->time)) x->success_accounts++;
+		if (h) level_leak(&h->burst, &h->burst_at, a->time, BURST_DRAIN);
+		if (h) h->burst = h->burst > 5 ? h->burst - 5 : 0;
+		if (habit_add(d, a->account, a->origin[k], a->time) && h) h->success_accounts++;
 	}
-	if (tried_since(d, o, a->time - KEEP)) return;
-	o->streak_last = NEVER;
-	o->daily = 0;
+	if (tried_since(d, o, a->time - KEEP) || !o->history) return;
+	history_at(d, o)->streak_last = NEVER;
+	history_at(d, o)->daily = 0;
 }

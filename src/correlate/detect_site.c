@@ -92,11 +92,14 @@ static void enlist(struct detectors *d, struct attack *f, uint32_t number, struc
 	attack_add_waiting(d, f, w);
 }
 
-static bool may_belong(const struct detectors *d, const struct attack *f, const struct waiting *w)
+/* Of one that is not forgiven. */
+static bool may_join(const struct detectors *d, const struct attack *f, const struct waiting *w)
 {
 	const struct origin *o = origin_at(d, w->origin);
-	return !w->taken && w->service == f->service && !o->successes && !o->open && o->first >= f->begun && !is_forgiven(d, w->account, w->origin);
+	return !w->taken && w->service == f->service && !o->entered && !o->open && origin_first(d, o) >= f->begun;
 }
+
+static bool may_belong(const struct detectors *d, const struct attack *f, const struct waiting *w) { return may_join(d, f, w) && !waiting_forgiven(d, w); }
 
 /* It is the address's first since then. */
 static bool first_of(const struct detectors *d, const struct waiting *w, int64_t begun)
@@ -177,7 +180,7 @@ static bool name_is_besieged(struct detectors *d, const struct waiting *w)
 static void count_first(struct detectors *d, struct service *s, const struct waiting *w)
 {
 	struct origin *o = origin_at(d, w->origin);
-	if (o->counted || o->successes) return;
+	if (o->counted || o->entered) return;
 	double rate = usual(s, w->time);
 	o->counted = true;
 	s->in_hour++;
@@ -194,18 +197,19 @@ static struct attack *campaign_of(struct detectors *d, struct service *s, const 
 	if (f) return f->service == w->service ? f : NULL;
 	for (unsigned i = 0; i < FOCUSED; i++) {
 		f = attack_at(d, *ret_number = s->focused[i]);
-		if (f && may_belong(d, f, w) && shares_names(d, f, w->account)) return f;
+		if (f && may_join(d, f, w) && shares_names(d, f, w->account)) return f;
 	}
 	return NULL;
 }
 
+/* `w` is not forgiven. */
 bool site_judge(struct detectors *d, struct waiting *w)
 {
 	struct service *s = &d->services[w->service];
 	struct origin *o = origin_at(d, w->origin);
 	uint32_t number;
 	service_advance(s, w->time);
-	if (o->successes) return false;
+	if (o->entered) return false;
 	struct attack *f = campaign_of(d, s, w, &number);
 	if (f) {
 		enlist(d, f, number, w);
@@ -215,7 +219,7 @@ bool site_judge(struct detectors *d, struct waiting *w)
 	count_first(d, s, w);
 	if (w->taken) return true;
 	f = attack_at(d, s->crowd);
-	if (f && may_belong(d, f, w)) {
+	if (f && may_join(d, f, w)) {
 		enlist(d, f, s->crowd, w);
 		if (is_focused(f)) focus(d, s, s->crowd);
 		return true;
@@ -243,12 +247,12 @@ bool site_success(struct detectors *d, const struct attempt *a, bool was_habit)
 	}
 	/* One failure of a new address, a login right behind it, in the middle of a campaign: a person who mistyped, or a password that was known. */
 	const struct service *s = &d->services[a->service];
-	if (o->successes || !waiting_since(d, a->origin[0], a->time - LAG, 1)) return false;
+	if (o->entered || !waiting_since(d, a->origin[0], a->time - LAG, 1)) return false;
 	f = attack_at(d, s->crowd);
-	if (f && o->first >= f->begun) attack_entered(d, f, a, false);
+	if (f && origin_first(d, o) >= f->begun) attack_entered(d, f, a, false);
 	for (unsigned i = 0; i < FOCUSED; i++) {
 		struct attack *few = attack_at(d, s->focused[i]);
-		if (few && few != f && o->first >= few->begun && shares_names(d, few, a->account)) attack_entered(d, few, a, false);
+		if (few && few != f && origin_first(d, o) >= few->begun && shares_names(d, few, a->account)) attack_entered(d, few, a, false);
 	}
 	return false;
 }

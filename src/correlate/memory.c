@@ -6,7 +6,7 @@ enum { SMALL_PAGES = 2 << 20 };
 
 bool budget_take(struct budget *b, size_t n)
 {
-	size_t limit = b->limit - (b->privileged ? 0 : b->reserve);
+	size_t limit = b->limit - (b->privileged ? 0 : budget_spared(b));
 	if (n > limit || b->used > limit - n) return false;
 	b->used += n;
 	if (b->used > b->peak) b->peak = b->used;

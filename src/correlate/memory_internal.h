@@ -12,7 +12,10 @@ struct budget {
 	size_t limit, used, peak;
 	size_t reserve;          /* the last part of the limit, for what is taken while `privileged` */
 	bool privileged;
+	size_t held;             /* of what is used, what was taken while privileged, where that is known: the reserve is smaller by it */
 };
+/* What of the limit is spared for the privileged. */
+static inline size_t budget_spared(const struct budget *b) { return b->held < b->reserve ? b->reserve - b->held : 0; }
 bool budget_take(struct budget *b, size_t n);
 void budget_give(struct budget *b, size_t n);
 

@@ -6,10 +6,9 @@
 #include "correlate/correlate_internal.h"
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAX_LENGTH = (1u << 29) - 1, SLOT = 64, BUFFER_SLOTS = 32768, WRITE_SLOTS = BUFFER_SLOTS / 2, WINDOW_SLOTS = 1 << 18, MAX_SLOTS = BUNDLE_BIT - BUFFER_SLOTS };
+enum { MAX_LENGTH = (1u << 29) - 1, SLOT = 64, BUFFER_SLOTS = 32768, WRITE_SLOTS = BUFFER_SLOTS / 2, BLOCK_SLOTS = 16, BLOCKS = 128, MAX_SLOTS = BUNDLE_BIT - BUFFER_SLOTS };
 
 /* --- in a file --- */
 
@@ -25,8 +24,7 @@ struct store {
 	int fd;
 	bool failed;
 	uint32_t flushed, n;     /* slots in the file; all slots. Slot 0 is never used */
-	struct slot *window;     /* older ones, mapped: WINDOW_SLOTS from `window_at` on; NULL: none yet, or it cannot be had */
-	uint32_t window_at;
+	struct block { uint32_t first, n; struct slot slot[BLOCK_SLOTS]; } blocks[BLOCKS]; /* some that were read back */
 	struct slot buffer[BUFFER_SLOTS]; /* a ring of the newest, written by halves: what was written last is still here */
 };
 
@@ -48,7 +46,6 @@ struct store *store_new(const char *dir, struct fault *f)
 void store_free(struct store *s)
 {
 	if (!s) return;
-	if (s->window) munmap(s->window, (size_t)WINDOW_SLOTS * SLOT);
 	close(s->fd);
 	free(s);
 }
@@ -89,18 +86,19 @@ static uint32_t store_put(struct correlate *c, const struct corr_event *e)
 	return first;
 }
 
-/* A slot of the file. It is mapped piece by piece: findings cite by the thousand, and a call for each would cost more than all the rest. */
+/* A slot of the file. It is read with those around it: findings cite by the thousand, mostly one after the other; but some cite from all over, and mapping
+ * the file would cost more than reading these. */
 static bool slot_of_file(struct store *s, uint32_t at, struct slot *ret)
 {
-	uint32_t first = at / WINDOW_SLOTS * WINDOW_SLOTS;
-	if (s->window && s->window_at != first) munmap(s->window, (size_t)WINDOW_SLOTS * SLOT), s->window = NULL;
-	if (!s->window) {
-		void *p = mmap(NULL, (size_t)WINDOW_SLOTS * SLOT, PROT_READ, MAP_SHARED, s->fd, (off_t)((uint64_t)first * SLOT));
-		if (p == MAP_FAILED) return pread(s->fd, ret, SLOT, (off_t)((uint64_t)at * SLOT)) == SLOT;
-		s->window = p;
-		s->window_at = first;
+	struct block *b = &s->blocks[at / BLOCK_SLOTS % BLOCKS];
+	uint32_t first = at / BLOCK_SLOTS * BLOCK_SLOTS;
+	if (b->first != first || b->n <= at - first) {
+		ssize_t n = pread(s->fd, b->slot, sizeof b->slot, (off_t)((uint64_t)first * SLOT));
+		b->first = first;
+		b->n = n > 0 ? (uint32_t)n / SLOT : 0;
+		if (b->n <= at - first) return false;
 	}
-	*ret = s->window[at - first];
+	*ret = b->slot[at - first];
 	return true;
 }
 

@@ -586,4 +586,34 @@ TEST(memory_is_bounded)
 	done(&s);
 }
 
+/* Far more strangers than there is room for, each once, while people log in: these are remembered, and their slips are theirs. */
+TEST(strangers_do_not_crowd_out_people)
+{
+	struct site s = {0};
+	begin(&s, 2 << 20, NULL);
+	for (int i = 0; i < 30000; i++) {
+		char address[64];
+		snprintf(address, sizeof address, "2001:%x:%x::1", i % 251, i);
+		fail(&s, i, address, "root");
+		if (i % 200 == 0) enter(&s, i + 0.5, number("198.18.#.7", i / 200 % 250), number("person#", i / 200));
+	}
+	for (int i = 100; i < 150; i++)
+		for (int k = 0; k < 14; k++) fail(&s, 30000 + i * 60 + k, number("198.18.#.7", i % 250), number("person#", i));
+	end(&s);
+	CHECK(!strstr(s.k.closed.p, "auth.src_ip=198.18."));
+	done(&s);
+}
+
+/* One failure each from three addresses of a network, judged before the next comes: what was kept of each as "once" makes up the network's count. */
+TEST(what_came_once_counts_when_more_comes)
+{
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int i = 0; i < 9; i++) fail(&s, i * 1000, number("203.0.113.#", i + 1), number("who#", i));
+	enter(&s, 20000, "198.51.100.1", "anna");
+	end(&s);
+	CHECK(found(&s, "auth.src_ip=203.0.113.0/24"));
+	done(&s);
+}
+
 TEST_MAIN
