@@ -242,6 +242,7 @@ static bool make_scan(struct scan_maker *s, uint32_t input, bool gates)
 		if (t->kind == TEST_ATOM) s->literals[n++] = (struct scan_literal){t->text, id, t->literal_kind};
 		if (t->kind == TEST_NUMBER) s->numbers[n_numbers++] = id;
 	}
+	for (uint32_t i = 0; i < n && gates; i++) edges_add(&g->inputs.v[input].gate_edges, s->literals[i].kind, s->literals[i].text);
 	const struct scanner *scanner = n ? scanner_new(&g->arena, s->literals, n, s->guess, s->engine) : NULL;
 	const struct number_set *numbers = n_numbers ? numbers_new(g, s->numbers, n_numbers) : NULL;
 	*(gates ? &g->inputs.v[input].gates : &g->inputs.v[input].rest) = scanner;
@@ -267,6 +268,25 @@ static bool make_scans(struct program *g, const struct guess *guess, enum scan_e
 	free(s.literals);
 	free(s.numbers);
 	return ok;
+}
+
+/* ---- what the ends of a text rule out ---- */
+
+static bool add_edges(const struct program *g, struct edges *to, const struct test *t)
+{
+	if (t->kind == TEST_ATOM) edges_add(to, t->literal_kind, t->text);
+	else if (t->kind != TEST_GROUP) return false;
+	for (uint32_t i = 0; t->kind == TEST_GROUP && i < t->n; i++)
+		if (!add_edges(g, to, &g->tests.v[g->refs.v[t->first + i]])) return false;
+	return !to->anywhere;
+}
+
+static void find_edges(struct program *g)
+{
+	for (size_t i = 0; i < g->tests.n; i++) {
+		struct test *t = &g->tests.v[i];
+		t->tells = add_edges(g, &t->edges, t);
+	}
 }
 
 /* ---- what an event's outcome depends on ---- */
@@ -400,6 +420,7 @@ bool program_finish(struct program *g, const struct guess *guess, enum scan_engi
 	reach(g, false, branches, tests);
 	mark_rest(g, tests);
 	make_posts(g, tests);
+	find_edges(g);
 	bool ok = make_scans(g, guess, engine) && find_asked(g, tests);
 	order(g);
 	g->bytes = program_size(g);

@@ -19,6 +19,7 @@ struct feed {
 	uint32_t first, n;             /* columns in `refs`; in a generic program names in `names`, the first that the event has */
 	const struct scanner *gates;   /* run for every event; NULL = none */
 	const struct scanner *rest;    /* run when a group of it is asked */
+	struct edges gate_edges;       /* of the literals of `gates` */
 	const struct number_set *gate_numbers, *rest_numbers;
 	const struct sieve *sieve;     /* of keywords whose gates are joinable; NULL = none */
 };
@@ -41,6 +42,8 @@ struct test {
 	uint32_t first, n;             /* TEST_GROUP: its atoms, in `refs` */
 	uint32_t first_post, n_posts;  /* atoms: what opens when it is found, in `refs`: groups, and trees with POST_TREE set */
 	struct str text;               /* TEST_ATOM: folded */
+	bool tells;                    /* atoms, and groups of nothing else: `edges` is filled */
+	struct edges edges;
 	int64_t number;
 	const struct leaf *leaf;
 	const struct regex *regex;

@@ -365,15 +365,17 @@ static uint64_t scan_text(struct matcher *m, struct member *x, const struct scan
 	return e ? e->serial : 0;
 }
 
-static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers, bool gates, struct scan_marks *marks)
+/* `edges`: of the gates; NULL: of the rest. */
+static void scan(struct matcher *m, struct slot *s, const struct scanner *scanner, const struct number_set *numbers, const struct edges *edges, struct scan_marks *marks)
 {
 	bool found_before = false, numbers_matter = scanner && scanner_has_digits(scanner);
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct member *x = member_at(s, i);
 		if (numbers) scan_number(m, numbers, x->value, marks);
 		if (!scanner || (!numbers_matter && is_bare_number(x))) continue;
+		if (edges && x->has_text && !edges_may_have(edges, x->text)) continue;
 		uint64_t serial = scan_text(m, x, scanner, marks, &found_before);
-		if (gates && s->n == 1 && x->value->kind == VALUE_STR) s->serial = serial, s->serial_known = true;
+		if (edges && s->n == 1 && x->value->kind == VALUE_STR) s->serial = serial, s->serial_known = true;
 	}
 }
 
@@ -526,7 +528,7 @@ static bool group_holds(struct matcher *m, uint32_t id, const struct test *t)
 	if (!s->rest_done) {
 		struct scan_marks marks = {m->tests, yes_of(m), m->found, 0};
 		s->rest_done = true;
-		scan(m, s, m->g->inputs.v[t->input].rest, m->g->inputs.v[t->input].rest_numbers, false, &marks);
+		scan(m, s, m->g->inputs.v[t->input].rest, m->g->inputs.v[t->input].rest_numbers, NULL, &marks);
 		open_posts(m, marks.found, marks.n_found);
 	}
 	return m->tests[id] == yes_of(m);
@@ -549,11 +551,23 @@ static uint64_t serial_of(struct matcher *m, uint32_t input, struct slot *s)
 	return s->serial = e ? e->serial : 0;
 }
 
+/* Whether the ends of the input's texts rule all the test's literals out. */
+static bool is_ruled_out(struct matcher *m, const struct test *t)
+{
+	struct slot *s = load(m, t->input);
+	for (uint32_t i = 0; i < s->n; i++) {
+		const struct member *x = member_at(s, i);
+		if (!x->has_text || edges_may_have(&t->edges, x->text)) return false;
+	}
+	return true;
+}
+
 /* Tests that depend on nothing but the input's text. */
 static enum verdict text_verdict(struct matcher *m, uint32_t id, const struct test *t)
 {
 	enum verdict v;
 	bool shared = m->cohort_serial && cohort_has(m->cohort, t->input);
+	if (t->tells && !shared && is_ruled_out(m, t)) return VERDICT_NO;
 	uint64_t serial = shared ? m->cohort_serial : serial_of(m, t->input, load(m, t->input));
 	if (serial && memo_verdict(m->memo, serial, id, &v)) return v;
 	if (t->kind == TEST_ATOM) v = verdict_of(atom_holds(m, t));
@@ -676,7 +690,7 @@ static void scan_gates(struct matcher *m, bool members, struct scan_marks *marks
 		const struct feed *in = &g->inputs.v[input];
 		if (members != (m->cohort && cohort_has(m->cohort, input))) continue;
 		if (in->keywords && !in->gate_numbers && scanner_joinable(in->gates)) scan_keywords(m, in->gates, in->sieve, marks);
-		else scan(m, load(m, input), in->gates, in->gate_numbers, true, marks);
+		else scan(m, load(m, input), in->gates, in->gate_numbers, &in->gate_edges, marks);
 	}
 }
 

@@ -12,6 +12,18 @@ struct literal {
 	uint32_t n, id;
 };
 
+/* ---- edges ---- */
+
+void edges_add(struct edges *e, enum literal_kind kind, struct str text)
+{
+	unsigned first = (unsigned char)text.p[0], last = (unsigned char)text.p[text.n - 1];
+	if (kind == LITERAL_CONTAINS) e->anywhere = true;
+	/* What begins or ends beyond ASCII is not found in a text that does so within. */
+	if (kind == LITERAL_PREFIX && first < 0x80) e->begin[first >> 6] |= 1ull << (first & 63);
+	if (kind == LITERAL_SUFFIX && last < 0x80) e->end[last >> 6] |= 1ull << (last & 63);
+	if (kind == LITERAL_EXACT && (first | last) < 0x80) e->whole |= 1ull << edge_whole(first, last);
+}
+
 /* ---- whole texts ---- */
 
 struct exact {

@@ -15,6 +15,25 @@ struct scan_literal {
 	enum literal_kind kind;
 };
 
+/* By which bytes literals that are whole texts, beginnings or ends are ruled out before anything is folded. Zero-initialised: of no literal. */
+struct edges {
+	uint64_t begin[2], end[2]; /* bits of the ASCII bytes that beginnings begin with, and ends end with */
+	uint64_t whole;            /* whole texts: of both together */
+	bool anywhere;             /* a literal may stand anywhere: nothing is told */
+};
+void edges_add(struct edges *e, enum literal_kind kind, struct str text);
+static inline unsigned edge_lower(char c) { return (unsigned char)c + ((unsigned)((unsigned char)c - 'A') < 26 ? 32u : 0u); }
+static inline unsigned edge_whole(unsigned first, unsigned last) { return (first * 7 + last) & 63; }
+/* False: the text, not folded, has none of the literals. What lies beyond ASCII may be folded to anything. */
+static inline bool edges_may_have(const struct edges *e, struct str text)
+{
+	if (e->anywhere) return true;
+	if (!text.n) return false; /* no literal is empty */
+	unsigned first = edge_lower(text.p[0]), last = edge_lower(text.p[text.n - 1]);
+	if ((first | last) & 0x80) return true;
+	return (e->begin[first >> 6] >> (first & 63) | e->end[last >> 6] >> (last & 63) | e->whole >> edge_whole(first, last)) & 1;
+}
+
 /* What a run fills: `seen[id] == tag` for literals that are there, each new one also appended to `found` (room for all). */
 struct scan_marks {
 	uint32_t *seen, tag;
