@@ -249,10 +249,8 @@ static void add_generic(struct matcher *m, struct slot *s, const struct feed *in
 	}
 }
 
-static struct slot *load(struct matcher *m, uint32_t input)
+static struct slot *load_new(struct matcher *m, struct slot *s, uint32_t input)
 {
-	struct slot *s = &m->slots[input];
-	if (s->epoch == m->epoch) return s;
 	const struct feed *in = &m->g->inputs.v[input];
 	s->epoch = m->epoch;
 	s->n = s->room = 0;
@@ -260,8 +258,24 @@ static struct slot *load(struct matcher *m, uint32_t input)
 	if (in->keywords) add_keywords(m, s);
 	else if (m->g->generic) add_generic(m, s, in);
 	else
-		for (uint32_t i = 0; i < in->n; i++) add_cell(m, s, event_cell(m->ev, m->g->refs.v[in->first + i]));
+		for (uint32_t i = 0; i < in->n; i++) {
+			struct value *cell = event_cell(m->ev, m->g->refs.v[in->first + i]);
+			if (cell->kind == VALUE_STR && !s->n) { /* mostly */
+				s->present = true;
+				s->has_empty = !cell->text.n;
+				s->first = (struct member){cell, cell->text, {NULL, 0}, true, false};
+				s->n = 1;
+			} else {
+				add_cell(m, s, cell);
+			}
+		}
 	return s;
+}
+
+static inline struct slot *load(struct matcher *m, uint32_t input)
+{
+	struct slot *s = &m->slots[input];
+	return s->epoch == m->epoch ? s : load_new(m, s, input);
 }
 
 static inline struct str text_of(struct matcher *m, struct member *x)
@@ -484,7 +498,7 @@ static bool cell_test_holds(struct matcher *m, const struct test *t)
 	return !s->present || s->has_null;
 }
 
-static enum verdict test_verdict(struct matcher *m, uint32_t id);
+static inline enum verdict test_verdict(struct matcher *m, uint32_t id);
 
 static enum verdict leaf_on(struct matcher *m, const struct test *t, struct member *x)
 {
@@ -551,8 +565,11 @@ static uint64_t serial_of(struct matcher *m, uint32_t input, struct slot *s)
 	return s->serial = e ? e->serial : 0;
 }
 
+/* Whether the input was looked up with others at once, and need not be loaded. */
+static inline bool is_shared(const struct matcher *m, uint32_t input) { return m->cohort_serial && cohort_has(m->cohort, input); }
+
 /* Whether the ends of the input's texts rule all the test's literals out. */
-static bool is_ruled_out(struct matcher *m, const struct test *t)
+static inline bool is_ruled_out(struct matcher *m, const struct test *t)
 {
 	struct slot *s = load(m, t->input);
 	for (uint32_t i = 0; i < s->n; i++) {
@@ -562,13 +579,11 @@ static bool is_ruled_out(struct matcher *m, const struct test *t)
 	return true;
 }
 
-/* Tests that depend on nothing but the input's text. */
+/* Tests that depend on nothing but the input's text; t->tells has been asked unless the input is of the cohort. */
 static enum verdict text_verdict(struct matcher *m, uint32_t id, const struct test *t)
 {
 	enum verdict v;
-	bool shared = m->cohort_serial && cohort_has(m->cohort, t->input);
-	if (t->tells && !shared && is_ruled_out(m, t)) return VERDICT_NO;
-	uint64_t serial = shared ? m->cohort_serial : serial_of(m, t->input, load(m, t->input));
+	uint64_t serial = is_shared(m, t->input) ? m->cohort_serial : serial_of(m, t->input, load(m, t->input));
 	if (serial && memo_verdict(m->memo, serial, id, &v)) return v;
 	if (t->kind == TEST_ATOM) v = verdict_of(atom_holds(m, t));
 	else if (t->kind == TEST_GROUP) v = verdict_of(group_holds(m, id, t));
@@ -577,15 +592,12 @@ static enum verdict text_verdict(struct matcher *m, uint32_t id, const struct te
 	return v;
 }
 
-static enum verdict test_verdict(struct matcher *m, uint32_t id)
+static enum verdict ask_test(struct matcher *m, uint32_t id, const struct test *t)
 {
-	const struct test *t = &m->g->tests.v[id];
 	enum verdict v = VERDICT_NO;
-	if (m->tests[id] >> 2 == m->epoch) return (enum verdict)(m->tests[id] & 3);
 	switch ((enum test_kind)t->kind) {
-	case TEST_ATOM: v = t->gate ? VERDICT_NO : text_verdict(m, id, t); break;
-	case TEST_NUMBER: v = verdict_of(!t->gate && number_test_holds(m, t)); break;
-	case TEST_GROUP: v = t->gate ? VERDICT_NO : text_verdict(m, id, t); break;
+	case TEST_ATOM: case TEST_GROUP: v = text_verdict(m, id, t); break;
+	case TEST_NUMBER: v = verdict_of(number_test_holds(m, t)); break;
 	case TEST_PRESENT: v = verdict_of(load(m, t->input)->n > 0); break;
 	case TEST_CELL: v = verdict_of(cell_test_holds(m, t)); break;
 	case TEST_LEAF: v = text_verdict(m, id, t); break;
@@ -597,19 +609,35 @@ static enum verdict test_verdict(struct matcher *m, uint32_t id)
 	return v;
 }
 
+static inline enum verdict test_verdict(struct matcher *m, uint32_t id)
+{
+	if (m->tests[id] >> 2 == m->epoch) return (enum verdict)(m->tests[id] & 3);
+	const struct test *t = &m->g->tests.v[id];
+	bool is_no = t->gate || (t->tells && !is_shared(m, t->input) && is_ruled_out(m, t)); /* what is a gate was not found */
+	if (!is_no) return ask_test(m, id, t);
+	m->tests[id] = m->epoch << 2 | VERDICT_NO;
+	return VERDICT_NO;
+}
+
+static enum verdict branch_verdict(struct matcher *m, uint32_t id);
+
+static enum verdict not_verdict(struct matcher *m, uint32_t child)
+{
+	enum verdict v = branch_verdict(m, child);
+	return v == VERDICT_UNDECIDED ? v : verdict_of(v == VERDICT_NO);
+}
+
 /* Trees are as deep as rules are written, which the loader bounds. */
 static enum verdict branch_verdict(struct matcher *m, uint32_t id)
 {
-	const struct branch *b = &m->g->branches.v[id];
+	const struct branch *branches = m->g->branches.v, *b = &branches[id];
 	const uint32_t *children = m->g->refs.v + b->first;
-	enum verdict stop = b->kind == BRANCH_AND ? VERDICT_NO : VERDICT_YES, all = b->kind == BRANCH_AND ? VERDICT_YES : VERDICT_NO;
 	if (b->kind == BRANCH_TEST) return test_verdict(m, b->first);
-	if (b->kind == BRANCH_NOT) {
-		all = branch_verdict(m, children[0]);
-		return all == VERDICT_UNDECIDED ? all : verdict_of(all == VERDICT_NO);
-	}
+	if (b->kind == BRANCH_NOT) return not_verdict(m, children[0]);
+	enum verdict stop = b->kind == BRANCH_AND ? VERDICT_NO : VERDICT_YES, all = b->kind == BRANCH_AND ? VERDICT_YES : VERDICT_NO;
 	for (uint32_t i = 0; i < b->n; i++) {
-		enum verdict one = branch_verdict(m, children[i]);
+		const struct branch *child = &branches[children[i]];
+		enum verdict one = child->kind == BRANCH_TEST ? test_verdict(m, child->first) : branch_verdict(m, children[i]);
 		if (one == stop) return one;
 		if (one == VERDICT_UNDECIDED) all = one;
 	}
