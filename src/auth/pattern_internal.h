@@ -31,9 +31,11 @@
 #include "event/auth.h"
 
 enum element_kind { ELEMENT_TEXT, ELEMENT_ADDR, ELEMENT_INT, ELEMENT_ATTEMPTS, ELEMENT_WORD, ELEMENT_NAME, ELEMENT_CONN, ELEMENT_USER, ELEMENT_ANY };
+enum { ELEMENT_KINDS = ELEMENT_ANY + 1 };
 struct element {
 	enum element_kind kind;
 	struct str text;
+	uint64_t end, end_mask;        /* of a text: its last eight bytes, the last highest, of those there are */
 	/* Of a token: what follows it, or stands before it, is no text or one whose byte next to it the class does not have. Then the token is
 	 * all there is of the class. */
 	bool left_run, right_run;
@@ -46,17 +48,19 @@ struct pattern {
 	uint32_t n, first_wild, last_wild; /* of the elements; first_wild == n: none */
 	struct str service;                /* its name */
 };
-/* What a service's patterns begin with, up to their first wild element, as a tree, so that what several have in common is looked at once. */
+/* What a service's patterns begin with, up to their first wild element, as a tree, so that what several have in common is looked at once: texts byte by
+ * byte, tokens as a whole. */
 struct node {
-	struct element e;              /* that leads here */
-	struct str beyond;             /* the text that a token must meet, where it is no run */
 	uint64_t bytes, mask;          /* of a text: its first eight, of those there are */
-	uint32_t child, next;          /* the first node behind this one; another one beside it; 0: none */
-	uint32_t first, last;          /* the patterns that begin with this alone, ascending, as numbers from 1; 0: none */
+	struct str text;               /* that leads here; empty: a token does */
+	const struct element *token;
+	struct str beyond;             /* the text that it must meet, where it is no run */
+	const struct node *texts, *tokens, *behind; /* the nodes behind this one: [texts, tokens), of which a message has one at most, and [tokens, behind) */
+	uint32_t first, end;           /* the patterns that begin with this alone: [first, end) of the places */
 };
-/* A pattern in the tree: the next one with the same beginning, as a number from 1; a byte that its messages hold between wild elements, 0: none is needed;
- * and the bytes that they end with, eight under a mask. */
-struct place { uint32_t next; char holds; uint64_t end, mask; };
+/* A pattern in the tree, and what a message must have to be it: the bytes that it ends with, eight under a mask, or that stand before a token that it ends
+ * with; a byte between wild elements, 0: none. */
+struct place { uint64_t end, mask; uint32_t pattern; enum element_kind last; /* ELEMENT_TEXT: no token */ char holds; };
 /* Words looked for in one pass: the pairs of bytes near their beginnings as bits, then the words. */
 struct words { VEC(struct str) v; uint64_t *pairs; size_t step; };
 struct service {
@@ -64,9 +68,10 @@ struct service {
 	bool any_program, forks, file;
 	VEC(struct pattern) patterns;
 	struct words words;
-	VEC(struct node) nodes;        /* [0]: nothing stands before the wild element */
-	uint32_t by_byte[256], tokens; /* the first nodes: texts by their first byte, and tokens */
-	struct place *places;          /* [patterns.n] */
+	/* Made by patterns_end. */
+	const struct node *nodes;      /* [0]: nothing stands before the wild element */
+	const struct place *places;    /* by node, then in the order of the patterns */
+	uint16_t by_byte[256];         /* the node of a text behind the first one, by its first byte; 0: none */
 };
 struct patterns {
 	struct arena arena;
