@@ -22,12 +22,23 @@ static struct str inner(struct str s)
 	return without_port(s);
 }
 
+/* Copies a word of 8 to 15 bytes. */
+static inline void copy_short(char *out, struct str s)
+{
+	uint64_t front, back;
+	memcpy(&front, s.p, 8);
+	memcpy(&back, s.p + s.n - 8, 8);
+	memcpy(out, &front, 8);
+	memcpy(out + s.n - 8, &back, 8);
+}
+
 size_t address_canonical(struct str word, char *out)
 {
 	/* Mostly there is nothing to take off. */
 	uint8_t bytes[4];
 	if (str_ipv4(word, bytes)) {
-		memcpy(out, word.p, word.n);
+		if (word.n >= 8) copy_short(out, word);
+		else memcpy(out, word.p, word.n);
 		return word.n;
 	}
 	struct str s = inner(word);

@@ -58,4 +58,5 @@ enum { AUTH_OUTCOME, AUTH_SRC_IP, AUTH_USER, AUTH_SERVICE, AUTH_ATTEMPTS, AUTH_C
 /* The columns. The outcome is a constant: what rules ask of it is then decided once a shape. */
 void auth_columns(enum auth_outcome outcome, struct column ret[AUTH_COLUMNS]);
 const char *auth_outcome_word(enum auth_outcome o);
-void auth_value(const struct auth_event *a, unsigned column, struct value *ret);
+/* All but the outcome. */
+void auth_values(const struct auth_event *a, struct value ret[AUTH_COLUMNS]);

@@ -16,16 +16,21 @@ void auth_columns(enum auth_outcome outcome, struct column ret[AUTH_COLUMNS])
 	ret[AUTH_OUTCOME].value = value_str(str_of(auth_outcome_word(outcome)));
 }
 
-static struct value text_or_none(struct str s) { return s.n ? value_str(s) : (struct value){.kind = VALUE_ABSENT}; }
-
-void auth_value(const struct auth_event *a, unsigned column, struct value *ret)
+static inline void set_text(struct value *ret, struct str s)
 {
-	switch (column) {
-	case AUTH_OUTCOME: *ret = value_str(str_of(auth_outcome_word(a->outcome))); break;
-	case AUTH_SRC_IP: *ret = text_or_none(a->src_ip); break;
-	case AUTH_USER: *ret = text_or_none(a->user); break;
-	case AUTH_SERVICE: *ret = text_or_none(a->service); break;
-	default: *ret = value_int(a->attempts); break;
+	if (s.n) value_set_str(ret, s);
+	else *ret = (struct value){.kind = VALUE_ABSENT};
+}
+
+void auth_values(const struct auth_event *a, struct value ret[AUTH_COLUMNS])
+{
+	set_text(&ret[AUTH_SRC_IP], a->src_ip);
+	set_text(&ret[AUTH_USER], a->user);
+	set_text(&ret[AUTH_SERVICE], a->service);
+	ret[AUTH_ATTEMPTS] = value_int(a->attempts);
+	if (a->attempts == 1) { /* mostly */
+		ret[AUTH_ATTEMPTS].has_text = true;
+		ret[AUTH_ATTEMPTS].text = STR("1");
 	}
 }
 

@@ -19,6 +19,7 @@ struct attempt {
 struct connection {
 	uint64_t key;               /* program, process id; 0 = free */
 	struct attempt *waits;      /* NULL = none */
+	int64_t since;              /* the second of its time */
 	bool entered;               /* somebody logged in */
 	bool closed;                /* what comes now is another connection, but for what PAM says in the end */
 	uint64_t counted;           /* failures that were handed out */
@@ -214,9 +215,8 @@ static struct auth_kind *kind_of(struct auth_source *s, const struct shape *shap
 static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct auth_source *s = (struct auth_source *)ev->impl;
-	uint32_t n = s->base->shape->n_columns;
-	if (column < n) *ret = *event_cell(s->base, column);
-	else auth_value(&s->said, column - n, ret);
+	verify(column < s->base->shape->n_columns); /* the others are filled, or constant */
+	*ret = *event_cell(s->base, column);
 }
 
 static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
@@ -238,11 +238,21 @@ static struct value *fresh_cells(struct auth_source *s, uint32_t n)
 	return s->cells;
 }
 
+/* What every attempt is asked for, and what the base has said already. */
+static void fill_cells(struct auth_source *s, const struct auth_kind *k, const struct event *base, const struct auth_event *said)
+{
+	const int32_t known[] = {k->message, base->shape->host_column};
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (known[i] >= 0 && base->cells[known[i]].kind == VALUE_STR) value_set_str(&s->cells[known[i]], base->cells[known[i]].text);
+	auth_values(said, s->cells + base->shape->n_columns);
+}
+
 /* The base event with what it says of an attempt. Without room for its shape it stays as it is. */
 static struct event *extend(struct auth_source *s, struct auth_kind *k, struct event *ev, const struct attempt *before)
 {
-	const struct shape *shape = extended_shape(s->shapes, ev->shape, s->said.outcome, &k->extended[s->said.outcome]);
+	const struct shape *shape = k->extended[s->said.outcome];
 	uint32_t n = 0;
+	if (!shape) shape = extended_shape(s->shapes, ev->shape, s->said.outcome, &k->extended[s->said.outcome]);
 	if (!shape) return ev;
 	s->base = ev;
 	s->event = *ev;
@@ -250,6 +260,7 @@ static struct event *extend(struct auth_source *s, struct auth_kind *k, struct e
 	s->event.cells = fresh_cells(s, shape->n_columns);
 	s->event.ops = &extended_ops;
 	s->event.impl = s;
+	fill_cells(s, k, ev, &s->said);
 	if (!before && !s->said_by) return &s->event;
 	if (s->said_by) s->records[n++] = *s->said_by;
 	for (uint32_t i = 0; before && i < before->n_records; i++)
@@ -327,26 +338,35 @@ static uint64_t hash_of_host(struct auth_source *s, struct str host)
 	return s->host_hash = hash_bytes(host.p, host.n);
 }
 
-/* A number stands for itself, so that no two are taken for one; other names by their hash. */
-static uint64_t hash_of_conn(struct str id)
+/* A number stands for itself, so that no two are taken for one; other names by their hash. *ret_place: by the bytes alone, so that it does not depend on the
+ * process key of the hash. */
+static uint64_t hash_of_conn(struct str id, uint32_t *ret_place)
 {
-	uint64_t n;
-	return str_u64(id, &n) ? (n + 1) * 0xd6e8feb86659fd93 : hash_bytes(id.p, id.n);
+	enum { SHORT = 18 };
+	uint64_t n = 0;
+	uint32_t place = 0;
+	unsigned other = id.n > SHORT;
+	for (size_t i = 0; i < id.n; i++) {
+		unsigned c = (uint8_t)id.p[i], digit = c - '0';
+		place = place * 31 + c;
+		other |= digit > 9;
+		n = n * 10 + digit;
+	}
+	*ret_place = place;
+	return !other || str_u64(id, &n) ? (n + 1) * 0xd6e8feb86659fd93 : hash_bytes(id.p, id.n);
 }
 
 /* The connection that a line is about: the process, for services of which one serves one; else what the line itself says. */
-static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev, struct str said)
+static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev, struct str host, struct str said)
 {
 	struct str pid = said;
 	/* A web server's process serves many clients: only where syslog names the program is a process a connection. */
 	if (!pid.n && k->program >= 0 && k->service && k->service->forks) pid = cell_text(ev, k->pid);
 	if (!pid.n) return NULL;
-	uint64_t key = hash_of_conn(pid) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
-	key = (key ^ hash_of_host(s, event_host(ev))) | 1;
+	uint32_t place;
+	uint64_t key = hash_of_conn(pid, &place) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
+	key = (key ^ hash_of_host(s, host)) | 1;
 	if (!s->connections) s->connections = xcalloc(CONNECTIONS, sizeof *s->connections);
-	/* The place by the process id alone, so that it does not depend on the process key of the hash. */
-	uint32_t place = 0;
-	for (size_t i = 0; i < pid.n; i++) place = place * 31 + (uint8_t)pid.p[i];
 	struct connection *c = &s->connections[place % CONNECTIONS];
 	if (c->key != key) {
 		make_due(s, c);
@@ -360,7 +380,7 @@ static void look_for_old(struct auth_source *s, struct etime now)
 {
 	if (!s->connections || !now.present) return;
 	struct connection *c = &s->connections[s->looked_at++ % CONNECTIONS];
-	if (c->waits && now.sec - c->waits->auth.time.sec > WAIT_SECONDS) make_due(s, c);
+	if (c->waits && now.sec - c->since > WAIT_SECONDS) make_due(s, c);
 }
 
 /* --- lines --------------------------------------------------------------------------------------------------------- */
@@ -378,10 +398,11 @@ static struct str unrepeated(struct str s, uint32_t *times)
 	return str_sub(s, at + middle.n, s.n - at - middle.n - 1);
 }
 
-/* The same where the reader has taken it off. */
-static uint32_t repeated(struct event *ev, const struct auth_kind *k)
+/* The same as the reader tells it, of messages that begin so or with "last message repeated". */
+static uint32_t repeated(struct event *ev, const struct auth_kind *k, char first)
 {
 	uint64_t n;
+	if (first != 'm' && first != 'l' && first != ' ') return 1;
 	return k->repeated >= 0 && str_u64(cell_text(ev, k->repeated), &n) && n >= 1 && n <= 1000000 ? (uint32_t)n : 1;
 }
 
@@ -400,14 +421,14 @@ static struct str without_stamp(struct str s)
 	return s.n && stamp_take(s, false, &t) && t.c.month ? str_sub(s, t.n, s.n) : s;
 }
 
-static void say(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct pattern_match *m, struct str service, uint32_t times)
+static void say(struct auth_source *s, const struct auth_kind *k, struct event *ev, const struct pattern_match *m, struct str host, struct str service, uint32_t times)
 {
 	struct str client = !m->addr.p && !m->contested && k->client >= 0 ? cell_text(ev, k->client) : m->addr;
 	size_t n = client.p ? address_canonical(client, s->address) : 0;
 	s->said_by = NULL;
 	uint64_t attempts = (m->attempts ? m->attempts : 1) * (uint64_t)times;
 	s->said = (struct auth_event){.time = ev->time, .outcome = m->kind == PATTERN_SUCCESS ? AUTH_SUCCESS : m->kind == PATTERN_FAILURE || m->kind == PATTERN_ANNOUNCE ? AUTH_FAILURE : AUTH_PROBE,
-		.src_ip = {s->address, n}, .user = m->user.p ? m->user : (struct str){"", 0}, .service = service, .host = event_host(ev),
+		.src_ip = {s->address, n}, .user = m->user.p ? m->user : (struct str){"", 0}, .service = service, .host = host,
 		.attempts = attempts < UINT32_MAX ? (uint32_t)attempts : UINT32_MAX};
 }
 
@@ -496,16 +517,17 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 {
 	struct pattern_match m;
 	uint32_t times;
-	struct str message = without_stamp(cell_text(ev, k->message));
+	struct str text = cell_text(ev, k->message), message = without_stamp(text);
 	if (!message.n) return ev;
 	if (k->by_event) k->service = service_of_line(s, program_of(ev, k));
 	message = unrepeated(message, &times);
-	if (times == 1) times = repeated(ev, k);
+	if (times == 1) times = repeated(ev, k, text.p[0]);
 	uint64_t looking = s->stats.looking;
 	const struct service *service = understand(s, k, message, &m);
 	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), s->stats.looking > looking, &m);
 	if (!service) return ev;
-	struct connection *c = connection_of(s, k, ev, m.conn);
+	struct str host = event_host(ev);
+	struct connection *c = connection_of(s, k, ev, host, m.conn);
 	if (m.kind == PATTERN_PEER) {
 		if (!c) return ev;
 		make_due(s, c);
@@ -514,7 +536,7 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 		c->peer_line = record_of(ev);
 		return ev;
 	}
-	say(s, k, ev, &m, k->service && k->service != &s->auth->patterns.files ? k->service->name : m.service, times);
+	say(s, k, ev, &m, host, k->service && k->service != &s->auth->patterns.files ? k->service->name : m.service, times);
 	bool summary = service->any_program && m.attempts;
 	if (c && c->closed && !summary && (m.kind <= PATTERN_ANNOUNCE)) *c = (struct connection){.key = c->key};
 	if (c) know_peer(s, c, ev);
@@ -527,6 +549,7 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 		if (same) return join(c->waits, ev, &s->said), NULL;
 		make_due(s, c);
 		c->waits = put_aside(s, k, ev, &s->said, s->said_by);
+		c->since = s->said.time.sec;
 		return NULL;
 	}
 	if (c && c->waits) {
@@ -576,8 +599,8 @@ static void decode_line(struct event *ev, uint32_t column, struct value *ret)
 	struct auth_source *s = (struct auth_source *)ev->impl;
 	const struct attempt *a = s->current;
 	const struct str texts[LINE_COLUMNS] = {a->auth.host, a->program, a->pid, a->message};
-	if (column >= LINE_COLUMNS) auth_value(&a->auth, column - LINE_COLUMNS, ret);
-	else *ret = texts[column].n ? value_str(texts[column]) : (struct value){.kind = VALUE_ABSENT};
+	verify(column < LINE_COLUMNS);
+	*ret = texts[column].n ? value_str(texts[column]) : (struct value){.kind = VALUE_ABSENT};
 }
 
 static const struct event_ops line_ops = {decode_line, NULL, NULL, NULL};
@@ -616,6 +639,7 @@ struct event *auth_source_due(struct auth_source *s, bool end, struct auth_event
 	arena_reset(&s->arena);
 	s->event = (struct event){.shape = shape, .cells = fresh_cells(s, shape->n_columns), .arena = &s->arena, .ops = &line_ops, .impl = s, .time = s->current->auth.time,
 		.records = s->current->records, .n_records = s->current->n_records};
+	auth_values(&s->current->auth, s->cells + LINE_COLUMNS);
 	*ret = s->current->auth;
 	return &s->event;
 }

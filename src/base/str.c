@@ -77,27 +77,24 @@ bool str_u64(struct str s, uint64_t *ret)
 	return true;
 }
 
-/* One number of an IPv4 address at p, at most 255 and without leading zeros; behind it, or NULL. */
-static const char *ipv4_part(const char *p, const char *end, uint8_t *ret)
-{
-	unsigned v, d;
-	if (p == end || (v = (unsigned char)*p - (unsigned)'0') > 9) return NULL;
-	for (p++; p < end && (d = (unsigned char)*p - (unsigned)'0') <= 9; p++) {
-		if (!v) return NULL;
-		v = v * 10 + d;
-		if (v > 255) return NULL;
-	}
-	*ret = (uint8_t)v;
-	return p;
-}
-
 bool str_ipv4(struct str s, uint8_t ret[4])
 {
 	if (s.n < 7 || s.n > 15) return false;
 	const char *p = s.p, *end = p + s.n;
 	for (int part = 0; part < 4; part++) {
-		if (part && (p == end || *p++ != '.')) return false;
-		if (!(p = ipv4_part(p, end, &ret[part]))) return false;
+		unsigned v, d;
+		if (p == end || (v = (unsigned char)*p++ - (unsigned)'0') > 9) return false;
+		if (p < end && (d = (unsigned char)*p - (unsigned)'0') <= 9) {
+			if (!v) return false;
+			v = v * 10 + d;
+			if (++p < end && (d = (unsigned char)*p - (unsigned)'0') <= 9) {
+				v = v * 10 + d;
+				if (v > 255) return false;
+				p++;
+			}
+		}
+		ret[part] = (uint8_t)v;
+		if (part < 3 && (p == end || *p++ != '.')) return false;
 	}
 	return p == end;
 }

@@ -305,7 +305,7 @@ static void decode_pair(struct reader *r, uint32_t i, struct value *ret)
 static uint64_t repeated(struct str m)
 {
 	uint64_t n;
-	if (str_starts(m, STR(" "))) m = str_sub(m, 1, m.n);
+	if (m.n && m.p[0] == ' ') m = str_sub(m, 1, m.n);
 	if (!m.n || (m.p[0] != 'l' && m.p[0] != 'm')) return 0;
 	if (str_starts(m, STR("last "))) m = str_sub(m, 5, m.n);
 	if (!str_starts(m, STR("message repeated "))) return 0;

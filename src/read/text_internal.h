@@ -65,7 +65,8 @@ const struct logsource_binding *text_bindings(const struct reader *r, struct str
 /* Files the shape, or gives it as it is when the table is full: then it lives as long as *spec. */
 const struct shape *text_shape(struct reader *r, struct str key, struct shape *spec);
 /* s as valid UTF-8, in the batch when it had to be repaired; empty when the batch is full. */
-struct str text_clean(struct reader *r, struct str s);
+struct str text_repair(struct reader *r, struct str s);
+static inline struct str text_clean(struct reader *r, struct str s) { return r->lines.valid ? s : text_repair(r, s); }
 /* A time without zone as the options say; t is taken as UTC. Of an hour that the clock shows twice the second begins where the time goes back by more than
  * half an hour. */
 struct etime text_zoned(struct reader *r, struct etime t);

@@ -152,9 +152,8 @@ const struct shape *text_shape(struct reader *r, struct str key, struct shape *s
 	return spec;
 }
 
-struct str text_clean(struct reader *r, struct str s)
+struct str text_repair(struct reader *r, struct str s)
 {
-	if (r->lines.valid) return s;
 	s = utf8_clean(&r->arena, s);
 	return s.p ? s : (struct str){"", 0};
 }

@@ -5,6 +5,7 @@
 enum { LOOK = 64, TAI_OFFSET = 10 /* what multilog and tai64n add to the system's clock: no leap seconds */ };
 
 static bool digit(char c) { return c >= '0' && c <= '9'; }
+static bool letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
 static void skip(struct str *s, size_t n) { *s = str_sub(*s, n, s->n); }
 static char at(struct str s, size_t i) { return i < s.n ? s.p[i] : '\0'; }
 
@@ -371,8 +372,15 @@ static bool take_name(struct str *s)
 	return false;
 }
 
+/* Mostly it does: with one longer than the names of months and days, and not with "time=". */
+static bool begins_with_word(struct str s)
+{
+	return s.n > 3 && letter(s.p[0]) && s.p[0] != 't' && s.p[1] >= 'a' && s.p[1] <= 'z' && letter(s.p[3]);
+}
+
 bool stamp_take(struct str line, bool day_first, struct stamp *ret)
 {
+	if (begins_with_word(line)) return false;
 	struct stamp t = {.n = 0};
 	struct str s = str_sub(line, 0, LOOK);
 	if (at(s, 0) == '<' && at(s, 2) == '>') skip(&s, 3);
