@@ -324,7 +324,7 @@ static void read_file(void *arg, const char *path, uint64_t size)
 	struct settings *s = arg;
 	struct fault f = FAULT_INIT;
 	struct input in;
-	char head[512];
+	char head[ARCHIVE_HEAD];
 	(void)size;
 	if (s->output_failed) return;
 	if (!input_open(&in, path, str_of(path), &f)) {

@@ -611,13 +611,38 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 
 /* --- the contract --- */
 
+/* The head of a chunk: its magic, and the size it gives for itself. */
+static bool holds_chunk(struct str head)
+{
+	for (size_t at = 0; at + EVTX_CHUNK_HEADER <= head.n;) {
+		const char *hit = memmem(head.p + at, head.n - at, "ElfChnk\0", 8);
+		if (!hit) return false;
+		at = (size_t)(hit - head.p);
+		if (at + EVTX_CHUNK_HEADER <= head.n && le32_at((const uint8_t *)hit + 40) == 128) return true;
+		at++;
+	}
+	return false;
+}
+
+/* A whole record, of which the content begins as Windows begins it. */
+static bool holds_record(struct str head)
+{
+	const uint8_t *p = (const uint8_t *)head.p;
+	uint32_t n = (uint32_t)head.n;
+	for (uint32_t at = 0; (at = find_record(p, at, n)) < n; at++)
+		if (le32_at(p + at + 4) % 8 == 0 && !memcmp(p + at + EVTX_RECORD_HEAD, "\x0f\1\1", 3)) return true;
+	return false;
+}
+
 static int sniff(struct str head, uint64_t size, struct str path)
 {
 	(void)size;
+	(void)path;
 	if (str_starts(head, (struct str){"ElfFile\0", 8})) return 100;
 	if (str_starts(head, (struct str){"ElfChnk\0", 8})) return 90;
 	if (head.n > EVTX_FILE_HEADER + 8 && !memcmp(head.p + EVTX_FILE_HEADER, "ElfChnk\0", 8)) return 90;
-	return str_ends(path, STR(".evtx")) && memmem(head.p, head.n, "ElfChnk\0", 8) ? 80 : 0;
+	/* Whatever stands in the header's place now: text, or the head of another file. */
+	return holds_chunk(head) || holds_record(head) ? 88 : 0;
 }
 
 static void reader_free(struct reader *r)

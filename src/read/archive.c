@@ -57,8 +57,16 @@ static bool is_document(struct str head)
 	return false;
 }
 
+/* A Windows event log of which the header was overwritten: its first chunk stands where it always does. */
+static bool is_event_log(struct str head)
+{
+	struct str chunk = str_sub(head, 4096, SIZE_MAX);
+	return chunk.n >= 44 && !memcmp(chunk.p, "ElfChnk\0", 8) && !memcmp(chunk.p + 40, "\x80\0\0\0", 4);
+}
+
 const char *archive_kind(struct str head)
 {
+	if (is_event_log(head)) return NULL;
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		if (str_starts(head, (struct str){kinds[i].magic, kinds[i].n})) return i == 0 && is_document(head) ? NULL : kinds[i].name;
 	return str_eq(str_sub(head, 257, 5), STR("ustar")) ? "tar" : NULL;
@@ -133,7 +141,7 @@ static void level_close(struct level *l)
 /* Opens the archive in l->in. False: *ret_reason says why (until the level is closed). */
 static bool level_open(struct level *l, const char **ret_reason)
 {
-	char head[512];
+	char head[ARCHIVE_HEAD];
 	int64_t n = input_pread(l->in, head, sizeof head, 0, NULL);
 	const char *kind = n > 0 ? archive_kind((struct str){head, (size_t)n}) : NULL;
 	*ret_reason = "no archive";
@@ -397,7 +405,7 @@ static bool descend(struct archive_walk *w, struct archive_member *m, const char
 
 static bool is_container(const struct archive_member *m)
 {
-	char head[512];
+	char head[ARCHIVE_HEAD];
 	int64_t n = input_pread((struct input *)&m->input, head, sizeof head, 0, NULL);
 	return n > 0 && archive_kind((struct str){head, (size_t)n});
 }

@@ -21,8 +21,9 @@ struct archive_limits {
 	const char *temp_dir; /* for the others; NULL: none may be made, and such members are named as not read */
 };
 
-/* "zip", "7z", "tar", "gzip", "bzip2", "xz", "zstd" by the first bytes (tar needs 262), else NULL; NULL also for documents that are
- * zip files inside. */
+/* "zip", "7z", "tar", "gzip", "bzip2", "xz", "zstd" by the first ARCHIVE_HEAD bytes (or all there are), else NULL; NULL also for documents
+ * that are zip files inside, and for event logs whose head was overwritten by a container's. */
+enum { ARCHIVE_HEAD = 4096 + 44 };
 const char *archive_kind(struct str head);
 
 struct archive_walk;

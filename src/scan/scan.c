@@ -216,7 +216,7 @@ static bool start_walk(struct scan_worker *w, struct open_source *o)
 {
 	struct scan *s = w->scan;
 	struct fault f = FAULT_INIT;
-	char head[512];
+	char head[ARCHIVE_HEAD];
 	if (s->config.reader.format.n) return false;
 	int64_t n = input_pread(&o->input, head, sizeof head, 0, NULL);
 	if (n <= 0 || !archive_kind((struct str){head, (size_t)n})) return false;
