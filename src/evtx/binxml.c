@@ -81,11 +81,34 @@ static struct str utf8(struct parse *p, uint32_t at, uint32_t units)
 	return s;
 }
 
+/* Whether a name stands at a chunk offset: text whose hash is beside it. A hash of zero is one that nobody wrote. */
+static bool name_stands(const struct parse *p, uint32_t offset)
+{
+	const uint8_t *b = p->c->p + offset;
+	if (offset > p->c->n || p->c->n - offset < 8) return false;
+	uint32_t units = le16_at(b + 6), hash = 0;
+	if (!units || p->c->n - offset < 10 + units * 2) return false;
+	for (uint32_t i = 0; i < units; i++) hash = hash * 65599 + le16_at(b + 8 + 2 * i);
+	return !le16_at(b + 4) || (uint16_t)hash == le16_at(b + 4);
+}
+
+/* Where the name is that a chunk offset means, in a chunk whose checksums do not hold: bytes that were put in or lost move what comes behind them,
+ * and what is left of a name that was overwritten is none. UINT32_MAX: nowhere. */
+static uint32_t name_found(struct parse *p, uint32_t offset)
+{
+	if (p->c->shift && name_stands(p, offset + (uint32_t)p->c->shift)) return offset + (uint32_t)p->c->shift;
+	if (name_stands(p, offset)) return offset;
+	if (offset == p->at || !le16_at(p->c->p + p->at + 4) || !name_stands(p, p->at)) return p->in_template ? UINT32_MAX : offset;
+	p->c->shift = (int32_t)(p->at - offset);
+	return p->at;
+}
+
 /* A name: its chunk offset; inline right behind the offset where it is used first. */
 static bool name(struct parse *p, struct str *ret)
 {
 	uint32_t offset;
 	if (!u32(p, &offset)) return false;
+	if (!p->c->sure && (offset = name_found(p, offset)) == UINT32_MAX) return fail(p->c, "name lost: something else stands in its place");
 	if (offset > p->c->n || p->c->n - offset < 8) return fail(p->c, "name outside the chunk");
 	uint32_t units = le16_at(p->c->p + offset + 6);
 	if (p->c->n - offset < 10 + units * 2) return fail(p->c, "name runs out of the chunk");
@@ -514,12 +537,18 @@ static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, 
 		vec_push(&s->fragments, f);
 	}
 	if (c->sure) map_put(&s->by_guid, (struct str){(const char *)key.guid, 16}, index, NULL);
-	if (c->sure || !known) vec_push(&c->fresh, (struct fresh_template){c->offset, id, def, c->sure});
+	if (c->sure || !known) vec_push(&c->fresh, (struct fresh_template){c->offset, id, def, c->shift, c->sure});
 	return s->fragments.v[index];
+}
+
+static bool is_definition(const struct evtx_chunk *c, uint32_t def, uint32_t id)
+{
+	return def <= c->n && c->n - def >= 28 && le32_at(c->p + def + 4) == id && !memcmp(c->p + def + 24, "\x0f\1\1", 3);
 }
 
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id)
 {
+	if (c->shift && !c->sure && is_definition(c, def + (uint32_t)c->shift, id)) def += (uint32_t)c->shift;
 	struct fragment *f = chunk_seen(c, def, id);
 	if (f) return f;
 	if (def > c->n || c->n - def < 24) return lost(c, "template outside the chunk");
@@ -559,6 +588,44 @@ static bool read_slots(struct parse *p, struct instance *ret)
 	return true;
 }
 
+/* Whether values stand at `at`, as many bytes as there are up to the end of the record: its last token and up to seven bytes of anything may follow. */
+static bool values_fit(const struct parse *p, uint32_t at)
+{
+	uint32_t n = p->end - at < 4 ? 0 : le32_at(p->c->p + at);
+	if (!n || n > EVTX_SLOTS_MAX || n > (p->end - at - 4) / 4) return false;
+	uint64_t end = at + 4 + n * 4ull;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t d = le32_at(p->c->p + at + 4 + i * 4), type = d >> 16 & 0x7f;
+		if (d >> 24 || (type > EVTX_HEX64 && type != EVTX_XML) || (end += d & 0xffff) > p->end) return false;
+	}
+	return p->end - end <= 8;
+}
+
+/* The instance at p->at, where its values begin, of a template that is lost here: from elsewhere, or by the usual layout. */
+static bool lost_instance(struct parse *p, uint32_t id, unsigned depth, struct instance *ret)
+{
+	struct evtx_chunk *c = p->c;
+	uint32_t at = p->at;
+	c->lost = false;
+	c->why = NULL;
+	ret->fragment = c->find_template(c->find_arg, id);
+	if (!read_slots(p, ret)) return false;
+	if (!ret->fragment) ret->fragment = lost_fragment(c, ret->n_slots, depth == 0);
+	return ret->fragment ? expand(c, ret, p->end - at) : fail(c, "out of the memory set aside for one block");
+}
+
+/* The same where the definition is inline and overwritten, so that its size says nothing: its values are where they fit. */
+static bool lost_inline(struct parse *p, uint32_t id, unsigned depth, struct instance *ret)
+{
+	if (!p->c->find_template) return lost(p->c, "template lost: it was overwritten");
+	for (uint32_t at = p->at + 24; at + 4 < p->end; at++) {
+		if (!values_fit(p, at)) continue;
+		p->at = at;
+		return lost_instance(p, id, depth, ret);
+	}
+	return fail(p->c, "template was overwritten, and where its values begin");
+}
+
 bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned depth, struct instance *ret)
 {
 	struct parse p = {c, c->arena, at, end, false};
@@ -575,23 +642,26 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 	if (token != TOKEN_TEMPLATE) return fail(c, "neither a template nor an element");
 	p.at++;
 	if (!u8(&p, &unknown) || !u32(&p, &id) || !u32(&p, &def)) return false;
+	/* A definition that was moved together with its record does not stand at the offset that it names. */
+	if (def != p.at && !c->sure && p.end - p.at >= 28 && is_definition(c, p.at, id)) {
+		c->shift = (int32_t)(p.at - def);
+		def = p.at;
+	}
+	uint32_t behind = p.at;
 	if (def == p.at) {
 		if (p.end - p.at < 24) return fail(c, "template runs out of the record");
 		size = le32_at(c->p + def + 20);
-		if (size > p.end - p.at - 24) return fail(c, "template runs out of the record");
+		if (size > p.end - p.at - 24) return lost_inline(&p, id, depth, ret);
 		p.at += 24 + size;
 	}
 	ret->fragment = binxml_template(c, def, id);
-	if (ret->fragment || !c->lost || !c->find_template) return ret->fragment && read_slots(&p, ret) && expand(c, ret, ret->n_slots ? end - at : 0);
-	/* Lost here: from elsewhere, or by the usual layout. */
-	c->lost = false;
-	c->why = NULL;
-	ret->fragment = c->find_template(c->find_arg, id);
-	/* A stale record that was moved: its definition stands here, but not at the offset it names. */
-	if (def != p.at && p.end - p.at >= 24 && le32_at(c->p + p.at + 4) == id && (size = le32_at(c->p + p.at + 20)) <= p.end - p.at - 24) p.at += 24 + size;
-	if (!read_slots(&p, ret)) return false;
-	if (!ret->fragment) ret->fragment = lost_fragment(c, ret->n_slots, depth == 0);
-	return ret->fragment ? expand(c, ret, end - at) : fail(c, "out of the memory set aside for one block");
+	if (ret->fragment) return read_slots(&p, ret) && expand(c, ret, ret->n_slots ? end - at : 0);
+	if (!c->lost || !c->find_template) return false;
+	if (behind != p.at && !values_fit(&p, p.at)) {
+		p.at = behind;
+		return lost_inline(&p, id, depth, ret);
+	}
+	return lost_instance(&p, id, depth, ret);
 }
 
 static void join_parts(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct buf *out)

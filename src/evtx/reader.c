@@ -10,7 +10,7 @@
 
 /* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
 struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
-struct known_template { uint64_t chunk; uint32_t def; bool sure; };
+struct known_template { uint64_t chunk; uint32_t def; int32_t shift; bool sure; };
 
 struct reader {
 	struct input *in;
@@ -882,7 +882,7 @@ static void publish_templates(struct reader_cursor *c)
 		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
 		bool fresh;
 		uint32_t at = *map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh);
-		struct known_template k = {c->chunk.fresh.v[i].chunk, c->chunk.fresh.v[i].def, c->chunk.fresh.v[i].sure};
+		struct known_template k = {c->chunk.fresh.v[i].chunk, c->chunk.fresh.v[i].def, c->chunk.fresh.v[i].shift, c->chunk.fresh.v[i].sure};
 		if (fresh) vec_push(&r->known_at, k);
 		else if (k.sure != r->known_at.v[at].sure ? k.sure : k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
 	}
@@ -934,6 +934,7 @@ static struct fragment *find_template(void *arg, uint32_t id)
 	c->other.store = c->store;
 	c->other.arena = &c->arena;
 	c->other.nodes = c->other.n_contexts = 0;
+	c->other.shift = k.shift;
 	return binxml_template(&c->other, k.def, id);
 }
 
