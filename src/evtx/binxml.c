@@ -92,13 +92,23 @@ static bool name_stands(const struct parse *p, uint32_t offset)
 	return !le16_at(b + 4) || (uint16_t)hash == le16_at(b + 4);
 }
 
+/* Whether a name could stand there, if not the one that did: letters and nothing else. */
+static bool name_plain(const struct parse *p, uint32_t offset)
+{
+	if (offset > p->c->n || p->c->n - offset < 8) return true; /* told as what it is */
+	uint32_t units = le16_at(p->c->p + offset + 6);
+	bool plain = units && p->c->n - offset >= 10 + units * 2;
+	for (uint32_t i = 0; plain && i < units; i++) plain = le16_at(p->c->p + offset + 8 + 2 * i) > 0x20 && le16_at(p->c->p + offset + 8 + 2 * i) < 0xd800;
+	return plain;
+}
+
 /* Where the name is that a chunk offset means, in a chunk whose checksums do not hold: bytes that were put in or lost move what comes behind them,
  * and what is left of a name that was overwritten is none. UINT32_MAX: nowhere. */
 static uint32_t name_found(struct parse *p, uint32_t offset)
 {
 	if (p->c->shift && name_stands(p, offset + (uint32_t)p->c->shift)) return offset + (uint32_t)p->c->shift;
 	if (name_stands(p, offset)) return offset;
-	if (offset == p->at || !le16_at(p->c->p + p->at + 4) || !name_stands(p, p->at)) return p->in_template ? UINT32_MAX : offset;
+	if (offset == p->at || !le16_at(p->c->p + p->at + 4) || !name_stands(p, p->at)) return !p->in_template && name_plain(p, offset) ? offset : UINT32_MAX;
 	p->c->shift = (int32_t)(p->at - offset);
 	return p->at;
 }
@@ -544,6 +554,18 @@ static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, 
 static bool is_definition(const struct evtx_chunk *c, uint32_t def, uint32_t id)
 {
 	return def <= c->n && c->n - def >= 28 && le32_at(c->p + def + 4) == id && !memcmp(c->p + def + 24, "\x0f\1\1", 3);
+}
+
+uint32_t definition_next(const uint8_t *p, uint32_t n, uint32_t at)
+{
+	for (; n >= 32 && at <= n - 32; at++) {
+		const uint8_t *hit = memmem(p + at + 24, n - at - 24, "\x0f\1\1", 4);
+		if (!hit) break;
+		at = (uint32_t)(hit - p) - 24;
+		uint32_t size = le32_at(p + at + 20);
+		if (n - at > 32 && (p[at + 28] & ~TOKEN_MORE) == TOKEN_OPEN && size > 16 && size <= n - at - 24) return at;
+	}
+	return n;
 }
 
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id)

@@ -165,6 +165,8 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 
 /* The template whose definition stands at chunk offset `def`; NULL: it is lost or cannot be read. */
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id);
+/* The first offset from `at` on where something looks like a definition that ends within the `n` bytes; n: there is none. */
+uint32_t definition_next(const uint8_t *p, uint32_t n, uint32_t at);
 /* lost.c: a fragment to read values by when the template is lost: the layout that Windows uses for System (`root`), or a list of
  * unnamed Data. In the batch. NULL when it is full. */
 struct fragment *lost_fragment(struct evtx_chunk *c, uint32_t n_slots, bool root);

@@ -10,7 +10,7 @@
 
 /* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
 struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
-struct known_template { uint64_t chunk; uint32_t def; int32_t shift; bool sure; };
+struct known_template { uint64_t chunk; uint32_t def, id; int32_t shift; bool sure; };
 
 struct reader {
 	struct input *in;
@@ -28,6 +28,8 @@ struct reader {
 	VEC(struct deferred) deferred;
 	struct map known;                /* template id -> index in known_at, the first in the file */
 	VEC(struct known_template) known_at;
+	bool searched;                   /* for templates that no record which could be read has: */
+	VEC(struct known_template) candidates;
 	uint64_t *live;                  /* keys of live records, for --carve; 0 = free */
 	uint32_t n_live;
 	uint64_t live_overflow;
@@ -75,6 +77,7 @@ enum {
 	BLOCK = 2 * EVTX_CHUNK,  /* a chunk, and what was put into it */
 	PLACES_MAX = BLOCK / EVTX_RECORD_MIN + 1, ARENA_BUDGET = 16 << 20, ARENA_WARM = 32 << 10,
 	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones left */
+	CANDIDATES_MAX = 200000, /* definitions that are looked at for lost templates */
 	LIVE_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
 };
 
@@ -650,6 +653,7 @@ static void reader_free(struct reader *r)
 	report_done(&r->report);
 	vec_free(&r->deferred);
 	vec_free(&r->known_at);
+	vec_free(&r->candidates);
 	map_done(&r->known);
 	free(r->live);
 	free(r->carry);
@@ -882,7 +886,8 @@ static void publish_templates(struct reader_cursor *c)
 		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
 		bool fresh;
 		uint32_t at = *map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh);
-		struct known_template k = {c->chunk.fresh.v[i].chunk, c->chunk.fresh.v[i].def, c->chunk.fresh.v[i].shift, c->chunk.fresh.v[i].sure};
+		const struct fresh_template *t = &c->chunk.fresh.v[i];
+		struct known_template k = {t->chunk, t->def, t->id, t->shift, t->sure};
 		if (fresh) vec_push(&r->known_at, k);
 		else if (k.sure != r->known_at.v[at].sure ? k.sure : k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
 	}
@@ -922,20 +927,52 @@ static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct
 	return true;
 }
 
+/* Whatever looks like a template's definition, in records that could not be read or are stale: offsets in it count from the chunk's beginning. */
+static void search_file(struct reader_cursor *c)
+{
+	struct reader *r = c->r;
+	r->searched = true;
+	for (uint64_t base = r->in->size % EVTX_CHUNK % EVTX_FILE_HEADER || r->in->size < EVTX_FILE_HEADER ? 0 : EVTX_FILE_HEADER; base < r->in->size;) {
+		if (!load_block(r, base, c->other_block, &c->other)) return;
+		const uint8_t *p = c->other.p;
+		uint32_t n = c->other.n < EVTX_CHUNK ? c->other.n : EVTX_CHUNK;
+		const uint8_t *chunk = n > 16 ? memmem(p + 1, n - 1, "ElfChnk\0", 8) : NULL;
+		uint32_t end = chunk ? (uint32_t)(chunk - p) : n;
+		for (uint32_t at = 0; (at = definition_next(p, c->other.n, at)) < end; at++)
+			if (r->candidates.n < CANDIDATES_MAX) vec_push(&r->candidates, (struct known_template){base, at, le32_at(p + at + 4), 0, false});
+		base += end;
+	}
+}
+
+static struct fragment *template_at(struct reader_cursor *c, const struct known_template *k)
+{
+	if (c->other.p && c->other.offset == k->chunk ? false : !load_block(c->r, k->chunk, c->other_block, &c->other)) return NULL;
+	c->other.store = c->store;
+	c->other.arena = &c->arena;
+	c->other.nodes = c->other.n_contexts = 0;
+	c->other.shift = k->shift;
+	return binxml_template(&c->other, k->def, k->id);
+}
+
 /* struct evtx_chunk.find_template: from the first place in the file where the id was met. */
 static struct fragment *find_template(void *arg, uint32_t id)
 {
 	struct reader_cursor *c = arg;
-	uint32_t *at = map_get(&c->r->known, (struct str){(const char *)&id, sizeof id});
-	if (!at) return NULL;
-	struct known_template k = c->r->known_at.v[*at];
+	struct reader *r = c->r;
+	struct str key = {(const char *)&id, sizeof id};
+	uint32_t *at = map_get(&r->known, key);
+	struct fragment *f = NULL;
 	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
-	if (c->other.p && c->other.offset == k.chunk ? false : !load_block(c->r, k.chunk, c->other_block, &c->other)) return NULL;
-	c->other.store = c->store;
-	c->other.arena = &c->arena;
-	c->other.nodes = c->other.n_contexts = 0;
-	c->other.shift = k.shift;
-	return binxml_template(&c->other, k.def, id);
+	if (at && *at == UINT32_MAX) return NULL;
+	if (at && (f = template_at(c, &r->known_at.v[*at]))) return f;
+	if (!r->searched) search_file(c);
+	for (size_t i = 0, tries = 0; !f && tries < 64 && i < r->candidates.n; i++) {
+		if (r->candidates.v[i].id != id || !++tries || !(f = template_at(c, &r->candidates.v[i]))) continue;
+		*map_put(&r->known, key, 0, NULL) = (uint32_t)r->known_at.n;
+		vec_push(&r->known_at, r->candidates.v[i]);
+	}
+	if (!f) *map_put(&r->known, key, 0, NULL) = UINT32_MAX; /* nowhere */
+	return f;
 }
 
 static struct fragment *no_template(void *arg, uint32_t id)
