@@ -556,18 +556,6 @@ static bool is_definition(const struct evtx_chunk *c, uint32_t def, uint32_t id)
 	return def <= c->n && c->n - def >= 28 && le32_at(c->p + def + 4) == id && !memcmp(c->p + def + 24, "\x0f\1\1", 3);
 }
 
-uint32_t definition_next(const uint8_t *p, uint32_t n, uint32_t at)
-{
-	for (; n >= 32 && at <= n - 32; at++) {
-		const uint8_t *hit = memmem(p + at + 24, n - at - 24, "\x0f\1\1", 4);
-		if (!hit) break;
-		at = (uint32_t)(hit - p) - 24;
-		uint32_t size = le32_at(p + at + 20);
-		if (n - at > 32 && (p[at + 28] & ~TOKEN_MORE) == TOKEN_OPEN && size > 16 && size <= n - at - 24) return at;
-	}
-	return n;
-}
-
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id)
 {
 	if (c->shift && !c->sure && is_definition(c, def + (uint32_t)c->shift, id)) def += (uint32_t)c->shift;

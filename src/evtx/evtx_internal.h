@@ -165,8 +165,25 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 
 /* The template whose definition stands at chunk offset `def`; NULL: it is lost or cannot be read. */
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id);
-/* The first offset from `at` on where something looks like a definition that ends within the `n` bytes; n: there is none. */
-uint32_t definition_next(const uint8_t *p, uint32_t n, uint32_t at);
+/* seek.c: parts of a log by their bytes alone. All give `end` or `n` when there is none. */
+/* The size of a whole record at p, 0 when there is none: magic, a plausible size, and its copy at the end. */
+static inline uint32_t record_size(const uint8_t *p, uint32_t left)
+{
+	if (left < EVTX_RECORD_MIN || le32_at(p) != 0x00002a2a) return 0;
+	uint32_t size = le32_at(p + 4);
+	return size >= EVTX_RECORD_MIN && size <= left && le32_at(p + size - 4) == size ? size : 0;
+}
+/* The first whole record at or after `at`. Damage may have moved what follows, so every byte may begin one. */
+uint32_t seek_record(const uint8_t *p, uint32_t at, uint32_t end);
+/* The first chunk from `at` on: its magic, and the size that it gives for its header. */
+uint32_t seek_chunk(const uint8_t *p, uint32_t at, uint32_t end);
+/* Where the first record begins that the end of the block tears. For places without chunks, where nothing says how records lie. */
+uint32_t seek_torn(const uint8_t *p, uint32_t n);
+/* The first offset from `at` on where something looks like a definition of a template that ends within the `n` bytes. */
+uint32_t seek_definition(const uint8_t *p, uint32_t n, uint32_t at);
+/* Whether a file that begins so holds a log: a chunk's head or a whole record stands in it. */
+bool seek_log_in(struct str head);
+
 /* lost.c: a fragment to read values by when the template is lost: the layout that Windows uses for System (`root`), or a list of
  * unnamed Data. In the batch. NULL when it is full. */
 struct fragment *lost_fragment(struct evtx_chunk *c, uint32_t n_slots, bool root);

@@ -83,14 +83,6 @@ enum {
 
 static bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcmp(p, p + 1, n - 1)); }
 
-/* A whole record at p: magic, a plausible size, and its copy at the end. */
-static uint32_t record_size(const uint8_t *p, uint32_t left)
-{
-	if (left < EVTX_RECORD_MIN || le32_at(p) != 0x00002a2a) return 0;
-	uint32_t size = le32_at(p + 4);
-	return size >= EVTX_RECORD_MIN && size <= left && le32_at(p + size - 4) == size ? size : 0;
-}
-
 /* --- accounting --- */
 
 /* Checks a chunk's checksums. True when they are there and hold: then its header says truly where its records end. */
@@ -106,20 +98,6 @@ static bool checksums_hold(struct source_report *r, const uint8_t *p, uint32_t n
 	return header && records;
 }
 
-/* The first whole record at or after `at`, or `end`. Damage may have moved what follows, so every byte may begin one. */
-static uint32_t find_record(const uint8_t *p, uint32_t at, uint32_t end)
-{
-	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};
-	while (at + EVTX_RECORD_MIN <= end) {
-		const uint8_t *hit = memmem(p + at, end - at, magic, sizeof magic);
-		if (!hit) return end;
-		at = (uint32_t)(hit - p);
-		if (record_size(hit, end - at)) return at;
-		at++;
-	}
-	return end;
-}
-
 static void add_place(struct reader_cursor *c, uint32_t at, uint32_t size, bool carved)
 {
 	if (c->n_places < PLACES_MAX) c->places[c->n_places++] = (struct place){at, size, carved};
@@ -129,7 +107,7 @@ static void add_place(struct reader_cursor *c, uint32_t at, uint32_t size, bool 
 static void walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end)
 {
 	while (c->r->options->carve && at < end) {
-		uint32_t next = find_record(c->chunk.p, at, end);
+		uint32_t next = seek_record(c->chunk.p, at, end);
 		c->local.slack += next - at;
 		if (next == end) return;
 		uint32_t size = record_size(c->chunk.p + next, end - next);
@@ -150,7 +128,7 @@ static void no_records(struct reader_cursor *c, uint32_t from, uint32_t to, cons
 static void walk_between(struct reader_cursor *c, uint32_t at, uint32_t end)
 {
 	while (at < end) {
-		uint32_t next = find_record(c->chunk.p, at, end);
+		uint32_t next = seek_record(c->chunk.p, at, end);
 		no_records(c, at, next, "no chunk header and no record");
 		if (next == end) return;
 		uint32_t size = record_size(c->chunk.p + next, end - next);
@@ -158,6 +136,22 @@ static void walk_between(struct reader_cursor *c, uint32_t at, uint32_t end)
 		add_place(c, next, size, false);
 		at = next + size;
 	}
+}
+
+/* The first whole record from `at` on that the chunk's header names, by its ids, and that was not met before the end of records which it gives: bytes that were put
+ * in have moved it. 0: there is none. */
+static uint32_t find_named(const struct reader_cursor *c, uint32_t at, uint32_t n)
+{
+	const uint8_t *p = c->chunk.p;
+	if (n < EVTX_CHUNK_HEADER || memcmp(p, "ElfChnk", 8) || c->sure) return 0;
+	uint64_t first = le64_at(p + 24), last = le64_at(p + 32), met = first - 1;
+	if (last < first || last - first >= EVTX_CHUNK / EVTX_RECORD_MIN) return 0;
+	if (c->n_places) met = le64_at(p + c->places[c->n_places - 1].at + 8);
+	for (; met < last && (at = seek_record(p, at, n)) < n; at++) {
+		uint64_t id = le64_at(p + at + 8);
+		if (id > met && id >= first && id <= last) return at;
+	}
+	return 0;
 }
 
 /* Walks the records of one chunk; fills c->places and the account. */
@@ -175,9 +169,11 @@ static void walk_chunk(struct reader_cursor *c)
 		return;
 	}
 	if (has_header) {
-		r->header += EVTX_CHUNK_HEADER;
 		c->sure = c->chunk.sure = checksums_hold(r, p, n, c->offset);
-		at = EVTX_CHUNK_HEADER;
+		at = c->sure ? EVTX_CHUNK_HEADER : seek_record(p, 56, n);
+		if (at > EVTX_CHUNK_HEADER) at = EVTX_CHUNK_HEADER; /* before it: bytes of the header were lost */
+		else if (at < EVTX_CHUNK_HEADER) c->recovered = true;
+		r->header += at;
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0;
 	/* What moved the next chunk was put in behind the records when their checksums hold. */
@@ -190,13 +186,15 @@ static void walk_chunk(struct reader_cursor *c)
 		 * written by another tool: they are records like the others. */
 		if (!size) {
 			/* Behind the end of the records lies free space, as the chunk's header says. */
-			uint32_t next = at < limit ? find_record(p, at + 1, limit) : limit;
-			if (next >= limit) break;
+			uint32_t next = at < limit ? seek_record(p, at + 1, n) : n;
+			if (next >= limit && !(next = find_named(c, at, n))) break;
 			at = next;
 			continue;
 		}
 		if (at > gap) {
-			no_records(c, gap, at, has_header ? "no record" : "no chunk header and no record");
+			uint32_t end = at < limit || gap > limit ? at : limit;
+			no_records(c, gap, end, has_header ? "no record" : "no chunk header and no record");
+			walk_slack(c, end, at);
 			c->recovered = true;
 		}
 		add_place(c, at, size, false);
@@ -614,29 +612,6 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 
 /* --- the contract --- */
 
-/* The head of a chunk: its magic, and the size it gives for itself. */
-static bool holds_chunk(struct str head)
-{
-	for (size_t at = 0; at + EVTX_CHUNK_HEADER <= head.n;) {
-		const char *hit = memmem(head.p + at, head.n - at, "ElfChnk\0", 8);
-		if (!hit) return false;
-		at = (size_t)(hit - head.p);
-		if (at + EVTX_CHUNK_HEADER <= head.n && le32_at((const uint8_t *)hit + 40) == 128) return true;
-		at++;
-	}
-	return false;
-}
-
-/* A whole record, of which the content begins as Windows begins it. */
-static bool holds_record(struct str head)
-{
-	const uint8_t *p = (const uint8_t *)head.p;
-	uint32_t n = (uint32_t)head.n;
-	for (uint32_t at = 0; (at = find_record(p, at, n)) < n; at++)
-		if (le32_at(p + at + 4) % 8 == 0 && !memcmp(p + at + EVTX_RECORD_HEAD, "\x0f\1\1", 3)) return true;
-	return false;
-}
-
 static int sniff(struct str head, uint64_t size, struct str path)
 {
 	(void)size;
@@ -645,7 +620,7 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	if (str_starts(head, (struct str){"ElfChnk\0", 8})) return 90;
 	if (head.n > EVTX_FILE_HEADER + 8 && !memcmp(head.p + EVTX_FILE_HEADER, "ElfChnk\0", 8)) return 90;
 	/* Whatever stands in the header's place now: text, or the head of another file. */
-	return holds_chunk(head) || holds_record(head) ? 88 : 0;
+	return seek_log_in(head) ? 88 : 0;
 }
 
 static void reader_free(struct reader *r)
@@ -722,33 +697,19 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	return c;
 }
 
-/* Bytes between the end of a whole chunk and the next chunk, when they are neither zeros nor chunk: something was put into this one
- * and moved its end. 0: the next chunk follows at once, or none is near. */
-static uint32_t moved_by(struct reader *r, uint64_t end)
+/* Where a block that begins with a chunk ends. Behind a whole chunk comes the next one, or zeros. Otherwise the next one may stand in it, for bytes of it were lost; or
+ * further on, for something was put in. */
+static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 {
 	uint8_t head[8], *ahead;
-	if (input_pread(r->in, head, sizeof head, end, NULL) != sizeof head || !memcmp(head, "ElfChnk", 8) || all_zero(head, sizeof head)) return 0;
+	if (n < EVTX_CHUNK || input_pread(r->in, head, sizeof head, r->in->at, NULL) != sizeof head || !memcmp(head, "ElfChnk", 8) || all_zero(head, sizeof head)) return n;
+	uint32_t within = seek_chunk(block, EVTX_CHUNK_HEADER, n);
+	if (within < n) return within;
 	ahead = xmalloc(EVTX_CHUNK);
-	int64_t n = input_pread(r->in, ahead, EVTX_CHUNK, end, NULL);
-	const uint8_t *chunk = n > 0 ? memmem(ahead, (size_t)n, "ElfChnk\0", 8) : NULL;
-	uint32_t moved = chunk ? (uint32_t)(chunk - ahead) : 0;
+	int64_t got = input_pread(r->in, ahead, EVTX_CHUNK, r->in->at, NULL);
+	const uint8_t *chunk = got > 0 ? memmem(ahead, (size_t)got, "ElfChnk\0", 8) : NULL;
+	if (chunk) n += (uint32_t)(chunk - ahead);
 	free(ahead);
-	return moved;
-}
-
-/* Where the first record begins that the end of the block tears; n: there is none. For places without chunks, where nothing says how
- * records lie. */
-static uint32_t torn_record(const uint8_t *p, uint32_t n)
-{
-	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};
-	for (uint32_t at = 0; at + 8 <= n;) {
-		const uint8_t *hit = memmem(p + at, n - at, magic, sizeof magic);
-		if (!hit || n - (uint32_t)(hit - p) < 8) return hit && hit > p ? (uint32_t)(hit - p) : n;
-		at = (uint32_t)(hit - p);
-		uint32_t size = le32_at(hit + 4), whole = record_size(hit, n - at);
-		if (size >= EVTX_RECORD_MIN && size <= EVTX_CHUNK && size > n - at) return at;
-		at += whole ? whole : 1;
-	}
 	return n;
 }
 
@@ -780,20 +741,22 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 	if (got < 0) return -1;
 	uint32_t n = have + (uint32_t)got;
 	if (n < 16) return n;
-	if (!memcmp(block, "ElfChnk", 8)) {
-		uint32_t more = n == EVTX_CHUNK ? moved_by(r, r->in->at) : 0;
-		got = more ? input_next_kept(r->in, block + n, more, f) : 0;
+	bool whole = !memcmp(block, "ElfChnk", 8);
+	uint32_t end = whole ? block_end(r, block, n) : n;
+	if (whole && end >= n) {
+		got = end > n ? input_next_kept(r->in, block + n, end - n, f) : 0;
 		return got < 0 ? -1 : n + got;
 	}
 	if (all_zero(block, n)) return n; /* set aside for later: the rule in most logs */
-	const uint8_t *chunk = memmem(block + 1, n - 1, "ElfChnk\0", 8);
-	uint32_t end = chunk ? (uint32_t)(chunk - block) : n;
-	if (!chunk && n == EVTX_CHUNK && (end = torn_chunk(r, block, n)) == n) end = torn_record(block, n);
+	if (!whole) {
+		const uint8_t *chunk = memmem(block + 1, n - 1, "ElfChnk\0", 8);
+		if (chunk) end = (uint32_t)(chunk - block);
+		else if (n == EVTX_CHUNK && (end = torn_chunk(r, block, n)) == n) end = seek_torn(block, n);
+	}
 	if (end == n) return n;
-	chunk = block + end;
 	if (!r->carry) r->carry = xmalloc(EVTX_CHUNK);
 	r->carry_n = n - end;
-	memcpy(r->carry, chunk, r->carry_n);
+	memcpy(r->carry, block + end, r->carry_n);
 	input_settle(r->in);
 	memset(block + end, 0, n - end);
 	return end;
@@ -806,7 +769,7 @@ static bool claim(struct reader *r, uint64_t *ret_offset)
 	struct input *in = r->in;
 	uint8_t head[8];
 	if (!in->unhashed || in->tap || r->carry_n || r->failed || in->size < in->at + EVTX_CHUNK) return false;
-	if (r->peeked != in->at && (input_pread(in, head, sizeof head, in->at, NULL) != sizeof head || memcmp(head, "ElfChnk", 8))) return false;
+	if ((!r->peeked || r->peeked != in->at) && (input_pread(in, head, sizeof head, in->at, NULL) != sizeof head || memcmp(head, "ElfChnk", 8))) return false;
 	r->peeked = 0;
 	if (input_pread(in, head, sizeof head, in->at + EVTX_CHUNK, NULL) == sizeof head) {
 		if (!memcmp(head, "ElfChnk", 8)) r->peeked = in->at + EVTX_CHUNK;
@@ -938,7 +901,7 @@ static void search_file(struct reader_cursor *c)
 		uint32_t n = c->other.n < EVTX_CHUNK ? c->other.n : EVTX_CHUNK;
 		const uint8_t *chunk = n > 16 ? memmem(p + 1, n - 1, "ElfChnk\0", 8) : NULL;
 		uint32_t end = chunk ? (uint32_t)(chunk - p) : n;
-		for (uint32_t at = 0; (at = definition_next(p, c->other.n, at)) < end; at++)
+		for (uint32_t at = 0; (at = seek_definition(p, c->other.n, at)) < end; at++)
 			if (r->candidates.n < CANDIDATES_MAX) vec_push(&r->candidates, (struct known_template){base, at, le32_at(p + at + 4), 0, false});
 		base += end;
 	}

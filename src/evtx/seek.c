@@ -1,0 +1,64 @@
+/* seek.c: parts of a log by their bytes alone, wherever they stand: chunks, records, definitions of templates. */
+#include "evtx/evtx_internal.h"
+
+uint32_t seek_record(const uint8_t *p, uint32_t at, uint32_t end)
+{
+	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};
+	while (at + EVTX_RECORD_MIN <= end) {
+		const uint8_t *hit = memmem(p + at, end - at, magic, sizeof magic);
+		if (!hit) return end;
+		at = (uint32_t)(hit - p);
+		if (record_size(hit, end - at)) return at;
+		at++;
+	}
+	return end;
+}
+
+uint32_t seek_torn(const uint8_t *p, uint32_t n)
+{
+	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};
+	for (uint32_t at = 0; at + 8 <= n;) {
+		const uint8_t *hit = memmem(p + at, n - at, magic, sizeof magic);
+		if (!hit || n - (uint32_t)(hit - p) < 8) return hit && hit > p ? (uint32_t)(hit - p) : n;
+		at = (uint32_t)(hit - p);
+		uint32_t size = le32_at(hit + 4), whole = record_size(hit, n - at);
+		if (size >= EVTX_RECORD_MIN && size <= EVTX_CHUNK && size > n - at) return at;
+		at += whole ? whole : 1;
+	}
+	return n;
+}
+
+uint32_t seek_definition(const uint8_t *p, uint32_t n, uint32_t at)
+{
+	for (; n >= 32 && at <= n - 32; at++) {
+		const uint8_t *hit = memmem(p + at + 24, n - at - 24, "\x0f\1\1", 4);
+		if (!hit) break;
+		at = (uint32_t)(hit - p) - 24;
+		uint32_t size = le32_at(p + at + 20);
+		if (n - at > 32 && (p[at + 28] & ~0x40) == 1 && size > 16 && size <= n - at - 24) return at;
+	}
+	return n;
+}
+
+uint32_t seek_chunk(const uint8_t *p, uint32_t at, uint32_t end)
+{
+	for (; at + EVTX_CHUNK_HEADER / 4 <= end; at++) {
+		const uint8_t *hit = memmem(p + at, end - at, "ElfChnk\0", 8);
+		if (!hit) break;
+		at = (uint32_t)(hit - p);
+		if (end - at >= EVTX_CHUNK_HEADER / 4 && le32_at(hit + 40) == 128) return at;
+	}
+	return end;
+}
+
+/* A whole record, of which the content begins as Windows begins it. */
+static bool holds_record(struct str head)
+{
+	const uint8_t *p = (const uint8_t *)head.p;
+	uint32_t n = (uint32_t)head.n;
+	for (uint32_t at = 0; (at = seek_record(p, at, n)) < n; at++)
+		if (le32_at(p + at + 4) % 8 == 0 && !memcmp(p + at + EVTX_RECORD_HEAD, "\x0f\1\1", 3)) return true;
+	return false;
+}
+
+bool seek_log_in(struct str head) { return seek_chunk((const uint8_t *)head.p, 0, (uint32_t)head.n) < head.n || holds_record(head); }
