@@ -165,7 +165,10 @@ def check(name, b, scratch, lines_of_base):
     want = truth(b)
     if stats.returncode not in (0, 3) or events.returncode not in (0, 3):
         return f"exit {stats.returncode} and {events.returncode}: {(stats.stderr + events.stderr)[-200:]}"
-    source = json.loads(stats.stdout)["sources"][0]
+    sources = json.loads(stats.stdout)["sources"]
+    if not sources:
+        return f"not read: {stats.stdout[:200]}"
+    source = sources[0]
     lines = events.stdout.count(b"\n")
     if sum(source["bytes"].values()) != len(b):
         return f"bytes {source['bytes']} do not sum to {len(b)}"
