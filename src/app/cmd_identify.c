@@ -129,7 +129,7 @@ static int identify(char **paths, size_t n, const struct reader_options *zone, b
 	struct fault f = FAULT_INIT;
 	struct taxonomy *taxonomy = taxonomy_new(&f);
 	const char *temp = getenv("TMPDIR");
-	struct scan_config config = {.taxonomy = taxonomy, .one_worker = true, .temp_dir = temp && *temp ? temp : "/tmp", .log_sources = true};
+	struct scan_config config = {.taxonomy = taxonomy, .temp_dir = temp && *temp ? temp : "/tmp", .log_sources = true};
 	config.formats = formats_all(&config.n_formats);
 	config.reader.zone_seconds = zone->zone_seconds;
 	config.reader.zone = zone->zone;

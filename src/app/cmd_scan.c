@@ -340,7 +340,7 @@ static int scan_all(struct settings *s)
 		app_fault(&f);
 		if (f.kind == FAULT_USAGE) status = EXIT_USAGE;
 	} else {
-		struct scan_config config = {.rules = rules, .one_worker = s->jobs == 1, .plan = plan, .taxonomy = taxonomy, .auth = auth, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
+		struct scan_config config = {.rules = rules, .plan = plan, .taxonomy = taxonomy, .auth = auth, .reader = s->reader, .temp_dir = temp && *temp ? temp : "/tmp",
 			.state_memory = s->state_memory, .min_level = s->plan.min_level, .known_sources = known, .every = s->every, .any_logsource = s->plan.any_logsource, .incidents = incidents, .keeper = kept ? case_output_keeper(kept) : NULL};
 		config.formats = formats_all(&config.n_formats);
 		struct scan *scan = scan_new(&config, &f);

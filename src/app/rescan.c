@@ -129,7 +129,7 @@ static bool repeat_scan(struct repeat *x, int64_t step, int64_t run, const char 
 	if (ok) ok = (plan = plan_new(p.rules, &p.plan, x->f)) && (incidents = read_incidents(x, run, &p));
 	struct case_output *out = ok ? case_output_new(&options, x->f) : NULL;
 	if (out) {
-		struct scan_config config = {.rules = p.rules, .one_worker = x->r->jobs == 1, .plan = plan, .taxonomy = x->taxonomy, .auth = x->auth, .reader = p.reader, .temp_dir = options.temp_dir,
+		struct scan_config config = {.rules = p.rules, .plan = plan, .taxonomy = x->taxonomy, .auth = x->auth, .reader = p.reader, .temp_dir = options.temp_dir,
 			.state_memory = p.state_memory, .every = p.every, .min_level = p.plan.min_level, .known_sources = p.known, .any_logsource = p.plan.any_logsource, .incidents = incidents, .keeper = case_output_keeper(out)};
 		config.formats = formats_all(&config.n_formats);
 		ok = run_scan(x, step, &config, out, rules.settings, ret_whole);

@@ -23,7 +23,7 @@ struct input {
 	const void *memory;
 	struct sha256 *sha;     /* made with the first bytes of the pass; NULL until then */
 	bool unhashed;          /* no SHA-256 is wanted */
-	bool alone;             /* the driver's promise, made before the first bytes: one thread alone reads this input and makes its events */
+	bool alone;             /* the driver's promise: one thread alone reads this input and makes its events; input_settle before it is taken back */
 	uint64_t at;            /* next byte of the hashing pass */
 	void (*tap)(void *arg, const void *bytes, size_t n); /* NULL, or: is shown the bytes of the pass, in order */
 	void *tap_arg;

@@ -163,8 +163,8 @@ static bool open_reader(struct scan_worker *w, struct open_source *o)
 		o->input.tap_arg = o->result.tap;
 	}
 	/* A member lives no longer than this worker's walk through its container. */
-	o->shared = o->ops && !c->one_worker && !o->is_member && o->ops->max_cursors > 1 && o->input.size > SHARE_ABOVE;
-	o->input.alone = !o->shared;
+	o->large = o->ops && !o->is_member && o->ops->max_cursors > 1 && o->input.size > SHARE_ABOVE;
+	o->input.alone = true;
 	if (o->ops) o->reader = o->ops->open(&o->input, &c->reader, &f);
 	if (o->reader) return true;
 	if (o->result.tap) c->keeper->drop(o->result.tap);
@@ -284,7 +284,7 @@ static void open_item(struct scan_worker *w, size_t index)
 	atomic_fetch_add(&s->sources_done, 1);
 }
 
-/* Takes part in a source that another worker opened. */
+/* Takes part in a source that another worker opened. Of those that are read alone it only asks. */
 static bool join_shared(struct scan_worker *w)
 {
 	struct scan *s = w->scan;
@@ -292,7 +292,9 @@ static bool join_shared(struct scan_worker *w)
 	pthread_mutex_lock(&s->lock);
 	for (size_t i = s->open.n; i-- > 0 && !found;) {
 		struct open_source *o = s->open.v[i];
-		if (o->shared && o->cursors && !o->exhausted && o->cursors < o->ops->max_cursors) found = o;
+		if (!o->large || !o->cursors || o->exhausted || o->cursors >= o->ops->max_cursors) continue;
+		if (o->shared) found = o;
+		else atomic_store(&o->wanted, true);
 	}
 	if (found) found->cursors++;
 	pthread_mutex_unlock(&s->lock);
@@ -300,6 +302,17 @@ static bool join_shared(struct scan_worker *w)
 	w->source = found;
 	w->cursor = found->ops->cursor_new(found->reader, w->shapes);
 	return true;
+}
+
+/* The worker that reads its source alone lets others in. */
+static void share(struct scan_worker *w)
+{
+	struct open_source *o = w->source;
+	input_settle(&o->input);
+	o->input.alone = false;
+	pthread_mutex_lock(&w->scan->lock);
+	o->shared = true;
+	pthread_mutex_unlock(&w->scan->lock);
 }
 
 /* What was understood of the source's logins is added up; what its connections were is forgotten. */
@@ -411,6 +424,7 @@ bool scan_worker_step(struct scan_worker *w)
 		}
 		return join_shared(w);
 	}
+	if (atomic_load(&w->source->wanted) && w->source->input.alone) share(w);
 	uint32_t n = 0;
 	struct event *ev = NULL;
 	while (n < STEP_EVENTS && (ev = w->source->ops->next(w->cursor))) {

@@ -36,7 +36,6 @@ struct scan_config {
 	size_t n_formats;
 	struct reader_options reader;
 	const char *temp_dir;                    /* for spilled hits */
-	bool one_worker;                         /* the driver makes one worker only: no source is shared, so hashing can be put off */
 	size_t state_memory;                     /* of correlations, bytes; 0 = 256 MiB */
 	const struct auth *auth;                 /* NULL: events stay as they are, none is an authentication event */
 	const struct incident_plan *incidents;   /* NULL: no incidents and no native analysers */

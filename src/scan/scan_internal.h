@@ -32,7 +32,9 @@ struct open_source {
 	struct arena strings;         /* path, report texts */
 	uint32_t cursors;             /* running now, under the scan's lock */
 	bool exhausted;               /* a cursor saw the end, under the scan's lock */
-	bool shared;                  /* others may join */
+	bool large;                   /* worth reading with others */
+	atomic_bool wanted;           /* a worker without work would join */
+	bool shared;                  /* others may join, under the scan's lock; until then its worker reads alone */
 	bool is_member;               /* of a container: `member` owns the input's bytes */
 	struct archive_member member;
 	struct coverage_table hosts;  /* of its cursors that are done, under the scan's lock */
