@@ -59,10 +59,13 @@ struct record {                  /* 64 bytes */
 	uint8_t sha256[SHA256_SIZE];
 };
 
-/* RFC 6962 tree hash over records' SHA-256, grown leaf by leaf. */
+/* RFC 6962 tree hash over records' SHA-256, grown sixteen leaves at a time: their hashes, and those of the nodes over them, are made in pairs, which
+ * costs half. */
+enum { TREE_BATCH = 16 };
 struct tree_root {
-	uint64_t n;
-	uint8_t stack[48][SHA256_SIZE]; /* one subtree for each 1 bit of n, largest first */
+	uint64_t n;              /* leaves */
+	uint8_t stack[48][SHA256_SIZE]; /* one subtree for each 1 bit of n / TREE_BATCH, largest first */
+	uint8_t waiting[TREE_BATCH][SHA256_SIZE]; /* n % TREE_BATCH records that are no leaves yet */
 };
 void tree_root_add(struct tree_root *t, const uint8_t record[SHA256_SIZE]);
 void tree_root_get(const struct tree_root *t, uint8_t ret[SHA256_SIZE]);

@@ -56,6 +56,7 @@ void detectors_free(struct detectors *d)
 	vec_free(&d->attacks);
 	vec_free(&d->live);
 	vec_free(&d->entries);
+	vec_free(&d->entry_prints);
 	vec_free(&d->scratch);
 	vec_free(&d->notes);
 	vec_free(&d->listed_counts);
@@ -199,8 +200,11 @@ static void close_quiet(struct detectors *d, bool all)
 	}
 	d->live.n = n;
 	for (size_t i = n = 0; i < d->entries.n; i++)
-		if (attack_at(d, d->entries.v[i])) d->entries.v[n++] = d->entries.v[i];
-	d->entries.n = n;
+		if (attack_at(d, d->entries.v[i])) {
+			d->entries.v[n] = d->entries.v[i];
+			d->entry_prints.v[n++] = d->entry_prints.v[i];
+		}
+	d->entries.n = d->entry_prints.n = n;
 }
 
 void detectors_advance(struct detectors *d, int64_t now)
@@ -229,13 +233,22 @@ static struct str value_of(const struct detectors *d, const struct corr_event *e
 	return d->keep[field] < e->n_values && e->values[d->keep[field]].p ? e->values[d->keep[field]] : (struct str){"", 0};
 }
 
+static void fetch_slot(const struct table *t, uint32_t hash)
+{
+	if (t->slots) __builtin_prefetch(&t->slots[hash & t->mask]);
+}
+
 void detectors_ahead(struct detectors *d, const struct corr_event *e, struct detect_ahead *a)
 {
 	a->made = place_of(d, value_of(d, e, KEEP_SRC_IP), &a->place);
 	if (!a->made) return;
-	for (unsigned k = 0; k < a->place.n && d->origin_table.slots; k++) __builtin_prefetch(&d->origin_table.slots[a->place.print[k] & d->origin_table.mask]);
+	for (unsigned k = 0; k < a->place.n; k++) fetch_slot(&d->origin_table, (uint32_t)a->place.print[k]);
 	a->account_hash = account_hash(value_of(d, e, KEEP_USER));
-	if (d->account_table.slots) __builtin_prefetch(&d->account_table.slots[a->account_hash & d->account_table.mask]);
+	fetch_slot(&d->account_table, a->account_hash);
+	for (unsigned k = 0; k < COUNT(a->habit); k++) {
+		a->habit[k] = habit_ahead(d, a->account_hash, a->place.print[k]);
+		if (a->habit[k]) fetch_slot(&d->habit_table, (uint32_t)a->habit[k]);
+	}
 }
 
 static uint32_t first_of(const struct table *t, uint32_t hash)
@@ -248,11 +261,13 @@ void detectors_fetch(const struct detectors *d, struct detect_ahead *a)
 {
 	if (!a->made) return;
 	for (unsigned k = 0; k < a->place.n; k++) {
-		a->origin[k] = first_of(&d->origin_table, a->place.print[k]);
+		a->origin[k] = first_of(&d->origin_table, (uint32_t)a->place.print[k]);
 		__builtin_prefetch(origin_at(d, a->origin[k]), 1);
 	}
 	a->account = first_of(&d->account_table, a->account_hash);
 	__builtin_prefetch(account_at(d, a->account), 1);
+	for (unsigned k = 0; k < COUNT(a->habit); k++)
+		if (a->habit[k]) __builtin_prefetch(slab_at(&d->habits, first_of(&d->habit_table, (uint32_t)a->habit[k])));
 }
 
 void detectors_fetch_more(const struct detectors *d, const struct detect_ahead *a)

@@ -181,6 +181,14 @@ static void name_account(struct detectors *d, struct attack *f, uint32_t account
 	a->named[i].own = true;
 }
 
+const uint32_t *attack_names(const struct detectors *d, const struct attack *f, uint32_t account)
+{
+	const struct account *a = account_at(d, account);
+	for (unsigned i = 0; i < NAMED; i++)
+		if (a->named[i].in == f->number && a->named[i].at != NAMED_NOWHERE) return &f->accounts.map.entries[a->named[i].at].value;
+	return map_get(&f->accounts.map, account_name(d, account));
+}
+
 void attack_cite(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record)
 {
 	episode_append(d->c, &d->corr, episode_at(d->c, f->episode), time, digits, record);

@@ -194,6 +194,7 @@ struct detectors {
 	VEC(struct attack *) attacks; /* by number; NULL: over. Numbers are not used again */
 	VEC(uint32_t) live;      /* numbers of the open ones, in order of opening */
 	VEC(uint32_t) entries;   /* of them, logins that were guessed */
+	VEC(uint32_t) entry_prints; /* of their addresses */
 	VEC(uint32_t) scratch;
 	int64_t begun, now, swept, siege_at; /* begun: the first event's time */
 	VEC(uint64_t) listed_counts;
@@ -220,9 +221,15 @@ void detect_note(struct detectors *d, struct str text);
 bool queue_drop(struct detectors *d);
 
 /* An address and its networks, as origins are filed: the address, its network, the wider one. */
-struct place { uint8_t n, bits[LEVELS_OF_NET], address[LEVELS_OF_NET][16]; uint32_t print[LEVELS_OF_NET]; };
+struct place { uint8_t n, bits[LEVELS_OF_NET], address[LEVELS_OF_NET][16]; uint64_t print[LEVELS_OF_NET]; };
 /* What is known of an attempt before its turn, so that what it will touch can be fetched: detectors_ahead, then detectors_fetch, for several of them. */
-struct detect_ahead { bool made; struct place place; uint32_t origin[LEVELS_OF_NET], account, account_hash; /* origin, account: probably, 0: not known */ };
+struct detect_ahead {
+	bool made;
+	struct place place;
+	uint32_t account_hash;
+	uint32_t origin[LEVELS_OF_NET], account; /* probably; 0: not known */
+	uint64_t habit[2];       /* prints of habits there may be, of the address and its network; 0: there is none */
+};
 /* In three steps, each for several events before the next. */
 void detectors_ahead(struct detectors *d, const struct corr_event *e, struct detect_ahead *ret);
 void detectors_fetch(const struct detectors *d, struct detect_ahead *a);
@@ -251,6 +258,8 @@ uint32_t account_of(struct detectors *d, struct str name, uint32_t hash, uint32_
 struct str account_name(const struct detectors *d, uint32_t account);
 /* Whether the account has logged in from the origin; habit_add notes it and says whether that is new. */
 bool habit_has(const struct detectors *d, uint32_t account, uint32_t origin);
+/* The print a habit would have, of an account's hash and an origin's whole print; 0 when there is none. */
+uint64_t habit_ahead(const struct detectors *d, uint32_t account_hash, uint64_t origin_print);
 bool habit_add(struct detectors *d, uint32_t account, uint32_t origin, int64_t time);
 /* The account has logged in from the address, or from its narrowest network. */
 bool is_forgiven(const struct detectors *d, uint32_t account, uint32_t address);
@@ -320,6 +329,8 @@ bool site_success(struct detectors *d, const struct attempt *a, bool was_habit);
 struct attack *attack_open(struct detectors *d, enum attack_kind kind, enum attack_reason reason, int64_t time, uint8_t digits, uint32_t *ret_number);
 static inline struct attack *attack_at(const struct detectors *d, uint32_t number) { return number ? d->attacks.v[number - 1] : NULL; }
 void attack_add(struct detectors *d, struct attack *f, int64_t time, uint8_t digits, uint32_t record, uint32_t origin, uint32_t account, uint32_t attempts);
+/* How often it named the account; NULL when it never did, or only counts it. */
+const uint32_t *attack_names(const struct detectors *d, const struct attack *f, uint32_t account);
 void attack_add_waiting(struct detectors *d, struct attack *f, struct waiting *w);
 void attack_entered(struct detectors *d, struct attack *f, const struct attempt *a, bool sure);
 /* Hands it out as it is so far, where the correlator's options ask for that. */

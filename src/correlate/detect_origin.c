@@ -258,6 +258,7 @@ static void open_entry(struct detectors *d, const struct attempt *a, uint32_t ra
 	attack_entered(d, f, a, true);
 	session_open(d, f, a);
 	vec_push(&d->entries, number);
+	vec_push(&d->entry_prints, f->print);
 	attack_announce(d, f);
 }
 
@@ -267,8 +268,9 @@ static void follow_up(struct detectors *d, const struct attempt *a)
 	if (!d->entries.n) return;
 	uint32_t print = origin_print(d, a->origin[0]);
 	for (size_t i = 0; i < d->entries.n; i++) {
+		if (d->entry_prints.v[i] != print) continue;
 		struct attack *f = attack_at(d, d->entries.v[i]);
-		if (!f || f->print != print || a->time - f->opened > FOLLOW_UP) continue;
+		if (!f || a->time - f->opened > FOLLOW_UP) continue;
 		attack_add(d, f, a->time, a->digits, a->record, a->origin[0], a->account, 0);
 		attack_entered(d, f, a, true);
 		session_open(d, f, a);

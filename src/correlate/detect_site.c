@@ -64,7 +64,7 @@ static void service_advance(struct service *s, int64_t now)
 /* An attack on few names has the same ones everywhere; who tries others only passes by. */
 static bool shares_names(const struct detectors *d, const struct attack *f, uint32_t account)
 {
-	const uint32_t *n = map_get(&f->accounts.map, account_name(d, account));
+	const uint32_t *n = attack_names(d, f, account);
 	return n && *n >= KNOWN_NAME;
 }
 

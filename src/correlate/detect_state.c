@@ -335,7 +335,7 @@ bool place_of(const struct detectors *d, struct str address, struct place *p)
 	for (unsigned k = 0; k < p->n; k++) {
 		if (k) memcpy(p->address[k], p->address[0], 16);
 		if (k) mask(p->address[k], p->bits[k]);
-		p->print[k] = (uint32_t)print_of(d, p->address[k], p->bits[k]);
+		p->print[k] = print_of(d, p->address[k], p->bits[k]);
 	}
 	return true;
 }
@@ -345,7 +345,7 @@ bool origins_of(struct detectors *d, const struct place *p, const uint32_t hint[
 	uint32_t parent = 0;
 	memset(ret, 0, LEVELS_OF_NET * sizeof *ret);
 	for (unsigned k = p->n; k-- > 0;) {
-		ret[k] = parent = origin_find(d, p->address[k], p->bits[k], p->print[k], hint[k], parent, time);
+		ret[k] = parent = origin_find(d, p->address[k], p->bits[k], (uint32_t)p->print[k], hint[k], parent, time);
 		if (!parent) return false;
 	}
 	return true;
@@ -460,6 +460,12 @@ static struct habit *habit_find(const struct detectors *d, uint64_t print)
 		if (h->print == print) return h;
 	}
 	return NULL;
+}
+
+uint64_t habit_ahead(const struct detectors *d, uint32_t account_hash, uint64_t origin_print)
+{
+	uint64_t print = fold(account_hash ^ d->key[0], origin_print);
+	return is_signed(d, print, false) ? print : 0;
 }
 
 bool habit_has(const struct detectors *d, uint32_t account, uint32_t origin)

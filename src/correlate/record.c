@@ -4,6 +4,7 @@
  * or, when there is a folder for it, in an unnamed file that is only appended to, so that an id costs no memory at all. Ids with
  * BUNDLE_BIT stand for an inner finding. */
 #include "correlate/correlate_internal.h"
+#include "base/sha_pair.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -253,33 +254,111 @@ bool record_next(const struct correlate *c, struct record_walk *w, struct eviden
 
 /* --- RFC 6962 2.1: leaf = SHA-256(0x00 || data), node = SHA-256(0x01 || left || right) --- */
 
+enum { BLOCK = 64, LEAF_BYTES = 1 + SHA256_SIZE, NODE_BYTES = 1 + 2 * SHA256_SIZE };
+
+static void words_put(const uint32_t words[8], uint8_t ret[SHA256_SIZE])
+{
+	for (int i = 0; i < 8; i++) {
+		uint32_t v = __builtin_bswap32(words[i]);
+		memcpy(ret + 4 * i, &v, sizeof v);
+	}
+}
+
+/* Two messages of n bytes in so many blocks, which have room for what ends them. */
+static void hash_two(uint8_t *p, uint8_t *q, size_t n, size_t blocks, uint8_t ret_p[SHA256_SIZE], uint8_t ret_q[SHA256_SIZE])
+{
+	uint32_t a[8], b[8];
+	if (!sha_pair_available()) {
+		sha256_of(p, n, ret_p);
+		sha256_of(q, n, ret_q);
+		return;
+	}
+	for (uint8_t *m = p;; m = q) {
+		m[n] = 0x80;
+		memset(m + n + 1, 0, blocks * BLOCK - n - 3);
+		m[blocks * BLOCK - 2] = (uint8_t)(n * 8 >> 8);
+		m[blocks * BLOCK - 1] = (uint8_t)(n * 8);
+		if (m == q) break;
+	}
+	memcpy(a, sha_pair_begin, sizeof a);
+	memcpy(b, sha_pair_begin, sizeof b);
+	sha_pair_blocks(a, p, b, q, blocks);
+	words_put(a, ret_p);
+	words_put(b, ret_q);
+}
+
+static void leaf_bytes(const uint8_t record[SHA256_SIZE], uint8_t ret[BLOCK])
+{
+	ret[0] = 0;
+	memcpy(ret + 1, record, SHA256_SIZE);
+}
+
+static void node_bytes(const uint8_t *left, const uint8_t *right, uint8_t ret[2 * BLOCK])
+{
+	ret[0] = 1;
+	memcpy(ret + 1, left, SHA256_SIZE);
+	memcpy(ret + 1 + SHA256_SIZE, right, SHA256_SIZE);
+}
+
 static void node_of(const uint8_t left[SHA256_SIZE], const uint8_t right[SHA256_SIZE], uint8_t ret[SHA256_SIZE])
 {
-	uint8_t bytes[1 + 2 * SHA256_SIZE] = {1};
-	memcpy(bytes + 1, left, SHA256_SIZE);
-	memcpy(bytes + 1 + SHA256_SIZE, right, SHA256_SIZE);
-	sha256_of(bytes, sizeof bytes, ret);
+	uint8_t bytes[2 * BLOCK];
+	node_bytes(left, right, bytes);
+	sha256_of(bytes, NODE_BYTES, ret);
+}
+
+/* The root of so many leaves (a power of two), made of what waits, in its place. */
+static uint8_t *complete(uint8_t v[][SHA256_SIZE], size_t leaves)
+{
+	uint8_t p[2 * BLOCK], q[2 * BLOCK];
+	for (size_t i = 0; i < leaves; i += 2) {
+		leaf_bytes(v[i], p);
+		leaf_bytes(v[i + 1], q);
+		hash_two(p, q, LEAF_BYTES, 1, v[i], v[i + 1]);
+	}
+	for (size_t n = leaves / 2; n > 1; n /= 2)
+		for (size_t i = 0; i < n; i += 2) {
+			node_bytes(v[2 * i], v[2 * i + 1], p);
+			node_bytes(v[2 * i + 2], v[2 * i + 3], q);
+			hash_two(p, q, NODE_BYTES, 2, v[i], v[i + 1]);
+		}
+	node_of(v[0], v[1], v[0]);
+	return v[0];
+}
+
+/* Puts a subtree behind `n` others of its size. */
+static unsigned stack_add(uint8_t stack[][SHA256_SIZE], uint64_t n, unsigned top, uint8_t root[SHA256_SIZE])
+{
+	for (; n & 1; n >>= 1) node_of(stack[--top], root, root);
+	memcpy(stack[top], root, SHA256_SIZE);
+	return top + 1;
 }
 
 void tree_root_add(struct tree_root *t, const uint8_t record[SHA256_SIZE])
 {
-	uint8_t bytes[1 + SHA256_SIZE] = {0}, hash[SHA256_SIZE];
-	unsigned top = (unsigned)__builtin_popcountll(t->n);
-	memcpy(bytes + 1, record, SHA256_SIZE);
-	sha256_of(bytes, sizeof bytes, hash);
-	for (uint64_t n = t->n; n & 1; n >>= 1) node_of(t->stack[--top], hash, hash);
-	verify(top < COUNT(t->stack));
-	memcpy(t->stack[top], hash, SHA256_SIZE);
-	t->n++;
+	memcpy(t->waiting[t->n % TREE_BATCH], record, SHA256_SIZE);
+	if (++t->n % TREE_BATCH) return;
+	uint64_t before = t->n / TREE_BATCH - 1;
+	unsigned top = (unsigned)__builtin_popcountll(before);
+	verify(top + 1 < COUNT(t->stack));
+	stack_add(t->stack, before, top, complete(t->waiting, TREE_BATCH));
 }
 
 void tree_root_get(const struct tree_root *t, uint8_t ret[SHA256_SIZE])
 {
-	unsigned top = (unsigned)__builtin_popcountll(t->n);
+	/* What waits is less than a batch: at most four subtrees more, smaller than all others. */
+	uint8_t stack[COUNT(t->stack) + 4][SHA256_SIZE], leaf[BLOCK], hash[SHA256_SIZE];
+	unsigned whole = (unsigned)__builtin_popcountll(t->n / TREE_BATCH), top = whole;
+	memcpy(stack, t->stack, whole * sizeof *stack);
+	for (uint64_t i = 0; i < t->n % TREE_BATCH; i++) {
+		leaf_bytes(t->waiting[i], leaf);
+		sha256_of(leaf, LEAF_BYTES, hash);
+		top = stack_add(stack, i, top, hash);
+	}
 	if (!top) {
 		sha256_of("", 0, ret);
 		return;
 	}
-	memcpy(ret, t->stack[--top], SHA256_SIZE);
-	while (top) node_of(t->stack[--top], ret, ret);
+	memcpy(ret, stack[--top], SHA256_SIZE);
+	while (top) node_of(stack[--top], ret, ret);
 }
