@@ -196,11 +196,11 @@ struct correlate {
 	unsigned char value_key[16];
 	int64_t now, latest;     /* latest: newest time fed, under a watermark */
 	bool started, latest_known;
+	bool current_made;       /* not beside `current`: both would be read at once, which waits for all that was written before */
 	struct evidence_ref previous; /* first reference of the event before */
 	uint32_t hand;           /* the sweep's place in groups */
 	uint32_t sequence;
 	uint32_t current;        /* record of the event at hand (one reference held) */
-	bool current_made;
 	const struct corr_event *event;
 	const struct ahead *ahead; /* of the event at hand, in correlate_hits */
 	int64_t event_time;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { MAX_LENGTH = (1u << 29) - 1, SLOT = 64, BUFFER_SLOTS = 32768, WRITE_SLOTS = BUFFER_SLOTS / 2, BLOCK_SLOTS = 16, BLOCKS = 128, MAX_SLOTS = BUNDLE_BIT - BUFFER_SLOTS };
+enum { MAX_LENGTH = (1u << 29) - 1, SLOT = 64, BUFFER_SLOTS = 32768, WRITE_SLOTS = BUFFER_SLOTS / 2, BLOCK_SLOTS = 16, BLOCKS = 128, NEAR = 64, SOON = 24, MAX_SLOTS = BUNDLE_BIT - BUFFER_SLOTS };
 
 /* --- in a file --- */
 
@@ -26,6 +26,7 @@ struct store {
 	bool failed;
 	uint32_t flushed, n;     /* slots in the file; all slots. Slot 0 is never used */
 	struct block { uint32_t first, n; struct slot slot[BLOCK_SLOTS]; } blocks[BLOCKS]; /* some that were read back */
+	uint32_t read_at;        /* where that was done last */
 	struct slot buffer[BUFFER_SLOTS]; /* a ring of the newest, written by halves: what was written last is still here */
 };
 
@@ -70,6 +71,7 @@ static bool flush(struct store *s)
 static bool put_slot(struct store *s, const struct evidence_ref *e, uint32_t more)
 {
 	if (s->n - s->flushed == BUFFER_SLOTS && !flush(s)) return false;
+	__builtin_prefetch(&s->buffer[(s->n + SOON) % BUFFER_SLOTS], 1);
 	struct slot *to = &s->buffer[s->n++ % BUFFER_SLOTS];
 	*to = (struct slot){.source = e->source, .line = e->line, .offset = e->offset, .length = e->length, .more = (uint16_t)more};
 	to->flags = (e->role == EVIDENCE_CONTEXT ? RECORD_CONTEXT : 0) | (e->recovered ? RECORD_RECOVERED : 0);
@@ -87,19 +89,19 @@ static uint32_t store_put(struct correlate *c, const struct corr_event *e)
 	return first;
 }
 
-/* A slot of the file. It is read with those around it: findings cite by the thousand, mostly one after the other; but some cite from all over, and mapping
+/* A slot of the file. It is read with those behind it where one follows the other: findings cite by the thousand. Others cite from all over, and mapping
  * the file would cost more than reading these. */
 static bool slot_of_file(struct store *s, uint32_t at, struct slot *ret)
 {
 	struct block *b = &s->blocks[at / BLOCK_SLOTS % BLOCKS];
-	uint32_t first = at / BLOCK_SLOTS * BLOCK_SLOTS;
-	if (b->first != first || b->n <= at - first) {
-		ssize_t n = pread(s->fd, b->slot, sizeof b->slot, (off_t)((uint64_t)first * SLOT));
-		b->first = first;
+	if (at - b->first >= b->n) {
+		bool near = at - s->read_at < NEAR;
+		ssize_t n = pread(s->fd, b->slot, near ? (BLOCK_SLOTS - at % BLOCK_SLOTS) * (size_t)SLOT : SLOT, (off_t)((uint64_t)at * SLOT));
+		s->read_at = b->first = at;
 		b->n = n > 0 ? (uint32_t)n / SLOT : 0;
-		if (b->n <= at - first) return false;
+		if (!b->n) return false;
 	}
-	*ret = b->slot[at - first];
+	*ret = b->slot[at - b->first];
 	return true;
 }
 
