@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FLUSH_AT = 1 << 20 };
+enum { FLUSH_AT = 1 << 18 };
 
 struct output {
 	struct finding_sink sink;
