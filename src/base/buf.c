@@ -14,26 +14,28 @@ void buf_grow(struct buf *b, size_t extra)
 	b->cap = want;
 }
 
-void buf_u64(struct buf *b, uint64_t v)
+char *u64_print(char *out, uint64_t v)
 {
 	static const char pairs[] =
 		"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
 		"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-	char out[20];
-	int at = sizeof out;
-	while (v >= 100) {
-		unsigned pair = (unsigned)(v % 100);
-		v /= 100;
-		out[--at] = pairs[pair * 2 + 1];
-		out[--at] = pairs[pair * 2];
+	static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000,
+		10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u};
+	if (v < 10) {
+		*out = (char)('0' + v);
+		return out + 1;
 	}
-	if (v >= 10) {
-		out[--at] = (char)('0' + v % 10);
-		v /= 10;
-	}
-	out[--at] = (char)('0' + v);
-	buf_put(b, out + at, sizeof out - (size_t)at);
+	/* How many by how many bits there are; one more from the power of ten on that has as many. */
+	unsigned n = (unsigned)(64 - __builtin_clzll(v)) * 1233 >> 12;
+	n += v >= powers[n];
+	char *end = out + n, *at = end;
+	for (; v >= 100; v /= 100) memcpy(at -= 2, pairs + v % 100 * 2, 2);
+	if (v >= 10) memcpy(at - 2, pairs + v * 2, 2);
+	else at[-1] = (char)('0' + v);
+	return end;
 }
+
+void buf_u64(struct buf *b, uint64_t v) { b->n = (size_t)(u64_print(buf_reserve(b, 20), v) - b->p); }
 
 void buf_i64(struct buf *b, int64_t v)
 {

@@ -29,6 +29,8 @@ static inline void buf_byte(struct buf *b, char c)
 static inline void buf_str(struct buf *b, struct str s) { buf_put(b, s.p, s.n); }
 #define buf_lit(b, literal) buf_put(b, "" literal, sizeof(literal) - 1)
 void buf_u64(struct buf *b, uint64_t v);
+/* The same at `out`, at most 20 bytes; returns what is behind them. */
+char *u64_print(char *out, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
 /* 1,234,567, at least `width` wide, blanks before it. */
 void buf_grouped(struct buf *b, uint64_t v, unsigned width);

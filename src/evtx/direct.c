@@ -15,7 +15,7 @@ struct place {
 	uint32_t slot;               /* of the leaf, where it is one and nothing else; else UINT32_MAX */
 	bool content;                /* of the content, not of System */
 	uint32_t derived;            /* of the key of derived columns: DERIVED_SOURCE and what is said of it; DERIVED_KNOWN, DERIVED: without a value here */
-	uint32_t key, n_key;         /* in `text`: fields: what is written before it; a literal of the rest: what sift has for it */
+	uint32_t key, n_key;         /* in `text`: fields: what is written before it, with a comma; a literal of the rest: what sift has for it */
 };
 struct direct_plan {
 	const struct shape *shape;   /* NULL: free */
@@ -107,6 +107,7 @@ static void plan_fields(struct direct_plan *p, const struct direct_view *v, uint
 		add(p, v, i);
 		struct place *at = &p->places[p->n - 1];
 		at->key = (uint32_t)p->text.n;
+		buf_byte(&p->text, ',');
 		json_str(&p->text, c->label.n ? c->label : c->name);
 		buf_byte(&p->text, ':');
 		if (c->constant) value_json(&c->value, &p->text);
@@ -240,12 +241,12 @@ enum sift direct_undecoded(struct direct *d, const struct direct_view *v, const 
 
 bool direct_fields(struct direct *d, const struct direct_view *v, struct buf *out)
 {
+	enum { SHORT = 32 };
 	const struct direct_plan *p = v->chunk->format.special ? NULL : plan_for(d, v, NULL);
 	const struct instance *const each[2] = {v->root, v->content};
 	const struct column *columns = v->ev->shape->columns;
-	bool any = false;
 	if (!p) return false;
-	buf_byte(out, '{');
+	size_t start = out->n;
 	for (const struct place *at = p->places, *end = at + p->n; at < end; at++) {
 		const struct instance *in = each[at->content];
 		const struct slot *s = at->slot < in->n_slots ? &in->slots[at->slot] : NULL;
@@ -253,13 +254,16 @@ bool direct_fields(struct direct *d, const struct direct_view *v, struct buf *ou
 		if (!constant && !at->content && s && slot_empty(s)) continue; /* System says nothing there */
 		const struct value *value = cell ? event_cell(v->ev, at->column) : NULL;
 		if (cell && value->kind == VALUE_ABSENT) continue;
-		buf_reserve(out, at->n_key + 1 + EVTX_TEXT_MAX);
-		if (any) buf_byte(out, ',');
-		any = true;
-		buf_put(out, p->text.p + at->key, at->n_key);
+		char *o = buf_reserve(out, at->n_key + SHORT + EVTX_TEXT_MAX);
+		/* Names are short: behind them in `text` and in `out` there is room. */
+		memcpy(o, p->text.p + at->key, SHORT);
+		if (at->n_key > SHORT) memcpy(o + SHORT, p->text.p + at->key + SHORT, at->n_key - SHORT);
+		out->n += at->n_key;
 		if (cell) value_json(value, out);
 		else if (!constant) plan_put_slot(v->chunk, s, out);
 	}
+	if (out->n == start) buf_byte(out, '{');
+	else out->p[start] = '{'; /* where the first comma was */
 	buf_byte(out, '}');
 	return true;
 }

@@ -1,5 +1,9 @@
 /* format.c: see format.h. */
 #include "evtx/format.h"
+#include "base/buf.h"
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 const char format_pairs[201] =
 	"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
@@ -11,24 +15,7 @@ static char *two(char *out, unsigned v)
 	return out + 2;
 }
 
-char *format_u64(char *out, uint64_t v)
-{
-	char text[20];
-	int at = sizeof text;
-	while (v >= 100) {
-		at -= 2;
-		memcpy(text + at, format_pairs + v % 100 * 2, 2);
-		v /= 100;
-	}
-	if (v >= 10) {
-		at -= 2;
-		memcpy(text + at, format_pairs + v * 2, 2);
-	} else {
-		text[--at] = (char)('0' + v);
-	}
-	memcpy(out, text + at, sizeof text - (size_t)at);
-	return out + (sizeof text - (size_t)at);
-}
+char *format_u64(char *out, uint64_t v) { return u64_print(out, v); }
 
 char *format_i64(char *out, int64_t v)
 {
@@ -47,22 +34,31 @@ char *format_hex(char *out, uint64_t v)
 	return out + 2 + n;
 }
 
-static char *hex_byte(char *out, uint8_t v)
+/* The n lowest bytes of v, 2 or 4, the highest first. Eight bytes are written. */
+static inline char *hex_upper(char *out, uint32_t v, unsigned n)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	out[0] = digits[v >> 4];
-	out[1] = digits[v & 15];
-	return out + 2;
+	uint64_t x = v;
+	x = (x | x << 16) & 0x0000ffff0000ffff;
+	x = (x | x << 8) & 0x00ff00ff00ff00ff;
+	x = (x | x << 4) & 0x0f0f0f0f0f0f0f0f;
+	uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+	x = __builtin_bswap64(x + 0x3030303030303030 + letters * ('A' - '0' - 10)) >> (64 - 16 * n);
+	memcpy(out, &x, sizeof x);
+	return out + 2 * n;
 }
 
 char *format_guid(char *out, const uint8_t *p)
 {
-	static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-	for (int i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
-		out = hex_byte(out, p[order[i]]);
-	}
-	return out;
+	out = hex_upper(out, le32_at(p), 4);
+	*out++ = '-';
+	out = hex_upper(out, le16_at(p + 4), 2);
+	*out++ = '-';
+	out = hex_upper(out, le16_at(p + 6), 2);
+	*out++ = '-';
+	out = hex_upper(out, (uint32_t)p[8] << 8 | p[9], 2);
+	*out++ = '-';
+	out = hex_upper(out, (uint32_t)p[10] << 8 | p[11], 2);
+	return hex_upper(out, __builtin_bswap32(le32_at(p + 12)), 4);
 }
 
 char *format_filetime(char *out, uint64_t filetime, struct evtx_format_cache *cache)
@@ -120,13 +116,32 @@ char *format_sid(char *out, const uint8_t *p, size_t n, struct evtx_format_cache
 	return out + cache->sid_text_n;
 }
 
+/* The first NUL of eight units, 16 when there is none: bytes of them in front. */
+#if defined(__SSE2__)
+static inline unsigned nul_of_eight(const uint8_t *p)
+{
+	__m128i zeros = _mm_cmpeq_epi16(_mm_loadu_si128((const __m128i *)p), _mm_setzero_si128());
+	return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(zeros) | 1u << 16);
+}
+#else
+static inline unsigned nul_of_eight(const uint8_t *p)
+{
+	unsigned i = 0;
+	while (i < 16 && (p[i] | p[i + 1])) i += 2;
+	return i;
+}
+#endif
+
 size_t utf16_length(const uint8_t *p, size_t units)
 {
 	size_t i = 0;
-	/* Four units at a time: a unit is zero where subtracting one borrows into its top bit and the bit was clear. */
-	for (; i + 4 <= units; i += 4) {
-		uint64_t w = le64_at(p + i * 2);
-		if ((w - 0x0001000100010001u) & ~w & 0x8000800080008000u) break;
+	for (; i + 8 <= units; i += 8) {
+		unsigned at = nul_of_eight(p + i * 2);
+		if (at < 16) return i + at / 2;
+	}
+	if (units >= 8 && i < units) { /* the last eight again: those of them that were looked at have none */
+		unsigned at = nul_of_eight(p + (units - 8) * 2);
+		return units - 8 + at / 2;
 	}
 	while (i < units && (p[i * 2] | p[i * 2 + 1])) i++;
 	return i;

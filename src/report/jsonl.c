@@ -262,12 +262,13 @@ static void put_origin(const struct line *l, const struct finding *f)
 void report_jsonl_by(struct report_texts *texts, const struct finding *f, const struct report_sources *sources, struct buf *out)
 {
 	const struct line l = {out, sources, texts};
-	buf_lit(out, "{\"kind\":");
-	json_str(out, str_of(finding_kind_word(f->kind)));
-	buf_lit(out, ",\"time\":");
+	buf_lit(out, "{\"kind\":\"");
+	buf_str(out, str_of(finding_kind_word(f->kind)));
+	buf_lit(out, "\",\"time\":");
 	time_or_null(out, f->time);
-	buf_lit(out, ",\"level\":");
-	json_str(out, str_of(level_word(f->level)));
+	buf_lit(out, ",\"level\":\"");
+	buf_str(out, str_of(level_word(f->level)));
+	buf_byte(out, '"');
 	put_origin(&l, f);
 	buf_lit(out, ",\"channel\":");
 	str_or_null(out, f->channel);

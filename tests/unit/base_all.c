@@ -128,6 +128,22 @@ TEST(numbers_are_strict)
 	buf_done(&b);
 }
 
+TEST(digits_are_those_of_printf)
+{
+	char wanted[32], got[32];
+	uint64_t power = 1, x = 88172645463325252;
+	for (int i = 0; i < 20; i++, power *= 10)
+		for (int k = 0; k < 200; k++) {
+			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+			uint64_t v = k < 3 ? power + (uint64_t)k - 1 : x >> (k % 64);
+			*u64_print(got, v) = 0;
+			snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)v);
+			CHECK(!strcmp(got, wanted));
+		}
+	*u64_print(got, UINT64_MAX) = 0;
+	CHECK(!strcmp(got, "18446744073709551615"));
+}
+
 TEST(cut_walks_all_pieces)
 {
 	struct str rest = STR("a,,b");
