@@ -24,7 +24,10 @@ def scan(scratch, *paths, rules=TREES, jobs=2):
     out, stats = os.path.join(scratch, "f.jsonl"), os.path.join(scratch, "s.json")
     p = subprocess.run([PROGRAM, "scan", "-q", "-j", str(jobs), *[x for r in rules for x in ("-r", r)], "-o", out, "--stats", stats, *paths], capture_output=True, timeout=300)
     need(p.returncode in (0, 3), f"exit {p.returncode}: {p.stderr[-300:]}")
-    return [json.loads(l) for l in open(out)], json.load(open(stats)), open(out, "rb").read()
+    told = json.load(open(stats))
+    for x in told["sources"]:
+        need(not os.path.isfile(x["path"]) or hashlib.sha256(open(x["path"], "rb").read()).hexdigest() == x["sha256"], f"{x['path']}: its hash")
+    return [json.loads(l) for l in open(out)], told, open(out, "rb").read()
 
 
 def records(f):
