@@ -9,47 +9,39 @@ enum {
 	GAUGE_TURN_FIRST = 9, GAUGE_TURN_LAST = 17 /* events of a turn, as powers of two */
 };
 
-/* What is looked at first of the places that share a set: all sets together stay in the processor's cache, places do not. */
+/* Entries lie one behind the other in a ring, as they came: what came together lies together. A place is counted from the beginning on, in UNITs, however often
+ * the ring went round; what lies SAFE before it is not overwritten while the longest entry is put in, wherever it lies in the ring. */
+enum {
+	UNIT = 32, UNITS = RECALL_BYTES / UNIT, LONGEST = RECALL_LONGEST / UNIT, SAFE = UNITS - 2 * LONGEST,
+	SETS = 8192, WAYS = 5, LINE = 64, FETCHED = 1024
+};
+/* Where entries are, by hash; that which was asked for last first. */
 struct set {
-	uint16_t tags[RECALL_WAYS];  /* of the hash; 0: free */
-	uint8_t order[RECALL_WAYS];  /* its places, that which was asked for last first */
+	uint16_t tags[WAYS];         /* of the hash; 0: free */
+	uint32_t places[WAYS];
 };
-/* Places of one size. */
-struct places {
-	struct set *sets;            /* [n_sets] */
-	char *bytes;
-	size_t size;
-	uint32_t n_sets;
-};
-static const struct { size_t size; uint32_t sets; } kinds[] = {{256, 4096}, {512, 4096}, {1024, 2048}, {4096, 512}, {RECALL_LONGEST, 16}};
-enum { SIZES = COUNT(kinds) };
+_Static_assert(LINE % sizeof(struct set) == 0, "a set lies in one line");
 struct recall {
-	struct places places[SIZES];
+	struct set *sets;            /* [SETS] */
+	char *ring;                  /* both in `memory`, at the beginning of a line */
+	char *memory;
+	uint64_t end;                /* the place of the next entry */
 	uint64_t serials;
 };
 
 struct recall *recall_new(void)
 {
 	struct recall *r = xcalloc(1, sizeof *r);
-	size_t bytes = 0;
-	for (size_t i = 0; i < SIZES; i++) {
-		size_t n = (size_t)kinds[i].sets * RECALL_WAYS;
-		r->places[i] = (struct places){xcalloc(kinds[i].sets, sizeof *r->places[i].sets), xcalloc(n, kinds[i].size), kinds[i].size, kinds[i].sets};
-		for (uint32_t k = 0; k < kinds[i].sets; k++)
-			for (uint32_t way = 0; way < RECALL_WAYS; way++) r->places[i].sets[k].order[way] = (uint8_t)way;
-		bytes += n * kinds[i].size;
-	}
-	verify(bytes <= RECALL_BYTES);
+	r->memory = xcalloc(1, LINE + SETS * sizeof *r->sets + RECALL_BYTES);
+	r->sets = (struct set *)(r->memory + (LINE - (uintptr_t)r->memory % LINE));
+	r->ring = (char *)(r->sets + SETS);
 	return r;
 }
 
 void recall_free(struct recall *r)
 {
 	if (!r) return;
-	for (size_t i = 0; i < SIZES; i++) {
-		free(r->places[i].sets);
-		free(r->places[i].bytes);
-	}
+	free(r->memory);
 	free(r);
 }
 
@@ -103,100 +95,90 @@ uint64_t recall_hash(const void *program, struct buf *key)
 	return fold(a ^ l, b ^ k) | 1ull << 63; /* of no key at all a tells still: b ^ l would be nothing */
 }
 
-static inline size_t bytes_of(size_t key, uint32_t outcomes) { return sizeof(struct recall_entry) + outcomes * sizeof(struct outcome) + key; }
-static inline uint32_t set_of(const struct places *p, uint64_t hash) { return hash & (p->n_sets - 1); }
+static inline struct set *set_of(const struct recall *r, uint64_t hash) { return &r->sets[hash & (SETS - 1)]; }
 static inline uint16_t tag_of(uint64_t hash) { return (uint16_t)(hash >> 48); }
-static inline struct recall_entry *entry_at(const struct places *p, uint32_t set, uint32_t way)
-{
-	return (struct recall_entry *)(p->bytes + ((size_t)set * RECALL_WAYS + way) * p->size);
-}
+static inline struct recall_entry *entry_at(const struct recall *r, uint64_t place) { return (struct recall_entry *)(r->ring + place % UNITS * UNIT); }
+static inline bool is_there(const struct recall *r, uint32_t place) { return r->end - place <= SAFE; }
 
-/* The smallest size that has room; SIZES: none has. */
-static inline size_t size_of(size_t bytes)
-{
-	size_t i = 0;
-	while (i < SIZES && kinds[i].size < bytes) i++;
-	return i;
-}
+void recall_ahead(const struct recall *r, uint64_t hash) { __builtin_prefetch(set_of(r, hash)); }
 
-void recall_ahead(const struct recall *r, uint64_t hash, size_t key_bytes)
+bool recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes)
 {
-	size_t last = size_of(bytes_of(key_bytes, RECALL_MOST_OUTCOMES));
-	for (size_t i = size_of(bytes_of(key_bytes, 0)); i <= last && i < SIZES; i++) __builtin_prefetch(&r->places[i].sets[set_of(&r->places[i], hash)]);
-}
-
-/* Of what may be there the first lines are fetched. */
-static bool prepare_in(const struct places *p, uint64_t hash, size_t bytes)
-{
-	const struct set *s = &p->sets[set_of(p, hash)];
+	const struct set *s = set_of(r, hash);
+	size_t bytes = sizeof(struct recall_entry) + key_bytes;
 	bool any = false;
-	for (uint32_t i = 0; i < RECALL_WAYS; i++) {
+	if (bytes > FETCHED) bytes = FETCHED;
+	for (uint32_t i = 0; i < WAYS; i++) {
 		if (s->tags[i] != tag_of(hash)) continue;
-		const char *e = (const char *)entry_at(p, set_of(p, hash), i);
+		const char *e = (const char *)entry_at(r, s->places[i]);
 		for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch(e + at);
 		any = true;
 	}
 	return any;
 }
 
-/* Outcomes may have made a larger place necessary than the key alone. */
-bool recall_prepare(const struct recall *r, uint64_t hash, size_t key_bytes)
-{
-	size_t bytes = bytes_of(key_bytes, 0), last = size_of(bytes_of(key_bytes, RECALL_MOST_OUTCOMES));
-	bool any = false;
-	for (size_t i = size_of(bytes); i <= last && i < SIZES; i++) any |= prepare_in(&r->places[i], hash, bytes);
-	return any;
-}
-
 /* The way becomes that which was asked for last. */
-static void move_up(struct set *s, uint8_t way)
+static inline void move_up(struct set *s, uint32_t way, uint16_t tag, uint32_t place)
 {
-	uint32_t at = 0;
-	while (s->order[at] != way) at++;
-	for (; at; at--) s->order[at] = s->order[at - 1];
-	s->order[0] = way;
+	for (; way; way--) {
+		s->tags[way] = s->tags[way - 1];
+		s->places[way] = s->places[way - 1];
+	}
+	s->tags[0] = tag;
+	s->places[0] = place;
 }
 
-static const struct recall_entry *find_in(struct places *p, const void *program, const void *ops, struct str key, uint64_t hash)
+/* Room for an entry of that many bytes, behind all others. */
+static struct recall_entry *put(struct recall *r, size_t bytes, uint32_t *ret_place)
 {
-	uint32_t set = set_of(p, hash);
-	struct set *s = &p->sets[set];
-	for (uint8_t i = 0; i < RECALL_WAYS; i++) {
-		if (s->tags[i] != tag_of(hash)) continue;
-		const struct recall_entry *e = entry_at(p, set, i);
-		if (e->program != program || e->ops != ops || e->n != key.n) continue;
-		if (key.n && memcmp(recall_outcomes(e) + e->n_outcomes, key.p, key.n)) continue;
-		move_up(s, i);
-		return e;
+	uint64_t units = (bytes + UNIT - 1) / UNIT, left = UNITS - r->end % UNITS;
+	if (units > left) r->end += left;
+	if (r->end + units > UINT32_MAX) { /* places would not be told from earlier ones */
+		memset(r->sets, 0, SETS * sizeof *r->sets);
+		r->end = 0;
 	}
-	return NULL;
+	*ret_place = (uint32_t)r->end;
+	r->end += units;
+	return entry_at(r, *ret_place);
 }
 
 const struct recall_entry *recall_find(struct recall *r, struct recall_gauge *g, const void *program, const void *ops, struct str key, uint64_t hash)
 {
-	const struct recall_entry *e = NULL;
-	size_t first = size_of(bytes_of(key.n, 0)), last = size_of(bytes_of(key.n, RECALL_MOST_OUTCOMES));
-	for (size_t i = first; !e && i <= last && i < SIZES; i++) e = find_in(&r->places[i], program, ops, key, hash);
-	count(g, e);
-	return e;
+	struct set *s = set_of(r, hash);
+	uint16_t tag = tag_of(hash);
+	for (uint32_t i = 0; i < WAYS; i++) {
+		uint32_t place = s->places[i];
+		if (s->tags[i] != tag || !is_there(r, place)) continue;
+		const struct recall_entry *e = entry_at(r, place);
+		if (e->program != program || e->ops != ops || e->n != key.n) continue;
+		if (key.n && memcmp(recall_outcomes(e) + e->n_outcomes, key.p, key.n)) continue;
+		/* What is still asked for when the ring has gone half round is put in again. */
+		if (r->end - place > UNITS / 2) {
+			size_t bytes = sizeof *e + e->n_outcomes * sizeof(struct outcome) + e->n;
+			e = memmove(put(r, bytes, &place), e, bytes);
+		}
+		move_up(s, i, tag, place);
+		count(g, true);
+		return e;
+	}
+	count(g, false);
+	return NULL;
 }
 
 uint64_t recall_keep(struct recall *r, uint64_t hash, const struct recall_entry *head, const struct outcome *outcomes, struct str key)
 {
-	size_t size = size_of(bytes_of(key.n, head->n_outcomes));
-	if (head->n_outcomes > RECALL_MOST_OUTCOMES || size == SIZES) return 0;
-	struct places *p = &r->places[size];
-	uint32_t set = set_of(p, hash);
-	struct set *s = &p->sets[set];
-	uint8_t way = s->order[RECALL_WAYS - 1]; /* free ones were never asked for */
-	s->tags[way] = tag_of(hash);
-	move_up(s, way);
-	struct recall_entry *place = entry_at(p, set, way);
-	*place = *head;
-	place->n = (uint32_t)key.n;
-	place->serial = ++r->serials;
-	struct outcome *kept = (struct outcome *)(place + 1);
+	struct set *s = set_of(r, hash);
+	size_t bytes = sizeof *head + head->n_outcomes * sizeof *outcomes + key.n;
+	uint32_t place, way = 0;
+	if (head->n_outcomes > RECALL_MOST_OUTCOMES || bytes > RECALL_LONGEST) return 0;
+	struct recall_entry *e = put(r, bytes, &place);
+	while (way < WAYS - 1 && s->tags[way] && is_there(r, s->places[way])) way++;
+	move_up(s, way, tag_of(hash), place);
+	*e = *head;
+	e->n = (uint32_t)key.n;
+	e->serial = ++r->serials;
+	struct outcome *kept = (struct outcome *)(e + 1);
 	if (head->n_outcomes) memcpy(kept, outcomes, head->n_outcomes * sizeof *kept);
 	if (key.n) memcpy(kept + head->n_outcomes, key.p, key.n);
-	return place->serial;
+	return e->serial;
 }

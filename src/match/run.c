@@ -854,7 +854,7 @@ void matcher_ahead(struct matcher *m, struct event *ev)
 	}
 	if (!m->g->trees.n && !m->g->whens.n) return;
 	m->hash = make_key(m);
-	if (m->hash) recall_ahead(m->recall, m->hash, m->raw.n);
+	if (m->hash) recall_ahead(m->recall, m->hash);
 }
 
 void matcher_soon(struct matcher *m)
