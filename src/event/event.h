@@ -33,7 +33,8 @@ enum event_flags {
 
 struct event {
 	const struct shape *shape;
-	struct value *cells;             /* [shape->n_columns]; VALUE_UNREAD until decoded; constants are copied in by the reader or left unread */
+	struct value *cells;             /* [shape->n_columns]; VALUE_UNREAD until decoded; constants are copied in by the reader or left unread. NULL: ops->cells makes
+	                                  * them when the first is asked for */
 	struct arena *arena;             /* the batch; decoded text goes here */
 	const struct event_ops *ops;
 	const void *impl;                /* the reader's own */
@@ -80,11 +81,14 @@ struct event_ops {
 	enum sift (*undecoded)(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest);
 	/* NULL, or: appends what event_fields_json writes, in a shorter way. False: not this event, and nothing was written. */
 	bool (*fields)(struct event *ev, struct buf *out);
+	/* NULL where events have their cells from the beginning, or: sets event.cells, all of them unread. */
+	void (*cells)(struct event *ev);
 };
 
 /* The cell of a column, decoded. Valid while the event lives. */
 static inline struct value *event_cell(struct event *ev, uint32_t column)
 {
+	if (__builtin_expect(!ev->cells, 0)) ev->ops->cells(ev);
 	struct value *v = &ev->cells[column];
 	if (v->kind == VALUE_UNREAD) {
 		if (ev->shape->columns[column].constant) *v = ev->shape->columns[column].value;

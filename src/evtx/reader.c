@@ -62,6 +62,8 @@ struct reader_cursor {
 	const struct leaf *leaves;
 	uint32_t n_leaves;
 	struct record_ref record;
+	struct value *cells;             /* [cells_room]: of the event, when it is asked for any */
+	uint32_t cells_room;
 	/* The last pass: records that were deferred. */
 	bool last_pass, ended;
 	VEC(struct deferred) deferred;
@@ -544,7 +546,39 @@ static bool fields(struct event *ev, struct buf *out)
 	return direct_fields(((const struct reader_cursor *)ev->impl)->direct, &v, out);
 }
 
-static const struct event_ops ops = {decode, contexts, json, xml, sift, undecoded, fields};
+/* What else stands in a cell is nobody's business until it is decoded. */
+static void unread_cells(struct value *cells, uint32_t n)
+{
+#pragma GCC unroll 8
+	for (uint32_t i = 0; i < n; i++) cells[i].kind = VALUE_UNREAD;
+}
+
+/* Of most events no cell is ever asked for. */
+static void make_cells(struct event *ev)
+{
+	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	unread_cells(c->cells, ev->shape->n_columns);
+	ev->cells = c->cells;
+}
+
+/* Sees to the room for the cells of an event of n columns, which are made at once where they are very many. False: there is none. */
+static bool cells_for(struct reader_cursor *c, uint32_t n)
+{
+	enum { LATER = 4096 };
+	c->event.cells = NULL;
+	if (n <= c->cells_room) return true;
+	if (n <= LATER) {
+		free(c->cells);
+		c->cells_room = n < 64 ? 64 : n;
+		c->cells = xmalloc(c->cells_room * sizeof *c->cells);
+		return true;
+	}
+	if (!(c->event.cells = arena_alloc(&c->arena, n * sizeof *c->event.cells))) return false;
+	unread_cells(c->event.cells, n);
+	return true;
+}
+
+static const struct event_ops ops = {decode, contexts, json, xml, sift, undecoded, fields, make_cells};
 
 void evtx_json_by_walk(struct event *ev, struct buf *out)
 {
@@ -582,21 +616,16 @@ static bool make_event(struct reader_cursor *c, const struct place *place, bool 
 	input_hash_some(c->r->in);
 	const struct shape *shape = c->shapes ? shape_of(c) : NULL;
 	input_hash_some(c->r->in);
-	struct value *cells = shape ? arena_alloc(&c->arena, shape->n_columns * sizeof *cells) : NULL;
-	if (c->shapes && !cells) {
+	if (c->shapes && !(shape && cells_for(c, shape->n_columns))) {
 		*ret_why = "out of the memory set aside for one block";
 		return false;
 	}
-	/* What else stands in a cell is nobody's business until it is decoded. */
-#pragma GCC unroll 8
-	for (uint32_t i = 0, n = shape ? shape->n_columns : 0; i < n; i++) cells[i].kind = VALUE_UNREAD;
 	c->record.offset = c->offset + place->at;
 	c->record.length = place->size;
 	c->record.bytes = p;
 	input_hash_some(c->r->in);
 	/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
 	c->event.shape = shape;
-	c->event.cells = cells;
 	c->event.flags = place->carved || c->r->image ? EVENT_CARVED : c->recovered || c->last_pass ? EVENT_RECOVERED : 0;
 	c->event.batch = c->batch;
 	event_time(c, p, &c->event.time);
@@ -1214,6 +1243,7 @@ static void cursor_free(struct reader_cursor *c)
 	arena_done(&c->arena);
 	free(c->block);
 	free(c->places);
+	free(c->cells);
 	free(c);
 }
 

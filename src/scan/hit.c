@@ -213,7 +213,7 @@ static void spill_clue(struct scan_worker *w, struct event *ev, const struct clu
 	f.matched = c->matched;
 	f.n_matched = c->n_matched;
 	spill(w, ev, &f, p, SPILL_SHOWN, true);
-	atomic_fetch_add(&w->scan->hits, 1);
+	w->hits++;
 }
 
 /* --- integrity: the log itself was tampered with --- */
@@ -224,7 +224,7 @@ static void spill_integrity(struct scan_worker *w, struct event *ev, struct find
 	f->title = str_of(title);
 	f->level = level;
 	spill(w, ev, f, p, SPILL_SHOWN, true);
-	atomic_fetch_add(&w->scan->hits, 1);
+	w->hits++;
 }
 
 /* Record ids that are missing: rests on the records on both sides. */
@@ -283,7 +283,7 @@ static void match_event(struct scan_worker *w, struct event *ev)
 	for (uint32_t i = 0; i < n; i++) spill_hit(w, ev, &hits[i], &parts);
 	if (clue) spill_clue(w, ev, clue, &parts);
 	if (integrity) look_at_integrity(w, ev, &parts);
-	atomic_fetch_add(&w->scan->hits, n);
+	w->hits += n;
 }
 
 static void match_login(struct scan_worker *w, struct event *ev, const struct auth_event *said)

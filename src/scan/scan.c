@@ -433,6 +433,8 @@ bool scan_worker_step(struct scan_worker *w)
 	}
 	atomic_fetch_add(&s->events, n);
 	if (!ev) leave_source(w);
+	atomic_fetch_add(&s->hits, w->hits);
+	w->hits = 0;
 	return true;
 }
 

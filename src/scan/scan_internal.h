@@ -103,6 +103,7 @@ struct scan_worker {
 	struct open_source *source;   /* being read by this worker, NULL = none */
 	struct reader_cursor *cursor;
 	uint64_t outside;
+	uint64_t hits;                /* not yet added to scan.hits */
 	uint64_t progressed;          /* bytes of the current source already added to scan.bytes */
 	struct reread_page *reread;   /* [REREAD_PAGES], by page number; NULL: nothing was read again yet */
 	struct buf fields, packed, own_event;
