@@ -393,7 +393,7 @@ static void set_leaves(struct fragment *f, struct arena *a, const struct xnode *
 	vec_free(&list);
 }
 
-void fragment_understand(struct fragment *f, struct arena *a)
+static void understand(struct fragment *f, struct arena *a)
 {
 	if (!str_eq(f->root->text, STR("Event"))) {
 		set_leaves(f, a, f->root, true);
@@ -411,6 +411,12 @@ void fragment_understand(struct fragment *f, struct arena *a)
 			if (f->content == e) set_leaves(f, a, e, str_eq(e->text, STR("UserData")));
 		}
 	}
+}
+
+void fragment_understand(struct fragment *f, struct arena *a)
+{
+	understand(f, a);
+	for (uint32_t i = 0; i < SYS_COUNT; i++) f->sys_at[i] = f->sys[i] && f->sys[i]->slot < NO_SYS_SLOT ? (uint16_t)f->sys[i]->slot : NO_SYS_SLOT;
 }
 
 /* --- instances --- */

@@ -5,7 +5,7 @@
 #include "evtx/plan_internal.h"
 #include "text/json_write.h"
 
-enum { PLANS = 128, COLUMNS_MAX = 1024 };
+enum { PLANS = 512, COLUMNS_MAX = 256 };
 enum { DERIVED = 1, DERIVED_SOURCE = 1 << 4, DERIVED_KNOWN = 1 << 5, DERIVED_COLUMN = 1 << 8 };
 
 /* Where a column stands. */
@@ -17,11 +17,15 @@ struct place {
 	uint32_t derived;            /* of the key of derived columns: DERIVED_SOURCE and what is said of it; DERIVED_KNOWN, DERIVED: without a value here */
 	uint32_t key, n_key;         /* in `text`: fields: what is written before it, with a comma; a literal of the rest: what sift has for it */
 };
+/* A place in short, so that those of an event lie in a line or two: its slot, or that the place itself is to be looked at. */
+struct step { uint8_t slot; bool content; };
+enum { STEP_PLACE = 0xff };
 struct direct_plan {
 	const struct shape *shape;   /* NULL: free */
 	const struct fragment *root, *content;
 	const struct column_set *set;/* NULL: a plan for fields */
 	struct place *places;
+	struct step *steps;          /* of the places; only of a set */
 	uint32_t n_raw, n, room;     /* places of the set come first, then those of the rest that may have a text */
 	bool possible;
 	struct buf text;
@@ -35,6 +39,7 @@ void direct_free(struct direct *d)
 	if (!d) return;
 	for (size_t i = 0; i < PLANS; i++) {
 		free(d->plans[i].places);
+		free(d->plans[i].steps);
 		buf_done(&d->plans[i].text);
 	}
 	free(d);
@@ -92,6 +97,10 @@ static void plan_undecoded(struct direct_plan *p, const struct direct_view *v, u
 			at->n_key = (uint32_t)p->text.n - at->key;
 		}
 	}
+	for (uint32_t i = 0; i < p->n; i++) {
+		const struct place *at = &p->places[i];
+		p->steps[i] = (struct step){!at->derived && at->slot < STEP_PLACE ? (uint8_t)at->slot : STEP_PLACE, at->content};
+	}
 }
 
 /* Names and what is constant; not possible where a name comes twice, since its values then make a list. */
@@ -115,6 +124,11 @@ static void plan_fields(struct direct_plan *p, const struct direct_view *v, uint
 	}
 }
 
+static inline bool is_of(const struct direct_plan *p, const struct shape *shape, const struct fragment *root, const struct fragment *content, const struct column_set *set)
+{
+	return p->shape == shape && p->root == root && p->content == content && p->set == set;
+}
+
 /* The plan; NULL: nothing lasting is known of events like this one. */
 static const struct direct_plan *plan_for(struct direct *d, const struct direct_view *v, const struct column_set *set)
 {
@@ -122,14 +136,18 @@ static const struct direct_plan *plan_for(struct direct *d, const struct direct_
 	const struct fragment *root = v->root->fragment, *content = v->content->fragment;
 	uint32_t n = DIRECT_FIRST_LEAF + v->n_leaves, all = shape->n_columns;
 	uint64_t hash = ((uintptr_t)shape ^ (uintptr_t)root << 7 ^ (uintptr_t)set << 13) * 0x9e3779b97f4a7c15;
-	struct direct_plan *p = &d->plans[hash >> 57];
-	if (p->shape == shape && p->root == root && p->content == content && p->set == set) return p->possible ? p : NULL;
+	uint32_t at = (uint32_t)(hash >> 32) % PLANS;
+	struct direct_plan *p = &d->plans[at];
+	if (is_of(p, shape, root, content, set)) return p->possible ? p : NULL;
+	if (p->shape) p = &d->plans[at ^ 1];
+	if (is_of(p, shape, root, content, set)) return p->possible ? p : NULL;
 	/* What stands in the batch does not last; columns beyond the leaves are put together of others, or hidden ones taken from one of them. */
 	if (!root->is_template || !content->is_template || shape->id == UINT32_MAX || all < n || all > COLUMNS_MAX) return NULL;
 	if (all > n && !shape->columns[n].hidden) return NULL;
 	if (p->room < 2 * all + (set ? set->n : 0)) {
 		p->room = 2 * all + (set ? set->n : 0);
 		p->places = xrealloc(p->places, p->room * sizeof *p->places);
+		p->steps = xrealloc(p->steps, p->room * sizeof *p->steps);
 	}
 	p->shape = shape;
 	p->root = root;
@@ -206,22 +224,36 @@ void direct_sift_cell(struct event *ev, uint32_t column, struct buf *out)
 	}
 }
 
+static bool put_place(const struct place *at, const struct instance *in, struct buf *raw)
+{
+	if (at->derived) put_head(raw, UNDECODED_DERIVED | at->derived);
+	if (at->derived & DERIVED_KNOWN) return true;
+	return at->slot < in->n_slots ? put_value(&in->slots[at->slot], raw) : put_leaf(in, at->leaf, raw);
+}
+
 static bool put_raw(const struct direct_plan *p, const struct instance *const each[2], struct buf *raw)
 {
-	for (const struct place *at = p->places, *end = at + p->n_raw; at < end; at++) {
-		const struct instance *in = each[at->content];
-		if (at->derived) put_head(raw, UNDECODED_DERIVED | at->derived);
-		if (at->derived & DERIVED_KNOWN) continue;
-		if (!(at->slot < in->n_slots ? put_value(&in->slots[at->slot], raw) : put_leaf(in, at->leaf, raw))) return false;
+	for (uint32_t i = 0, n = p->n_raw; i < n; i++) {
+		const struct step step = p->steps[i];
+		const struct instance *in = each[step.content];
+		if (!(step.slot != STEP_PLACE && step.slot < in->n_slots ? put_value(&in->slots[step.slot], raw) : put_place(&p->places[i], in, raw))) return false;
 	}
 	return true;
 }
 
 static bool put_rest(const struct direct_plan *p, const struct instance *const each[2], struct event *ev, struct buf *rest)
 {
-	for (const struct place *at = p->places + p->n_raw, *end = p->places + p->n; at < end; at++) {
-		const struct instance *in = each[at->content];
-		bool decode = at->slot == UINT32_MAX;
+	for (uint32_t i = p->n_raw, n = p->n; i < n; i++) {
+		const struct step step = p->steps[i];
+		const struct instance *in = each[step.content];
+		bool decode;
+		if (step.slot != STEP_PLACE) {
+			if (step.slot >= in->n_slots) continue;
+			if (!slot_sift(&in->slots[step.slot], rest, &decode)) return false;
+			if (!decode) continue;
+		}
+		const struct place *at = &p->places[i];
+		decode = at->slot == UINT32_MAX;
 		if (at->slot < in->n_slots && !slot_sift(&in->slots[at->slot], rest, &decode)) return false;
 		if (!decode) continue;
 		if (at->n_key) buf_put(rest, p->text.p + at->key, at->n_key);

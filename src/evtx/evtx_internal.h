@@ -61,6 +61,7 @@ enum sys_field {
 	SYS_TIME, SYS_RECORD_ID, SYS_ACTIVITY, SYS_RELATED, SYS_PROCESS, SYS_THREAD, SYS_CHANNEL, SYS_COMPUTER, SYS_USER, SYS_COUNT
 };
 
+enum { NO_SYS_SLOT = 0xffff };
 /* A fragment (the body of a template, or an element stream in a record), read once. Immutable. */
 struct fragment {
 	const struct xnode *root;    /* an element */
@@ -71,6 +72,7 @@ struct fragment {
 	uint32_t max_refs;           /* how often the value that is shown most is shown */
 	uint32_t content_refs;       /* how often the content's slot is */
 	const struct leaf *sys[SYS_COUNT]; /* NULL: absent. Only where the root is Event/System */
+	uint16_t sys_at[SYS_COUNT];  /* its slot, where it is one and nothing else; else NO_SYS_SLOT */
 	const struct xnode *content; /* EventData's or UserData's element in the root, or the slot that holds it; NULL */
 	bool has_system;
 	const struct leaf *leaves;   /* content leaves, when this fragment is content */
@@ -79,10 +81,10 @@ struct fragment {
 	const struct shape *last_shape;
 	const struct fragment *last_root;
 	uint32_t last_event_id;      /* raw bytes of the slots that name them; the shape met last holds while they are the same */
-	uint8_t last_provider[128], last_channel[128], last_computer[128];
+	uint32_t last_alike;         /* event.alike, while last_computer holds too; 0: none */
 	uint16_t last_provider_n, last_channel_n, last_computer_n;
 	uint8_t last_computer_type;
-	uint32_t last_alike;         /* event.alike, while last_computer holds too; 0: none */
+	uint8_t last_provider[128], last_channel[128], last_computer[128];
 	const struct json_plan *plans[4];       /* of this content below the roots met: plan.c */
 	const struct fragment *plan_roots[4];
 	uint32_t n_plans;

@@ -276,8 +276,8 @@ static uint64_t sys_number(struct reader_cursor *c, enum sys_field f, bool *ret_
 /* The bytes behind a System field that is one slot; NULL when it is something else. */
 static const struct slot *sys_slot(const struct reader_cursor *c, enum sys_field f)
 {
-	const struct leaf *l = c->root.fragment->sys[f];
-	return l && l->slot < c->root.n_slots ? &c->root.slots[l->slot] : NULL;
+	uint32_t at = c->root.fragment->sys_at[f];
+	return at < c->root.n_slots ? &c->root.slots[at] : NULL;
 }
 
 static void filetime_to(uint64_t filetime, struct etime *ret)

@@ -132,14 +132,14 @@ enum lens_field {
 struct lens {
 	const struct shape *shape;
 	enum log_kind log;
-	int32_t column[LENS_FIELDS];
 	uint32_t cover, cover_day;  /* the coverage entry and day of the last event */
 	uint32_t cover_source;
-	char cover_host[64];
-	size_t cover_host_n;
 	uint32_t cover_alike;       /* event.alike of events that name cover_host; 0: none is known */
 	char minute[17];            /* how F_UTC began that was read last, up to the seconds; where minute_sec is not 0 */
 	int64_t minute_sec;
+	int32_t column[LENS_FIELDS];
+	char cover_host[64];
+	size_t cover_host_n;
 };
 void lens_make(const struct shape *s, struct lens *ret);
 /* Text of a field, empty when absent. In ev->arena. */

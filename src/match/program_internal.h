@@ -72,24 +72,25 @@ struct cover_class {
 };
 
 struct program {
-	struct arena arena;
+	/* What every event asks for comes first. */
 	bool generic;
+	/* Whether what becomes of an event depends on nothing but the columns of `asked` and keywords that the sieve may rule out: recall_internal.h. */
+	bool recallable;
+	struct column_set asked;
+	const struct sieve *keywords;  /* of the input that is keywords; NULL: no rule has any */
+	VEC(struct tree) trees;
+	VEC(uint32_t) whens;           /* branches of conditional bindings, for coverage */
+	VEC(struct cover_class) covers;
 	VEC(struct feed) inputs;
 	VEC(struct test) tests;
 	VEC(struct branch) branches;
 	VEC(uint32_t) refs;
 	VEC(struct instance) instances;
-	VEC(struct tree) trees;
 	VEC(uint32_t) always;          /* trees without a gate */
 	VEC(uint32_t) gate_inputs;
-	VEC(uint32_t) whens;           /* branches of conditional bindings, for coverage */
-	VEC(struct cover_class) covers;
 	/* Generic: names of columns, by place in `names`. */
 	struct map names;
-	/* Whether what becomes of an event depends on nothing but the columns of `asked` and keywords that the sieve may rule out: recall_internal.h. */
-	bool recallable;
-	struct column_set asked;
-	const struct sieve *keywords;  /* of the input that is keywords; NULL: no rule has any */
+	struct arena arena;
 	size_t bytes;
 };
 
