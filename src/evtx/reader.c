@@ -877,7 +877,11 @@ static void publish_templates(struct reader_cursor *c)
 	for (size_t i = 0; i < c->chunk.fresh.n; i++) {
 		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
 		bool fresh;
-		uint32_t at = *map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh);
+		uint32_t *place = map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh), at = *place;
+		if (at == UINT32_MAX) { /* it was looked for before, in vain */
+			*place = (uint32_t)r->known_at.n;
+			fresh = true;
+		}
 		const struct fresh_template *t = &c->chunk.fresh.v[i];
 		struct known_template k = {t->chunk, t->def, t->id, t->shift, t->sure};
 		if (fresh) vec_push(&r->known_at, k);
