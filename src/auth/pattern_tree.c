@@ -479,6 +479,7 @@ static const struct pattern *search_next(struct search *x, struct pattern_match 
 static bool may_be_address(struct str message, struct str s)
 {
 	unsigned digits = 0, marks = 0;
+	if (!s.n) return false;
 	const char *p = s.p, *end = p + s.n;
 	for (; p < end && message.p + message.n - p >= STEP; p += STEP) address_marks(p, (size_t)(end - p), &digits, &marks);
 	for (; p < end; p++) {
