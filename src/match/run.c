@@ -619,13 +619,7 @@ static inline enum verdict test_verdict(struct matcher *m, uint32_t id)
 	return VERDICT_NO;
 }
 
-static enum verdict branch_verdict(struct matcher *m, uint32_t id);
-
-static enum verdict not_verdict(struct matcher *m, uint32_t child)
-{
-	enum verdict v = branch_verdict(m, child);
-	return v == VERDICT_UNDECIDED ? v : verdict_of(v == VERDICT_NO);
-}
+static inline enum verdict opposite(enum verdict v) { return v == VERDICT_UNDECIDED ? v : verdict_of(v == VERDICT_NO); }
 
 /* Trees are as deep as rules are written, which the loader bounds. */
 static enum verdict branch_verdict(struct matcher *m, uint32_t id)
@@ -633,11 +627,14 @@ static enum verdict branch_verdict(struct matcher *m, uint32_t id)
 	const struct branch *branches = m->g->branches.v, *b = &branches[id];
 	const uint32_t *children = m->g->refs.v + b->first;
 	if (b->kind == BRANCH_TEST) return test_verdict(m, b->first);
-	if (b->kind == BRANCH_NOT) return not_verdict(m, children[0]);
+	if (b->kind == BRANCH_NOT) return opposite(branch_verdict(m, children[0]));
 	enum verdict stop = b->kind == BRANCH_AND ? VERDICT_NO : VERDICT_YES, all = b->kind == BRANCH_AND ? VERDICT_YES : VERDICT_NO;
 	for (uint32_t i = 0; i < b->n; i++) {
-		const struct branch *child = &branches[children[i]];
-		enum verdict one = child->kind == BRANCH_TEST ? test_verdict(m, child->first) : branch_verdict(m, children[i]);
+		uint32_t at = children[i];
+		bool negated = branches[at].kind == BRANCH_NOT;
+		if (negated) at = m->g->refs.v[branches[at].first];
+		enum verdict one = branches[at].kind == BRANCH_TEST ? test_verdict(m, branches[at].first) : branch_verdict(m, at);
+		if (negated) one = opposite(one);
 		if (one == stop) return one;
 		if (one == VERDICT_UNDECIDED) all = one;
 	}
@@ -709,6 +706,12 @@ static void count_event(struct matcher *m, uint32_t program, uint64_t holding)
 
 /* ---- gates ---- */
 
+/* Whether the one text of the input begins and ends with nothing that the gates look for. */
+static inline bool is_passed_over(const struct feed *in, const struct slot *s)
+{
+	return !in->gate_numbers && s->n == 1 && s->first.has_text && !edges_may_have(&in->gate_edges, s->first.text);
+}
+
 /* The gates of the cohort's members, or of all other inputs. */
 static void scan_gates(struct matcher *m, bool members, struct scan_marks *marks)
 {
@@ -718,7 +721,7 @@ static void scan_gates(struct matcher *m, bool members, struct scan_marks *marks
 		const struct feed *in = &g->inputs.v[input];
 		if (members != (m->cohort && cohort_has(m->cohort, input))) continue;
 		if (in->keywords && !in->gate_numbers && scanner_joinable(in->gates)) scan_keywords(m, in->gates, in->sieve, marks);
-		else scan(m, load(m, input), in->gates, in->gate_numbers, &in->gate_edges, marks);
+		else if (!is_passed_over(in, load(m, input))) scan(m, load(m, input), in->gates, in->gate_numbers, &in->gate_edges, marks);
 	}
 }
 
