@@ -356,18 +356,34 @@ static uint64_t hash_of_conn(struct str id, uint32_t *ret_place)
 	return !other || str_u64(id, &n) ? (n + 1) * 0xd6e8feb86659fd93 : hash_bytes(id.p, id.n);
 }
 
-/* The connection that a line is about: the process, for services of which one serves one; else what the line itself says. */
-static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, struct event *ev, struct str host, struct str said)
+/* Who a line is about, as far as its name goes. n == 0: nobody. */
+struct whom { size_t n; uint64_t hash; uint32_t place; };
+
+static struct whom whom(struct str id)
 {
-	struct str pid = said;
-	/* A web server's process serves many clients: only where syslog names the program is a process a connection. */
-	if (!pid.n && k->program >= 0 && k->service && k->service->forks) pid = cell_text(ev, k->pid);
-	if (!pid.n) return NULL;
-	uint32_t place;
-	uint64_t key = hash_of_conn(pid, &place) ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
+	struct whom w = {.n = id.n};
+	if (id.n) w.hash = hash_of_conn(id, &w.place);
+	return w;
+}
+
+/* The process, for services of which one serves one connection, on its way into the cache. A web server's process serves many clients: only where syslog names
+ * the program is a process a connection. */
+static struct whom process_of(struct auth_source *s, const struct auth_kind *k, struct event *ev)
+{
+	struct whom w = {.n = 0};
+	if (k->program >= 0 && k->service && k->service->forks) w = whom(cell_text(ev, k->pid));
+	if (w.n && s->connections) __builtin_prefetch(&s->connections[w.place % CONNECTIONS]);
+	return w;
+}
+
+/* The connection that a line is about. */
+static struct connection *connection_of(struct auth_source *s, const struct auth_kind *k, const struct whom *w, struct str host)
+{
+	if (!w->n) return NULL;
+	uint64_t key = w->hash ^ (uint64_t)(uintptr_t)k->service * 0x9e3779b97f4a7c15;
 	key = (key ^ hash_of_host(s, host)) | 1;
 	if (!s->connections) s->connections = xcalloc(CONNECTIONS, sizeof *s->connections);
-	struct connection *c = &s->connections[place % CONNECTIONS];
+	struct connection *c = &s->connections[w->place % CONNECTIONS];
 	if (c->key != key) {
 		make_due(s, c);
 		*c = (struct connection){.key = key};
@@ -380,6 +396,7 @@ static void look_for_old(struct auth_source *s, struct etime now)
 {
 	if (!s->connections || !now.present) return;
 	struct connection *c = &s->connections[s->looked_at++ % CONNECTIONS];
+	__builtin_prefetch(&s->connections[s->looked_at % CONNECTIONS]);
 	if (c->waits && now.sec - c->since > WAIT_SECONDS) make_due(s, c);
 }
 
@@ -522,12 +539,14 @@ static struct event *take_line(struct auth_source *s, struct auth_kind *k, struc
 	if (k->by_event) k->service = service_of_line(s, program_of(ev, k));
 	message = unrepeated(message, &times);
 	if (times == 1) times = repeated(ev, k, text.p[0]);
+	struct whom process = process_of(s, k, ev);
 	uint64_t looking = s->stats.looking;
 	const struct service *service = understand(s, k, message, &m);
 	if (!service && k->service && times == 1) service = understand_joined(s, k, with_program(ev, message), s->stats.looking > looking, &m);
 	if (!service) return ev;
 	struct str host = event_host(ev);
-	struct connection *c = connection_of(s, k, ev, host, m.conn);
+	if (m.conn.n) process = whom(m.conn); /* what the line itself says */
+	struct connection *c = connection_of(s, k, &process, host);
 	if (m.kind == PATTERN_PEER) {
 		if (!c) return ev;
 		make_due(s, c);
