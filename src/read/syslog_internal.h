@@ -25,13 +25,17 @@ struct syslog_line {
 /* False: no line of syslog. `year`: what a time without one is taken to be in; a day it does not have (February 29) is its last. */
 bool syslog_parse(struct str line, int year, struct syslog_line *ret);
 /* What lines of the classic file began with, kept for the next ones, which mostly are of the same day and of the same few hosts. All zeros: nothing is kept. */
-enum { SYSLOG_HOSTS = 16, SYSLOG_HOST_MAX = 47 };
+enum { SYSLOG_HOSTS = 16, SYSLOG_HOST_MAX = 47, SYSLOG_FRONT_MAX = 80 };
 struct syslog_head {
 	char date[7];            /* "Mar  3 " */
 	uint8_t month;           /* 0: no date is kept */
 	int year;
 	int64_t midnight;        /* of the day, in seconds since 1970 */
 	struct { uint8_t n; char name[SYSLOG_HOST_MAX]; } hosts[SYSLOG_HOSTS]; /* by a cheap hash; n == 0: free */
+	char clock[16];          /* "Mar  3 06:59:20 " of the line before; all zeros: none is kept */
+	struct etime clock_time;
+	char front[SYSLOG_FRONT_MAX]; /* "web01 sshd[" of it */
+	uint8_t front_n, front_host, front_program; /* bytes; of the host, of the program; 0: none is kept */
 };
 /* The same as syslog_parse, whatever *head holds: only faster where the line begins like one that was given before. NULL: nothing is kept. */
 bool syslog_parse_next(struct syslog_head *head, struct str line, int year, struct syslog_line *ret);

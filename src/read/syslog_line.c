@@ -102,17 +102,19 @@ static const unsigned char tag_bytes[256] = {
 	['!'] = 1, ['#' ... '+'] = 1, ['-' ... '9'] = 1, ['<'] = 1, ['>' ... 'Z'] = 1, ['\\'] = 1, ['^' ... '~'] = 1};
 static bool tag_byte(char c) { return tag_bytes[(unsigned char)c]; }
 
+enum { TAG_PID = 40 };
+
 /* PROGRAM[(part)][[PID]]: at the front; false: something else stands there. */
 static bool take_tag(struct str *s, struct syslog_line *l)
 {
-	enum { PROGRAM = 128, PID = 40 };
+	enum { PROGRAM = 128 };
 	const char *p = s->p, *end = p + s->n, *at = p, *far = s->n < PROGRAM ? end : p + PROGRAM;
 	while (at < far && tag_byte(*at)) at++;
 	if (at == p || at == end || (*p == '(' && *at != '[')) return false;
 	struct str program = {p, (size_t)(at - p)}, pid = {NULL, 0};
 	if (*at == '[') {
 		pid.p = ++at;
-		far = end - at < PID ? end : at + PID - 1;
+		far = end - at < TAG_PID ? end : at + TAG_PID - 1;
 		while (at < far && *at != ']') at++;
 		if (at == far) return false;
 		pid.n = (size_t)(at++ - pid.p);
@@ -352,15 +354,61 @@ static bool kept_time(const struct syslog_head *h, const char *p, int year, stru
 	return true;
 }
 
+/* The same, mostly of the very second of the line before. */
+static bool kept_clock(struct syslog_head *h, const char *p, int year, struct etime *ret)
+{
+	if (year == h->year && !memcmp(p, h->clock, sizeof h->clock)) return *ret = h->clock_time, true;
+	if (!kept_time(h, p, year, ret)) return false;
+	memcpy(h->clock, p, sizeof h->clock);
+	h->clock_time = *ret;
+	return true;
+}
+
 static size_t host_slot(const char *p, size_t n) { return (n * 7 + (uint8_t)p[0] + (uint8_t)p[n / 2] * 3u + (uint8_t)p[n - 1] * 5u) % SYSLOG_HOSTS; }
 
+/* "Mmm dd hh:mm:ss HOST PROGRAM[PID]: MESSAGE" of the day, host and program of the line before. */
+static bool take_kept_front(struct syslog_head *h, struct str s, int year, struct syslog_line *l)
+{
+	size_t pid = HEAD_HOST + h->front_n;
+	struct etime t;
+	if (!h->front_n || s.n <= pid || memcmp(s.p + HEAD_HOST, h->front, h->front_n) || !kept_clock(h, s.p, year, &t)) return false;
+	size_t at = pid, far = s.n - pid < TAG_PID ? s.n : pid + TAG_PID - 1;
+	while (at < far && s.p[at] != ']') at++;
+	if (at >= far || at + 1 >= s.n || s.p[at + 1] != ':') return false;
+	struct str rest = str_sub(s, at + 2, s.n);
+	if (rest.n && rest.p[0] == ' ') rest.p++, rest.n--;
+	if (str_starts(rest, STR("[ID "))) return false;
+	l->time = t;
+	l->yearless = true;
+	l->month = h->month;
+	l->host = (struct str){s.p + HEAD_HOST, h->front_host};
+	l->program = (struct str){s.p + HEAD_HOST + h->front_host + 1, h->front_program};
+	l->pid = (struct str){s.p + pid, at - pid};
+	l->message = rest;
+	return true;
+}
+
+/* Keeps host and program of a line whose host is kept. Not of a program that what follows could have a part in, or that may be a device's time. */
+static void keep_front(struct syslog_head *h, const struct syslog_line *l)
+{
+	const char *program = l->program.p;
+	size_t n = l->pid.p && program ? (size_t)(l->pid.p - l->host.p) : 0;
+	h->front_n = 0;
+	if (!n || n > SYSLOG_FRONT_MAX || program != l->host.p + l->host.n + 1 || l->pid.p != program + l->program.n + 1) return;
+	if (!alnum(program[0]) || l->pid.p[-1] != '[' || program[l->program.n - 1] == ')' || l->part.p || may_be_device(l)) return;
+	memcpy(h->front, l->host.p, n);
+	h->front_n = (uint8_t)n;
+	h->front_host = (uint8_t)l->host.n;
+	h->front_program = (uint8_t)l->program.n;
+}
+
 /* "Mmm dd hh:mm:ss HOST " of a day and a host that are kept. */
-static bool take_kept_head(const struct syslog_head *h, struct str *s, int year, struct syslog_line *l)
+static bool take_kept_head(struct syslog_head *h, struct str *s, int year, struct syslog_line *l)
 {
 	struct etime t;
 	const char *host = s->p + HEAD_HOST;
 	size_t n = 0, room = s->n > HEAD_HOST ? s->n - HEAD_HOST : 0;
-	if (!room || !kept_time(h, s->p, year, &t)) return false;
+	if (!room || !kept_clock(h, s->p, year, &t)) return false;
 	while (n < room && n <= SYSLOG_HOST_MAX && host[n] != ' ') n++;
 	if (!n || n >= room || n > SYSLOG_HOST_MAX) return false;
 	size_t slot = host_slot(host, n);
@@ -383,6 +431,7 @@ static void keep_head(struct syslog_head *h, struct str s, int year, const struc
 	if (str_find_byte(host, '[', 0) != SIZE_MAX || str_eq(host, STR("last")) || all_digits(host)) return;
 	unsigned clock = two(s.p + HEAD_CLOCK, &bad) * 3600 + two(s.p + HEAD_CLOCK + 3, &bad) * 60 + two(s.p + HEAD_CLOCK + 6, &bad);
 	if (bad || s.p[HEAD_CLOCK + 2] != ':' || l->time.nsec || l->time.digits) return;
+	memset(h->clock, 0, sizeof h->clock);
 	memcpy(h->date, s.p, sizeof h->date);
 	h->month = l->month;
 	h->year = year;
@@ -397,8 +446,10 @@ bool syslog_parse_next(struct syslog_head *head, struct str line, int year, stru
 	*l = (struct syslog_line){.priority = -1};
 	struct str s = line;
 	if (!take_priority(&s, &l->priority)) return false;
+	if (head && take_kept_front(head, s, year, l)) return true;
 	if (head && take_kept_head(head, &s, year, l)) {
 		take_behind_host(&s, l);
+		keep_front(head, l);
 		if (may_be_device(l)) find_device(year, l);
 		return true;
 	}
