@@ -32,6 +32,7 @@ static void count(void *arg, const struct finding *f, bool final)
 
 static const char rules_text[] =
 	"title: a\nname: a\nlogsource: {product: test}\ndetection: {s: {x: 1}, condition: s}\n"
+	"---\ntitle: b\nname: b\nlogsource: {product: test}\ndetection: {s: {x: 2}, condition: s}\n"
 	"---\ntitle: c\ncorrelation: ";
 
 struct keys { char (*text)[16]; uint8_t *n; uint32_t count; };
@@ -54,7 +55,7 @@ struct batch {
 	char text[BATCH][2][16]; /* freshly made, as from a reader */
 };
 
-static void make(struct batch *b, uint32_t n_keep, const struct str *keep, const struct keys *keys, uint64_t first, bool skewed)
+static void make(struct batch *b, uint32_t n_keep, const struct str *keep, const struct keys *keys, uint64_t first, bool skewed, bool two)
 {
 	for (uint64_t j = 0; j < BATCH; j++) {
 		uint64_t i = first + j, r = roll();
@@ -66,19 +67,19 @@ static void make(struct batch *b, uint32_t n_keep, const struct str *keep, const
 		for (uint32_t v = 0; v < n_keep; v++) b->values[j][v] = str_eq(keep[v], STR("ip")) ? group : user;
 		b->evidence[j] = (struct evidence_ref){.offset = i * 100, .length = 100, .line = (uint32_t)i};
 		memcpy(b->evidence[j].sha256, &r, sizeof r);
-		b->events[j] = (struct corr_event){.time = etime_from_unix(1700000000 + (int64_t)(i / 10000), (uint32_t)(i % 10000) * 100000, 6),
+		b->events[j] = (struct corr_event){.rule = two && r >> 60 & 1, .time = etime_from_unix(1700000000 + (int64_t)(i / 10000), (uint32_t)(i % 10000) * 100000, 6),
 			.evidence = &b->evidence[j], .n_evidence = 1, .values = b->values[j], .n_values = n_keep};
 	}
 }
 
-static double feed(struct correlate *c, const struct keys *keys, uint64_t from, uint64_t hits, bool skewed, bool one_by_one)
+static double feed(struct correlate *c, const struct keys *keys, uint64_t from, uint64_t hits, bool skewed, bool two, bool one_by_one)
 {
 	static struct batch b;
 	uint32_t n_keep;
 	const struct str *keep = correlate_keep(c, 0, &n_keep);
 	double t = 0;
 	for (uint64_t i = from; i < from + hits; i += BATCH) {
-		make(&b, n_keep, keep, keys, i, skewed);
+		make(&b, n_keep, keep, keys, i, skewed, two);
 		double before = cpu();
 		if (one_by_one)
 			for (int j = 0; j < BATCH; j++) correlate_hit(c, &b.events[j]);
@@ -89,7 +90,7 @@ static double feed(struct correlate *c, const struct keys *keys, uint64_t from, 
 	return t;
 }
 
-static void measure(const char *name, const char *correlation, const struct keys *keys, uint64_t hits, bool skewed, unsigned rounds)
+static void measure(const char *name, const char *correlation, const struct keys *keys, uint64_t hits, bool skewed, bool two, unsigned rounds)
 {
 	double best = 1e9;
 	struct corr_stats s = {0};
@@ -105,8 +106,8 @@ static void measure(const char *name, const char *correlation, const struct keys
 		findings = 0;
 		/* The keys come to life first; what is measured is going on with them. */
 		bool single_now = !getenv("BATCH_ONLY") && i & 1;
-		feed(c, keys, 0, hits, skewed, single_now);
-		double t = feed(c, keys, hits, hits, skewed, single_now), *to = single_now ? &single : &best;
+		feed(c, keys, 0, hits, skewed, two, single_now);
+		double t = feed(c, keys, hits, hits, skewed, two, single_now), *to = single_now ? &single : &best;
 		if (t < *to) *to = t;
 		correlate_stats(c, &s);
 		correlate_finish(c);
@@ -128,14 +129,15 @@ int main(int argc, char **argv)
 	unsigned rounds = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 3;
 	struct keys keys = make_keys(n);
 	printf("%u keys, %llu hits, best of %u\n", n, (unsigned long long)hits, rounds);
-	static const struct { const char *name, *correlation; bool skewed; } all[] = {
-		{"event_count, keys at random", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", false},
-		{"value_count, keys at random", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", false},
-		{"event_count, most by 64 keys", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", true},
-		{"value_count, most by 64 keys", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", true},
-		{"temporal_ordered, keys at random", "{type: temporal_ordered, rules: [a, a], group-by: [ip], timespan: 1h}", false}};
+	static const struct { const char *name, *correlation; bool skewed, two; /* hits of two rules */ } all[] = {
+		{"event_count, keys at random", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", false, false},
+		{"value_count, keys at random", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", false, false},
+		{"event_count, most by 64 keys", "{type: event_count, rules: [a], group-by: [ip], timespan: 1h, condition: {gte: 10}}", true, false},
+		{"value_count, most by 64 keys", "{type: value_count, rules: [a], group-by: [ip], timespan: 1h, condition: {field: user, gte: 10}}", true, false},
+		{"temporal_ordered, keys at random", "{type: temporal_ordered, rules: [a, b], group-by: [ip], timespan: 1m}", false, true},
+		{"temporal_ordered, all are findings", "{type: temporal_ordered, rules: [a, a], group-by: [ip], timespan: 1h}", false, false}};
 	for (unsigned i = 0; i < COUNT(all); i++)
-		if (argc < 5 || strtoul(argv[4], NULL, 10) == i) measure(all[i].name, all[i].correlation, &keys, hits, all[i].skewed, rounds);
+		if (argc < 5 || strtoul(argv[4], NULL, 10) == i) measure(all[i].name, all[i].correlation, &keys, hits, all[i].skewed, all[i].two, rounds);
 	free(keys.text);
 	free(keys.n);
 	return 0;

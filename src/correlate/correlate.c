@@ -201,6 +201,7 @@ static void look_ahead(struct correlate *c, const struct corr_event *e, struct a
 		key->at = (uint32_t)c->ahead_keys.n;
 		key->made = put_key(c, &c->corrs.v[s->refs.v[i].corr], &(struct firing){.source = &s->refs.v[i]}, &c->ahead_keys, &key->hash);
 		key->n = (uint32_t)c->ahead_keys.n - key->at;
+		if (key->made) key->valued = value_ahead(c, &c->corrs.v[s->refs.v[i].corr], &s->refs.v[i], &key->value);
 		if (key->made && c->group_table.slots) __builtin_prefetch(&c->group_table.slots[key->hash & c->group_table.mask]);
 	}
 	c->event = NULL;

@@ -225,7 +225,8 @@ struct ahead_key {
 	uint32_t at, n;          /* in correlate.ahead_keys */
 	uint32_t hash;
 	uint32_t group;          /* probably its group, 0: not known */
-	bool made;
+	bool made, valued;
+	uint64_t value;          /* valued: what value_count counts of it */
 };
 
 struct firing {
@@ -352,6 +353,8 @@ void temporal_place(struct correlate *c, struct corr *k, struct group *g, uint32
 /* evaluate.c: one firing of one correlation. */
 struct str source_value(const struct correlate *c, const struct field_source *s, const struct firing *f);
 void correlate_fire(struct correlate *c, struct corr *k, const struct firing *f);
+/* What a value_count will count of the event at hand, for its hit by the rule of `source`. False: it counts no values, or the event has none. */
+bool value_ahead(struct correlate *c, const struct corr *k, const struct corr_ref *source, uint64_t *ret);
 bool thresholds_hold(const struct correlation *k, const struct measure *m);
 static inline struct measure measure_count(double n) { return (struct measure){.value = n}; }
 /* Appends the group's key. False: a value is missing and the policy says drop. */

@@ -115,12 +115,21 @@ struct brought { uint64_t value; struct decimal number; };
 
 static bool bring(struct correlate *c, const struct corr *k, const struct firing *f, struct brought *ret)
 {
+	if (f->ahead && f->ahead->valued) {
+		ret->value = f->ahead->value;
+		return true;
+	}
 	if (k->c->type == CORRELATE_VALUE_COUNT) return value_fingerprint(c, f->source->fields, k->c->n_fields, f, &ret->value);
 	if (k->stride != 24) return true;
 	struct str v = k->c->n_fields ? source_value(c, &f->source->fields[0], f) : (struct str){NULL, 0};
 	if (v.p && decimal_of(v, &ret->number)) return true;
 	c->stats.not_numbers++;
 	return false;
+}
+
+bool value_ahead(struct correlate *c, const struct corr *k, const struct corr_ref *source, uint64_t *ret)
+{
+	return k->c->type == CORRELATE_VALUE_COUNT && value_fingerprint(c, source->fields, k->c->n_fields, &(struct firing){.source = source}, ret);
 }
 
 static uint32_t firing_record(struct correlate *c, const struct firing *f) { return f->inner ? f->record : record_current(c); }
