@@ -21,6 +21,7 @@ struct detectors *detectors_new(struct correlate *c, uint32_t rule, const uint32
 	d->budget.reserve = d->budget.limit / 4; /* for what is open: findings and their names */
 	d->origin_table.budget = d->account_table.budget = d->habit_table.budget = &d->budget;
 	d->now = d->swept = d->siege_at = NEVER;
+	d->services[ANY] = (struct service){.hour = NEVER, .sum_at = NEVER};
 	if (known)
 		for (uint32_t i = 0; i < known_count(known); i++) vec_push(&d->listed_counts, 0);
 	arena_init(&d->note_texts, 1 << 20);

@@ -287,8 +287,11 @@ static void say_why(struct buf *b, const struct detectors *d, const struct attac
 	case BY_ACCOUNTS: buf_lit(b, "; none of these names ever got in from there"); break;
 	case BY_TRIES: buf_lit(b, "; more than 60 a day, and none of these names ever got in from there"); break;
 	case BY_STREAK: buf_lit(b, "; it goes on for more than two days without a login. A device that keeps an old password looks the same: then the name is always one, and its owner knows"); break;
-	case BY_CHANGE: buf_printf(b, "; %.1f new addresses an hour failed at %.*s without ever getting in, where %.1f are usual", f->seen,
-		(int)d->services[f->service].name_n, d->services[f->service].name, f->expected); break;
+	case BY_CHANGE:
+		buf_printf(b, "; %.1f new addresses an hour failed at ", f->seen);
+		services_text(d, f->services, b);
+		buf_printf(b, " without ever getting in, where %.1f are usual%s", f->expected, f->service == ANY ? " at all services together" : "");
+		break;
 	case BY_ACCOUNT: buf_printf(b, "; within a day a name was tried from %d addresses that never got in", f->own.total ? ACCOUNT_ORIGINS : NAME_ORIGINS); break;
 	case BY_ENTRY: break;
 	case BY_FEW: buf_printf(b, "; %d of them within ten minutes, and nobody ever got in from there", FEW); break;
@@ -318,6 +321,19 @@ static void put_names(struct buf *b, const char *key, const struct names *n)
 	buf_printf(b, "],\"n_%s\":%llu", key, (unsigned long long)n->total);
 }
 
+static void put_services(const struct detectors *d, const struct attack *f, struct buf *b)
+{
+	bool any = false;
+	buf_lit(b, ",\"services\":[");
+	for (uint32_t i = 0; i < d->n_services; i++) {
+		if (!(f->services >> i & 1)) continue;
+		if (any) buf_byte(b, ',');
+		put_text(b, (struct str){d->services[i].name, d->services[i].name_n});
+		any = true;
+	}
+	buf_byte(b, ']');
+}
+
 static void put_extra(struct detectors *d, const struct attack *f, const struct episode *e, struct buf *b)
 {
 	static const char *const reasons[] = {"burst", "many names", "many tries", "slow streak", "change in the number of failing sources", "name tried from many addresses", "login after failures", "few failures"};
@@ -331,6 +347,7 @@ static void put_extra(struct detectors *d, const struct attack *f, const struct 
 	buf_printf(b, "\"detector\":\"%s\",\"tries\":%llu", reasons[f->reason], (unsigned long long)f->tries);
 	put_names(b, "sources", &f->origins);
 	put_names(b, "targets", &f->accounts);
+	if (f->service == ANY) put_services(d, f, b);
 	if (f->n_entered) {
 		buf_lit(b, ",\"entered\":[");
 		buf_str(b, buf_view(&f->entered));
@@ -380,7 +397,10 @@ static void attack_put(struct detectors *d, struct attack *f, bool final)
 		.time = corr_time(f->opened, f->opened_digits), .first = corr_time(e->first, e->first_digits), .last = corr_time(e->last, e->last_digits),
 		.count = e->count, .host = buf_view(&f->host), .group = group};
 	struct buf fields = {0}, extra = {0};
-	if (f->kind == ATTACK_CAMPAIGN && !f->place.n) buf_put(&f->place, d->services[f->service].name, d->services[f->service].name_n);
+	if (f->kind == ATTACK_CAMPAIGN) {
+		f->place.n = 0;
+		services_text(d, f->services, &f->place);
+	}
 	put_group(f, group, &x.n_group, &fields);
 	put_extra(d, f, e, &extra);
 	x.fields_json = buf_view(&fields);

@@ -40,7 +40,7 @@ enum {
 	ACCOUNT_ORIGINS = 8,             /* new addresses in a day that failed for an account of the house */
 	NAME_ORIGINS = 10,               /* the same for a name nobody has got in with */
 	GUESSED_RUN = 10,                /* unforgiven failures in half an hour before a login that are a guess */
-	TRIED = 16, TRIED_FEW = 4, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, FOCUSED = 4, NAMES_MAX = 20000, NAMED = 3, VICTIMS = 8, NAME_MAX_BYTES = 200
+	TRIED = 16, TRIED_FEW = 4, RECENT = 16, LEVELS_OF_NET = 3, SERVICES = 64, ANY = SERVICES, FOCUSED = 4, NAMES_MAX = 20000, NAMED = 3, VICTIMS = 8, NAME_MAX_BYTES = 200
 };
 #define CUSUM_ALARM 14.0         /* log odds */
 #define CUSUM_CAP 28.0
@@ -147,6 +147,7 @@ struct attack {
 	struct buf host, place, account; /* place: the group's value */
 	uint32_t entry_rank;     /* ATTACK_ENTRY: how sure; 2 is critical */
 	uint32_t print;          /* ATTACK_ENTRY: of its address */
+	uint64_t services;       /* of a campaign: a bit for each it was seen at */
 	double expected, seen;   /* BY_CHANGE: first contacts an hour */
 	int64_t begun;           /* of a campaign: when the change began */
 	/* ATTACK_ENTRY: what was done in its sessions */
@@ -189,8 +190,9 @@ struct detectors {
 	uint32_t rule;
 	struct waiting *queue;   /* a ring of `queue_size` (a power of two); entry of sequence s at s % queue_size */
 	uint32_t queue_size, head, judged, tail; /* sequence numbers: next to be made; next to be judged; oldest kept */
-	struct service services[SERVICES];
+	struct service services[SERVICES + 1]; /* [ANY]: all of them together */
 	uint32_t n_services;
+	uint32_t apart[SERVICES]; /* first contacts of services[ANY] since its zero, by service */
 	VEC(struct attack *) attacks; /* by number; NULL: over. Numbers are not used again */
 	VEC(uint32_t) live;      /* numbers of the open ones, in order of opening */
 	VEC(uint32_t) entries;   /* of them, logins that were guessed */
@@ -291,6 +293,8 @@ double tried_level(const struct detectors *d, const struct origin *o, uint32_t a
 uint32_t tried_for(const struct detectors *d, const struct origin *o, uint32_t account);
 void tried_drop(struct detectors *d, struct origin *o, uint32_t account);
 uint32_t service_of(struct detectors *d, struct str name);
+/* The names of a campaign's services. */
+void services_text(const struct detectors *d, uint64_t services, struct buf *out);
 /* The list of known sources: the number, from 1, of the entry an address falls under; 0: none. */
 uint32_t known_of(const struct known_sources *k, const uint8_t address[16]);
 uint32_t known_count(const struct known_sources *k);

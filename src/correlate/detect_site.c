@@ -2,7 +2,9 @@
  *
  * What is counted: addresses whose first attempts failed and that never got in (LAG later nobody from there had). People who mistype get in; what
  * is left is passers-by, some lost devices, and attackers. A CUSUM over Poisson counts (log odds of thrice the usual and two an hour more,
- * against the usual) finds the change; its last zero is when it began. Rates are learnt of each hour of the day, never while it alarms. */
+ * against the usual) finds the change; its last zero is when it began. Rates are learnt of each hour of the day, never while it alarms.
+ *
+ * The same is counted over all services together, for attacks that come to several of them and stay small at each. */
 #include "correlate/detect_internal.h"
 #include <math.h>
 
@@ -25,18 +27,25 @@ static double usual(const struct service *s, int64_t time)
 static double raised(double rate) { return FACTOR * rate + MORE; }
 
 /* An hour is over: learnt, unless it looks like an attack. */
-static void learn(struct service *s, double count, int64_t hour)
+static void learn(struct service *s, double count, int64_t hour, bool attacked)
 {
 	unsigned h = hour_of_day(hour);
-	if (s->crowd || s->sum > CUSUM_ALARM / 2) return;
+	if (attacked || s->crowd || s->sum > CUSUM_ALARM / 2) return;
 	if (s->hours < HOURS_KEPT) s->hours++;
 	s->mean += (count - s->mean) / s->hours;
 	if (s->days[h] < DAYS_KEPT) s->days[h]++;
 	s->profile[h] += (count - s->profile[h]) / s->days[h];
 }
 
-/* Time passes: the sum drains, hours end. */
-static void service_advance(struct service *s, int64_t now)
+static void to_zero(struct service *s, int64_t now)
+{
+	s->sum = 0;
+	s->zero_at = now;
+	s->since_zero = 0;
+}
+
+/* Time passes: the sum drains, hours end. `attacked`: by a campaign over several services. */
+static void service_advance(struct service *s, int64_t now, bool attacked)
 {
 	if (s->sum_at == NEVER) {
 		s->sum_at = s->zero_at = now;
@@ -45,7 +54,7 @@ static void service_advance(struct service *s, int64_t now)
 	}
 	/* A long silence is so many empty hours; a week of them says all. */
 	for (unsigned n = 0; s->hour < now / HOUR && n < HOURS_KEPT; n++) {
-		learn(s, s->in_hour, s->hour++);
+		learn(s, s->in_hour, s->hour++, attacked);
 		s->in_hour = 0;
 	}
 	s->hour = now / HOUR;
@@ -53,9 +62,7 @@ static void service_advance(struct service *s, int64_t now)
 	s->sum -= (raised(rate) - rate) * (double)(now - s->sum_at) / (double)HOUR;
 	s->sum_at = now;
 	if (s->sum > 0) return;
-	s->sum = 0;
-	s->zero_at = now;
-	s->since_zero = 0;
+	to_zero(s, now);
 	s->crowd = 0; /* its members stay its own */
 }
 
@@ -78,9 +85,7 @@ static void focus(struct detectors *d, struct service *s, uint32_t number)
 		s->focused[i] = number;
 		if (s->crowd != number) return;
 		s->crowd = 0;
-		s->sum = 0;
-		s->zero_at = s->sum_at;
-		s->since_zero = 0;
+		to_zero(s, s->sum_at);
 		return;
 	}
 }
@@ -89,14 +94,17 @@ static void enlist(struct detectors *d, struct attack *f, uint32_t number, struc
 {
 	struct origin *o = origin_at(d, w->origin);
 	if (!attack_at(d, o->member)) o->member = number;
+	f->services |= 1ull << w->service;
 	attack_add_waiting(d, f, w);
 }
+
+static bool is_at(const struct attack *f, const struct waiting *w) { return f->service == ANY || f->service == w->service; }
 
 /* Of one that is not forgiven. */
 static bool may_join(const struct detectors *d, const struct attack *f, const struct waiting *w)
 {
 	const struct origin *o = origin_at(d, w->origin);
-	return !w->taken && w->service == f->service && !o->entered && !o->open && origin_first(d, o) >= f->begun;
+	return !w->taken && is_at(f, w) && !o->entered && !o->open && origin_first(d, o) >= f->begun;
 }
 
 static bool may_belong(const struct detectors *d, const struct attack *f, const struct waiting *w) { return may_join(d, f, w) && !waiting_forgiven(d, w); }
@@ -131,27 +139,28 @@ static bool is_siege(struct detectors *d, uint32_t service, int64_t begun, uint3
 	return origins + 1 >= (one_at_a_time ? 2 : 1) * ACCOUNT_ORIGINS && tries <= TRIES_EACH * origins;
 }
 
-/* The campaign opens: what was judged since it began and fits is its beginning. `account`: only what tried that name, 0: all. */
-static void open_campaign(struct detectors *d, uint32_t service, enum attack_reason reason, int64_t begun, uint32_t account, const struct waiting *last)
+/* The campaign opens, unless there is no memory for it: what was judged since it began and fits is its beginning. `account`: only what tried that name, 0: all. */
+static bool open_campaign(struct detectors *d, uint32_t service, enum attack_reason reason, int64_t begun, uint32_t account, const struct waiting *last)
 {
 	uint32_t number;
 	struct service *s = &d->services[service];
-	if (account && !is_siege(d, service, begun, account)) return;
+	if (account && !is_siege(d, service, begun, account)) return false;
 	struct attack *f = attack_open(d, ATTACK_CAMPAIGN, reason, d->now, last->digits, &number);
-	if (!f) return;
+	if (!f) return false;
 	f->service = service;
 	f->begun = begun;
 	f->expected = usual(s, begun);
 	f->seen = (double)s->since_zero / fmax(1.0 / 60, (double)(last->time - begun) / (double)HOUR);
-	buf_put(&f->place, s->name, s->name_n);
 	for (uint32_t q = d->tail; q != d->judged; q++) {
 		struct waiting *w = waiting_at(d, q);
 		if (w->time < begun || (account && w->account != account) || !may_belong(d, f, w)) continue;
 		enlist(d, f, number, w);
 	}
+	if (service != ANY) f->services |= 1ull << service;
 	attack_announce(d, f);
 	if (!account) s->crowd = number;
 	if (account || is_focused(f)) focus(d, s, number);
+	return true;
 }
 
 /* --- names tried from many addresses -------------------------------------------------------------------------------- */
@@ -177,61 +186,97 @@ static bool name_is_besieged(struct detectors *d, const struct waiting *w)
 
 /* --- a judged failure ------------------------------------------------------------------------------------------------------------ */
 
-static void count_first(struct detectors *d, struct service *s, const struct waiting *w)
+static bool count(struct service *s, int64_t time)
 {
-	struct origin *o = origin_at(d, w->origin);
-	if (o->counted || o->entered) return;
-	double rate = usual(s, w->time);
-	o->counted = true;
+	double rate = usual(s, time);
 	s->in_hour++;
 	s->since_zero++;
 	s->sum = fmin(s->sum + log(raised(rate) / rate), CUSUM_CAP);
-	if (s->sum < CUSUM_ALARM || s->since_zero < CUSUM_LEAST || s->crowd) return;
-	open_campaign(d, w->service, BY_CHANGE, s->zero_at, 0, w);
+	return s->sum >= CUSUM_ALARM && s->since_zero >= CUSUM_LEAST && !s->crowd;
+}
+
+/* All services together: for attacks that come to several, and are too small for each alone. */
+static bool count_any(struct detectors *d, const struct waiting *w)
+{
+	struct service *any = &d->services[ANY];
+	uint32_t most = 0;
+	if (!any->since_zero) memset(d->apart, 0, sizeof d->apart);
+	d->apart[w->service]++;
+	bool alarm = count(any, w->time);
+	for (uint32_t i = 0; alarm && i < d->n_services; i++) most = d->apart[i] > most ? d->apart[i] : most;
+	return alarm && most * 4ull <= any->since_zero * 3ull;
+}
+
+/* Each first contact is in one campaign only: a service's own comes first, and while there is one over several, the services do not count for themselves. */
+static void count_first(struct detectors *d, struct service *s, const struct waiting *w)
+{
+	struct origin *o = origin_at(d, w->origin);
+	struct service *any = &d->services[ANY];
+	if (o->counted || o->entered) return;
+	o->counted = true;
+	if (!any->crowd && count(s, w->time)) {
+		uint32_t its = s->since_zero < any->in_hour ? s->since_zero : any->in_hour;
+		if (!open_campaign(d, w->service, BY_CHANGE, s->zero_at, 0, w)) return;
+		any->in_hour -= its;
+		to_zero(any, w->time);
+	} else if (!s->crowd && count_any(d, w) && open_campaign(d, ANY, BY_CHANGE, any->zero_at, 0, w)) {
+		for (uint32_t i = 0; i < d->n_services; i++)
+			if (!d->services[i].crowd) to_zero(&d->services[i], w->time);
+	}
 }
 
 /* The campaign it is a member of, or may become one of. */
-static struct attack *campaign_of(struct detectors *d, struct service *s, const struct waiting *w, uint32_t *ret_number)
+static struct attack *campaign_of(struct detectors *d, const struct waiting *w, uint32_t *ret_number)
 {
 	struct attack *f = attack_at(d, *ret_number = origin_at(d, w->origin)->member);
-	if (f) return f->service == w->service ? f : NULL;
-	for (unsigned i = 0; i < FOCUSED; i++) {
-		f = attack_at(d, *ret_number = s->focused[i]);
+	if (f) return is_at(f, w) ? f : NULL;
+	for (unsigned i = 0; i < 2 * FOCUSED; i++) {
+		const struct service *s = &d->services[i < FOCUSED ? w->service : ANY];
+		f = attack_at(d, *ret_number = s->focused[i % FOCUSED]);
 		if (f && may_join(d, f, w) && shares_names(d, f, w->account)) return f;
 	}
 	return NULL;
 }
 
+static void enlist_here(struct detectors *d, struct attack *f, uint32_t number, struct waiting *w)
+{
+	struct service *s = &d->services[f->service];
+	enlist(d, f, number, w);
+	if (number == s->crowd && is_focused(f)) focus(d, s, number);
+}
+
 /* `w` is not forgiven. */
 bool site_judge(struct detectors *d, struct waiting *w)
 {
-	struct service *s = &d->services[w->service];
+	struct service *s = &d->services[w->service], *any = &d->services[ANY];
 	struct origin *o = origin_at(d, w->origin);
 	uint32_t number;
-	service_advance(s, w->time);
+	service_advance(s, w->time, any->crowd);
+	service_advance(any, w->time, false);
 	if (o->entered) return false;
-	struct attack *f = campaign_of(d, s, w, &number);
+	struct attack *f = campaign_of(d, w, &number);
 	if (f) {
-		enlist(d, f, number, w);
-		if (number == s->crowd && is_focused(f)) focus(d, s, number);
+		enlist_here(d, f, number, w);
 		return true;
 	}
 	count_first(d, s, w);
 	if (w->taken) return true;
-	f = attack_at(d, s->crowd);
-	if (f && may_join(d, f, w)) {
-		enlist(d, f, s->crowd, w);
-		if (is_focused(f)) focus(d, s, s->crowd);
+	for (unsigned i = 0; i < 2; i++) {
+		number = i ? any->crowd : s->crowd;
+		f = attack_at(d, number);
+		if (!f || !may_join(d, f, w)) continue;
+		enlist_here(d, f, number, w);
 		return true;
 	}
-	if (!f && name_is_besieged(d, w)) open_campaign(d, w->service, BY_ACCOUNT, w->time - DAY, w->account, w);
+	if (!attack_at(d, s->crowd) && !attack_at(d, any->crowd) && name_is_besieged(d, w)) (void)open_campaign(d, w->service, BY_ACCOUNT, w->time - DAY, w->account, w);
 	return w->taken;
 }
 
 void site_advance(struct detectors *d, int64_t now)
 {
-	for (uint32_t i = 0; i < d->n_services; i++)
-		if (d->services[i].sum_at != NEVER && now > d->services[i].sum_at) service_advance(&d->services[i], now);
+	bool attacked = d->services[ANY].crowd;
+	for (uint32_t i = 0; i <= ANY; i++)
+		if (d->services[i].sum_at != NEVER && now > d->services[i].sum_at) service_advance(&d->services[i], now, attacked && i != ANY);
 }
 
 bool site_success(struct detectors *d, const struct attempt *a, bool was_habit)
@@ -246,13 +291,15 @@ bool site_success(struct detectors *d, const struct attempt *a, bool was_habit)
 		return sure;
 	}
 	/* One failure of a new address, a login right behind it, in the middle of a campaign: a person who mistyped, or a password that was known. */
-	const struct service *s = &d->services[a->service];
 	if (o->entered || !waiting_since(d, a->origin[0], a->time - LAG, 1)) return false;
-	f = attack_at(d, s->crowd);
-	if (f && origin_first(d, o) >= f->begun) attack_entered(d, f, a, false);
-	for (unsigned i = 0; i < FOCUSED; i++) {
-		struct attack *few = attack_at(d, s->focused[i]);
-		if (few && few != f && origin_first(d, o) >= few->begun && shares_names(d, few, a->account)) attack_entered(d, few, a, false);
+	for (unsigned k = 0; k < 2; k++) {
+		const struct service *s = &d->services[k ? ANY : a->service];
+		f = attack_at(d, s->crowd);
+		if (f && origin_first(d, o) >= f->begun) attack_entered(d, f, a, false);
+		for (unsigned i = 0; i < FOCUSED; i++) {
+			struct attack *few = attack_at(d, s->focused[i]);
+			if (few && few != f && origin_first(d, o) >= few->begun && shares_names(d, few, a->account)) attack_entered(d, few, a, false);
+		}
 	}
 	return false;
 }

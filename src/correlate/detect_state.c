@@ -618,3 +618,14 @@ uint32_t service_of(struct detectors *d, struct str name)
 	if (name.n) memcpy(s->name, name.p, name.n);
 	return d->n_services++;
 }
+
+void services_text(const struct detectors *d, uint64_t services, struct buf *out)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < d->n_services; i++) {
+		if (!(services >> i & 1)) continue;
+		if (any) buf_lit(out, ", ");
+		buf_put(out, d->services[i].name, d->services[i].name_n);
+		any = true;
+	}
+}

@@ -43,7 +43,7 @@ static void begin(struct site *s, size_t memory, const char *known)
 	NEED(s->k.c = correlate_new(rules, &o, &fault));
 }
 
-static void login(struct site *s, double at, const char *outcome, const char *address, const char *user)
+static void login_at(struct site *s, double at, const char *outcome, const char *address, const char *user, const char *service)
 {
 	uint32_t n;
 	const struct str *keep = correlate_keep(s->k.c, 0, &n);
@@ -54,7 +54,7 @@ static void login(struct site *s, double at, const char *outcome, const char *ad
 		if (str_eq(keep[i], STR("auth.outcome"))) values[i] = str_of(outcome);
 		if (str_eq(keep[i], STR("auth.src_ip"))) values[i] = str_of(address);
 		if (str_eq(keep[i], STR("auth.user"))) values[i] = str_of(user);
-		if (str_eq(keep[i], STR("auth.service"))) values[i] = STR("sshd");
+		if (str_eq(keep[i], STR("auth.service"))) values[i] = str_of(service);
 	}
 	struct evidence_ref e = kit_record(++s->record);
 	int64_t whole = (int64_t)at;
@@ -62,6 +62,7 @@ static void login(struct site *s, double at, const char *outcome, const char *ad
 		.values = values, .n_values = n, .host = STR("gate1")});
 }
 
+static void login(struct site *s, double at, const char *outcome, const char *address, const char *user) { login_at(s, at, outcome, address, user, "sshd"); }
 static void fail(struct site *s, double at, const char *address, const char *user) { login(s, at, "failure", address, user); }
 static void enter(struct site *s, double at, const char *address, const char *user) { login(s, at, "success", address, user); }
 /* The number in place of '#'. */
@@ -613,6 +614,38 @@ TEST(what_came_once_counts_when_more_comes)
 	enter(&s, 20000, "198.51.100.1", "anna");
 	end(&s);
 	CHECK(found(&s, "auth.src_ip=203.0.113.0/24"));
+	done(&s);
+}
+
+/* Four days of a stranger every two hours, then a botnet that comes to every service: ten addresses an hour in all, two tries each. */
+TEST(a_botnet_at_several_services_is_one_campaign)
+{
+	static const char *const services[] = {"sshd", "imap", "owa"};
+	enum { DAYS = 4, HOURS = 24 * DAYS, BOTS = 240 };
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int i = 0; i < HOURS / 2; i++) login_at(&s, i * 7200, "failure", number("198.51.#.9", i), number("guest#", i), services[i % 3]);
+	for (int i = 0; i < BOTS; i++)
+		for (int k = 0; k < 2; k++)
+			login_at(&s, HOURS * 3600 + i * 360 + k, "failure", number(i % 2 ? "203.0.#.7" : "192.0.#.7", i), number("name#", i % 60), services[(i + k) % 3]);
+	end(&s);
+	CHECK(found(&s, "auth.service=sshd, imap, owa"));
+	CHECK(!found(&s, "auth.service=sshd ") && !found(&s, "auth.service=imap") && !found(&s, "auth.service=owa"));
+	CHECK(said(&s, "at all services together") && said(&s, "\"services\":[\"sshd\",\"imap\",\"owa\"]"));
+	CHECK(s.findings == 1);
+	done(&s);
+}
+
+/* The same at one of them alone is that one's. */
+TEST(a_botnet_at_one_of_several_services_is_its_own)
+{
+	struct site s = {0};
+	begin(&s, 0, NULL);
+	for (int i = 0; i < 48; i++) login_at(&s, i * 7200, "failure", number("198.51.#.9", i), number("guest#", i), i % 2 ? "sshd" : "imap");
+	for (int i = 0; i < 240; i++) login_at(&s, 96 * 3600 + i * 360, "failure", number(i % 2 ? "203.0.#.7" : "192.0.#.7", i), number("name#", i % 60), "imap");
+	end(&s);
+	CHECK(found(&s, "auth.service=imap") && !found(&s, "sshd"));
+	CHECK(s.findings == 1);
 	done(&s);
 }
 
