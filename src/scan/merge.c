@@ -245,6 +245,7 @@ static bool run_pass(struct pass *p, enum spill_for alone, struct fault *f)
 	struct group *g = &p->group;
 	struct spill_key key, moment = {0};
 	struct spill_payload payload;
+	bool single = s->results.n_sources < 2; /* then nothing is joined, and what was just read need not wait */
 	arena_init(&g->arena, GROUP_BUDGET);
 	for (size_t i = 0; i < s->spills[alone].n; i++) vec_push(&spills, s->spills[alone].v[i]);
 	for (size_t i = 0; i < s->spills[SPILL_BOTH].n; i++) vec_push(&spills, s->spills[SPILL_BOTH].v[i]);
@@ -254,6 +255,7 @@ static bool run_pass(struct pass *p, enum spill_for alone, struct fault *f)
 		if (g->findings.n && (!same || g->findings.n >= GROUP_MAX || g->arena.used + (payload.shared.n + payload.own.n) * 2 > GROUP_BUDGET / 2)) flush_group(p);
 		moment = key;
 		if (!add(s, g, payload, &local)) break;
+		if (single) flush_group(p);
 	}
 	if (!local.kind && !p->stopped) flush_group(p);
 	flush_batch(p);
