@@ -85,17 +85,6 @@ static struct str utf8(struct parse *p, uint32_t at, uint32_t units)
 	return s;
 }
 
-/* Whether a name stands at a chunk offset: text whose hash is beside it. A hash of zero is one that nobody wrote. */
-static bool name_stands(const struct parse *p, uint32_t offset)
-{
-	const uint8_t *b = p->c->p + offset;
-	if (offset > p->c->n || p->c->n - offset < 8) return false;
-	uint32_t units = le16_at(b + 6), hash = 0;
-	if (!units || p->c->n - offset < 10 + units * 2) return false;
-	for (uint32_t i = 0; i < units; i++) hash = hash * 65599 + le16_at(b + 8 + 2 * i);
-	return !le16_at(b + 4) || (uint16_t)hash == le16_at(b + 4);
-}
-
 /* Whether a name could stand there, if not the one that did: letters and nothing else. */
 static bool name_plain(const struct parse *p, uint32_t offset)
 {
@@ -104,6 +93,17 @@ static bool name_plain(const struct parse *p, uint32_t offset)
 	bool plain = units && p->c->n - offset >= 10 + units * 2;
 	for (uint32_t i = 0; plain && i < units; i++) plain = le16_at(p->c->p + offset + 8 + 2 * i) > 0x20 && le16_at(p->c->p + offset + 8 + 2 * i) < 0xd800;
 	return plain;
+}
+
+/* Whether a name stands at a chunk offset: text whose hash is beside it. A hash of zero is one that nobody wrote. */
+static bool name_stands(const struct parse *p, uint32_t offset)
+{
+	const uint8_t *b = p->c->p + offset;
+	if (offset > p->c->n || p->c->n - offset < 8) return false;
+	uint32_t units = le16_at(b + 6), hash = 0;
+	if (!units || p->c->n - offset < 10 + units * 2) return false;
+	for (uint32_t i = 0; i < units; i++) hash = hash * 65599 + le16_at(b + 8 + 2 * i);
+	return le16_at(b + 4) ? (uint16_t)hash == le16_at(b + 4) : name_plain(p, offset);
 }
 
 /* Where the name is that a chunk offset means, in a chunk whose checksums do not hold: bytes that were put in or lost move what comes behind them,

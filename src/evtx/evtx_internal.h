@@ -10,6 +10,7 @@ enum {
 	EVTX_WHERE = 1024,      /* a power of two: buckets for the templates of a chunk */
 	EVTX_DEPTH = 32,        /* nested elements and values */
 	EVTX_EXPANDED_MAX = 1 << 20, /* bytes of definitions and values that one record may show, those shown twice counted twice */
+	EVTX_PLACES_MAX = 2 * EVTX_CHUNK / EVTX_RECORD_MIN + 1, /* records in a chunk, and in what was put into it */
 	EVTX_NODES_MAX = 100000, EVTX_SLOTS_MAX = 16384, EVTX_TEMPLATES_MAX = 65536
 };
 
@@ -185,6 +186,24 @@ uint32_t seek_torn(const uint8_t *p, uint32_t n);
 uint32_t seek_definition(const uint8_t *p, uint32_t n, uint32_t at);
 /* Whether a file that begins so holds a log: a chunk's head or a whole record stands in it. */
 bool seek_log_in(struct str head);
+
+/* copies.c: records that stand in a log twice, byte for byte. A span: the record ids of one block of a file. */
+struct record_place { uint32_t at, size; bool carved; };
+struct span { uint64_t offset, low, high; uint32_t n; };
+struct spans { VEC(struct span) v; uint64_t low, high; }; /* in file order */
+enum { SPANS_LOOKED_AT = 4, SPAN_HEAD = 40 };
+/* The ids that the head of a chunk names. False: it is none, or they cannot be. */
+bool span_in_head(const uint8_t head[SPAN_HEAD], struct span *s);
+/* The ids of a block, as its header says, or else its records. */
+struct span span_of(const uint8_t *p, uint32_t n, uint64_t offset);
+/* True: some of its ids were met before. */
+bool spans_add(struct spans *s, struct span span);
+/* Those before it in the file that have some of its ids, the nearest first. Returns how many. */
+uint32_t spans_before(const struct spans *s, struct span span, struct span ret[SPANS_LOOKED_AT]);
+/* Compares `places` of the block `p` with one another, and with the records of other blocks. Free it. */
+struct copies *copies_new(const uint8_t *p, const struct record_place *places, uint32_t n);
+void copies_compare(struct copies *c, const uint8_t *p, uint32_t n);
+bool copies_has(const struct copies *c, uint32_t place);
 
 /* lost.c: a fragment to read values by when the template is lost: the layout that Windows uses for System (`root`), or a list of
  * unnamed Data. In the batch. NULL when it is full. */

@@ -34,9 +34,10 @@ struct reader {
 	uint32_t n_live;
 	uint64_t live_overflow;
 	uint64_t gaps, back, first_gap, first_back; /* of all cursors */
+	struct spans spans;              /* of the blocks taken so far */
+	uint8_t peeked_head[SPAN_HEAD];  /* what was read of it */
+	uint64_t n_copies, first_copy;   /* of all cursors */
 };
-
-struct place { uint32_t at, size; bool carved; };
 
 struct reader_cursor {
 	struct reader *r;
@@ -47,11 +48,12 @@ struct reader_cursor {
 	struct evtx_chunk chunk;
 	uint64_t offset, batch;          /* of the chunk in the file */
 	struct direct *direct;
-	struct place *places;            /* records of the chunk */
+	struct record_place *places;            /* records of the chunk */
 	uint32_t n_places, next_place;
 	bool sure;                       /* the chunk's checksums hold */
 	struct { uint64_t chunk, id; struct record_ref record; } tail; /* the last record of the chunk read before, when its header agrees; chunk 0 = none */
 	uint64_t gaps, back, first_gap, first_back; /* in record ids and times of events that stand side by side; offsets of the first */
+	uint64_t n_copies, first_copy;   /* records that stand elsewhere in the file already, and the first's offset */
 	bool has_before;                 /* an event came before in this chunk: */
 	uint64_t before_id;
 	struct etime before_time;
@@ -77,7 +79,7 @@ struct reader_cursor {
 
 enum {
 	BLOCK = 2 * EVTX_CHUNK,  /* a chunk, and what was put into it */
-	PLACES_MAX = BLOCK / EVTX_RECORD_MIN + 1, ARENA_BUDGET = 16 << 20, ARENA_WARM = 32 << 10,
+	ARENA_BUDGET = 16 << 20, ARENA_WARM = 32 << 10,
 	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones left */
 	CANDIDATES_MAX = 200000, /* definitions that are looked at for lost templates */
 	LIVE_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
@@ -102,7 +104,7 @@ static bool checksums_hold(struct source_report *r, const uint8_t *p, uint32_t n
 
 static void add_place(struct reader_cursor *c, uint32_t at, uint32_t size, bool carved)
 {
-	if (c->n_places < PLACES_MAX) c->places[c->n_places++] = (struct place){at, size, carved};
+	if (c->n_places < EVTX_PLACES_MAX) c->places[c->n_places++] = (struct record_place){at, size, carved};
 }
 
 /* Free space: stale records in it are places too when they are wanted; what remains is slack. */
@@ -212,7 +214,7 @@ static void walk_chunk(struct reader_cursor *c)
 	if (behind && gap < EVTX_CHUNK) walk_between(c, EVTX_CHUNK, n);
 }
 
-static void count_record(struct reader_cursor *c, const struct place *place, const char *why)
+static void count_record(struct reader_cursor *c, const struct record_place *place, const char *why)
 {
 	struct source_report *r = &c->local;
 	const uint8_t *p = c->chunk.p + place->at;
@@ -588,7 +590,7 @@ void evtx_json_by_walk(struct event *ev, struct buf *out)
 
 /* The record as an event; *ret_why: what of it could not be read, NULL = nothing. False: a template is lost and it is not the `final`
  * try, or no event can be made at all. */
-static bool make_event(struct reader_cursor *c, const struct place *place, bool final, const char **ret_why)
+static bool make_event(struct reader_cursor *c, const struct record_place *place, bool final, const char **ret_why)
 {
 	const uint8_t *p = c->chunk.p + place->at;
 	bool has;
@@ -658,6 +660,7 @@ static void reader_free(struct reader *r)
 	vec_free(&r->deferred);
 	vec_free(&r->known_at);
 	vec_free(&r->candidates);
+	vec_free(&r->spans.v);
 	map_done(&r->known);
 	free(r->live);
 	free(r->carry);
@@ -711,7 +714,7 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	arena_init(&c->local_strings, 4 << 20);
 	c->local.arena = &c->local_strings;
 	c->block = xmalloc(BLOCK + EVTX_PAD);
-	c->places = xmalloc(PLACES_MAX * sizeof *c->places);
+	c->places = xmalloc(EVTX_PLACES_MAX * sizeof *c->places);
 	c->event = (struct event){.arena = &c->arena, .ops = &ops, .impl = c, .records = &c->record, .n_records = 1, .has_record_id = true};
 	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
 	const struct reader_options *o = r->options;
@@ -793,20 +796,72 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 
 /* Under the lock: takes a chunk that stands where it should and ends where the next begins, without reading it: that may then be
  * done beside other threads. False when it must be looked at in turn, or when the bytes are hashed as they pass. */
-static bool claim(struct reader *r, uint64_t *ret_offset)
+static bool claim(struct reader *r, uint64_t *ret_offset, bool *ret_overlaps)
 {
 	struct input *in = r->in;
-	uint8_t head[8];
+	uint8_t *head = r->peeked_head, next[SPAN_HEAD];
 	if (!in->unhashed || in->tap || r->carry_n || r->failed || in->size < in->at + EVTX_CHUNK) return false;
-	if ((!r->peeked || r->peeked != in->at) && (input_pread(in, head, sizeof head, in->at, NULL) != sizeof head || memcmp(head, "ElfChnk", 8))) return false;
+	if ((!r->peeked || r->peeked != in->at) && (input_pread(in, head, SPAN_HEAD, in->at, NULL) != SPAN_HEAD || memcmp(head, "ElfChnk", 8))) return false;
 	r->peeked = 0;
-	if (input_pread(in, head, sizeof head, in->at + EVTX_CHUNK, NULL) == sizeof head) {
-		if (!memcmp(head, "ElfChnk", 8)) r->peeked = in->at + EVTX_CHUNK;
-		else if (!all_zero(head, sizeof head)) return false;
+	struct span span = {in->at, 0, 0, EVTX_CHUNK};
+	if (!span_in_head(head, &span)) return false;
+	if (input_pread(in, next, sizeof next, in->at + EVTX_CHUNK, NULL) == sizeof next) {
+		if (!memcmp(next, "ElfChnk", 8)) r->peeked = in->at + EVTX_CHUNK;
+		else if (!all_zero(next, 8)) return false;
 	}
+	memcpy(head, next, sizeof next);
+	*ret_overlaps = spans_add(&r->spans, span);
 	*ret_offset = in->at;
 	in->at += EVTX_CHUNK;
 	return true;
+}
+
+static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_chunk *chunk)
+{
+	int64_t n = input_pread(r->in, block, BLOCK, offset, NULL);
+	if (n <= 0) return false;
+	memset(block + n, 0, BLOCK + EVTX_PAD - (size_t)n);
+	chunk->p = block;
+	chunk->n = (uint32_t)n;
+	chunk->offset = offset;
+	chunk->sure = false;
+	chunk_forget(chunk);
+	return true;
+}
+
+/* Leaves out records that stand elsewhere in the file already. Only where something hints at them: ids that another block has, or others than the chunk's header
+ * names, or no header. */
+static void drop_copies(struct reader_cursor *c, bool overlaps)
+{
+	struct reader *r = c->r;
+	const uint8_t *p = c->chunk.p;
+	struct span all = {c->offset, UINT64_MAX, 0, c->chunk.n}, named = all, others[SPANS_LOOKED_AT];
+	if (!c->n_places) return;
+	bool ordinary = !overlaps && !c->recovered && span_in_head(p, &named);
+	if (ordinary && le64_at(p + c->places[0].at + 8) == named.low && le64_at(p + c->places[c->n_places - 1].at + 8) == named.high) return;
+	for (uint32_t i = 0; i < c->n_places; i++) {
+		uint64_t id = le64_at(p + c->places[i].at + 8);
+		if (id < all.low) all.low = id;
+		if (id > all.high) all.high = id;
+	}
+	pthread_mutex_lock(&r->lock);
+	uint32_t n = spans_before(&r->spans, all, others), kept = 0;
+	pthread_mutex_unlock(&r->lock);
+	if (!n && ordinary) return;
+	struct copies *copies = copies_new(p, c->places, c->n_places);
+	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
+	for (uint32_t i = 0; i < n; i++)
+		if (load_block(r, others[i].offset, c->other_block, &c->other)) copies_compare(copies, c->other.p, others[i].n < c->other.n ? others[i].n : c->other.n);
+	for (uint32_t i = 0; i < c->n_places; i++) {
+		if (!copies_has(copies, i)) {
+			c->places[kept++] = c->places[i];
+			continue;
+		}
+		c->local.slack += c->places[i].size;
+		if (!c->n_copies++ || c->offset + c->places[i].at < c->first_copy) c->first_copy = c->offset + c->places[i].at;
+	}
+	c->n_places = kept;
+	free(copies);
 }
 
 /* Takes the next block of the file. False at the end. */
@@ -815,8 +870,9 @@ static bool next_chunk(struct reader_cursor *c)
 	struct reader *r = c->r;
 	struct fault f = FAULT_INIT;
 	pthread_mutex_lock(&r->lock);
-	bool claimed = claim(r, &c->offset);
+	bool overlaps = false, claimed = claim(r, &c->offset, &overlaps);
 	int64_t n = claimed || r->failed ? 0 : take_block(r, c->block, &c->offset, &f);
+	if (n >= EVTX_RECORD_MIN && !all_zero(c->block, (size_t)n)) overlaps = spans_add(&r->spans, span_of(c->block, (uint32_t)n, c->offset));
 	c->batch = r->next_batch++;
 	if (claimed) {
 		pthread_mutex_unlock(&r->lock);
@@ -833,7 +889,10 @@ static bool next_chunk(struct reader_cursor *c)
 	c->chunk.n = n > 0 ? (uint32_t)n : 0;
 	c->chunk.offset = c->offset;
 	chunk_forget(&c->chunk);
-	if (n > 0) walk_chunk(c);
+	if (n > 0) {
+		walk_chunk(c);
+		drop_copies(c, overlaps);
+	}
 	return n > 0;
 }
 
@@ -892,7 +951,7 @@ static void publish_templates(struct reader_cursor *c)
 }
 
 /* Puts a record aside for the last pass; false when there is no room or it is the last pass. */
-static bool defer(struct reader_cursor *c, const struct place *place)
+static bool defer(struct reader_cursor *c, const struct record_place *place)
 {
 	struct reader *r = c->r;
 	if (c->last_pass) return false;
@@ -908,19 +967,6 @@ static int by_place(const void *a, const void *b)
 	const struct deferred *x = a, *y = b;
 	if (x->chunk != y->chunk) return x->chunk < y->chunk ? -1 : 1;
 	return (x->at > y->at) - (x->at < y->at);
-}
-
-static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_chunk *chunk)
-{
-	int64_t n = input_pread(r->in, block, BLOCK, offset, NULL);
-	if (n <= 0) return false;
-	memset(block + n, 0, BLOCK + EVTX_PAD - (size_t)n);
-	chunk->p = block;
-	chunk->n = (uint32_t)n;
-	chunk->offset = offset;
-	chunk->sure = false;
-	chunk_forget(chunk);
-	return true;
 }
 
 /* Whatever looks like a template's definition, in records that could not be read or are stale: offsets in it count from the chunk's beginning. */
@@ -1025,7 +1071,7 @@ static bool next_deferred(struct reader_cursor *c)
 				continue;
 			}
 		}
-		c->places[0] = (struct place){d->at, d->size, d->carved};
+		c->places[0] = (struct record_place){d->at, d->size, d->carved};
 		c->n_places = 1;
 		c->next_place = 0;
 		return true;
@@ -1035,17 +1081,17 @@ static bool next_deferred(struct reader_cursor *c)
 
 /* --- holes in the record ids that the log itself gives --- */
 
-static uint64_t id_at(const struct reader_cursor *c, const struct place *p) { return le64_at(c->chunk.p + p->at + 8); }
+static uint64_t id_at(const struct reader_cursor *c, const struct record_place *p) { return le64_at(c->chunk.p + p->at + 8); }
 
-static bool follows(const struct place *a, const struct place *b)
+static bool follows(const struct record_place *a, const struct record_place *b)
 {
 	return !a->carved && !b->carved && a->at + a->size == b->at;
 }
 
 /* Ids on both sides of a jump that go on one by one: then it is no id that was damaged. */
-static bool steady(const struct reader_cursor *c, const struct place *place)
+static bool steady(const struct reader_cursor *c, const struct record_place *place)
 {
-	const struct place *first = c->places, *end = c->places + c->n_places;
+	const struct record_place *first = c->places, *end = c->places + c->n_places;
 	if (place - 1 > first && follows(place - 2, place - 1) && id_at(c, place - 1) != id_at(c, place - 2) + 1) return false;
 	return place + 1 == end || !follows(place, place + 1) || id_at(c, place + 1) == id_at(c, place) + 1;
 }
@@ -1076,7 +1122,7 @@ static bool last_of_chunk_before(const struct reader_cursor *c, struct record_re
 static void keep_tail(struct reader_cursor *c)
 {
 	const uint8_t *p = c->chunk.p;
-	const struct place *last = c->n_places ? &c->places[c->n_places - 1] : NULL;
+	const struct record_place *last = c->n_places ? &c->places[c->n_places - 1] : NULL;
 	while (last && last > c->places && last->carved) last--;
 	c->tail.chunk = 0;
 	if (!last || last->carved || !c->sure || c->last_pass || last->at + last->size != le32_at(p + 48) || le32_at(p + 44) != last->at || le64_at(p + 32) != id_at(c, last)) return;
@@ -1087,7 +1133,7 @@ static void keep_tail(struct reader_cursor *c)
 }
 
 /* What stands side by side in a chunk: gaps in the ids of events and times that go back are common in honest logs, and told as notes. */
-static void compare_with_before(struct reader_cursor *c, const struct place *place)
+static void compare_with_before(struct reader_cursor *c, const struct record_place *place)
 {
 	const struct event *ev = &c->event;
 	uint64_t at = c->offset + place->at;
@@ -1104,7 +1150,7 @@ static void compare_with_before(struct reader_cursor *c, const struct place *pla
 }
 
 /* Whether ids are missing right before the record at a place, where no damage explains it. A jump back is none: logs turn over. */
-static const struct event_hole *hole_before(struct reader_cursor *c, const struct place *place)
+static const struct event_hole *hole_before(struct reader_cursor *c, const struct record_place *place)
 {
 	uint64_t id = id_at(c, place), before;
 	if (place->carved || c->last_pass) return NULL;
@@ -1132,7 +1178,7 @@ static const struct event_hole *hole_before(struct reader_cursor *c, const struc
 }
 
 /* The record at a place as an event; NULL: it was put aside, or is none. */
-static struct event *take_place(struct reader_cursor *c, const struct place *place)
+static struct event *take_place(struct reader_cursor *c, const struct record_place *place)
 {
 	if (c->arena.used > ARENA_WARM) arena_reset(&c->arena); /* no event lives any more; memory that is still in the cache is used again */
 	if (place->carved && !c->last_pass) {
@@ -1193,7 +1239,7 @@ static struct event *cursor_next(struct reader_cursor *c)
 }
 
 /* One record as a line, by the lane where it can. */
-static void line_of_place(struct reader_cursor *c, const struct place *place, struct buf *out)
+static void line_of_place(struct reader_cursor *c, const struct record_place *place, struct buf *out)
 {
 	const struct reader_options *o = c->r->options;
 	bool ordinary = o->carve || c->r->image || c->last_pass || c->recovered || c->chunk.format.special;
@@ -1231,6 +1277,8 @@ static void cursor_free(struct reader_cursor *c)
 	pthread_mutex_lock(&c->r->lock);
 	report_join(&c->r->report, &c->local);
 	c->r->gaps += c->gaps;
+	if (c->n_copies && (!c->r->n_copies || c->first_copy < c->r->first_copy)) c->r->first_copy = c->first_copy;
+	c->r->n_copies += c->n_copies;
 	c->r->back += c->back;
 	if (c->gaps && (!c->r->first_gap || c->first_gap < c->r->first_gap)) c->r->first_gap = c->first_gap;
 	if (c->back && (!c->r->first_back || c->first_back < c->r->first_back)) c->r->first_back = c->first_back;
@@ -1256,6 +1304,7 @@ static void finish(struct reader *r, struct source_report *ret)
 	struct arena *arena = ret->arena;
 	if (r->live_overflow) report_note(&r->report, 0, "%llu stale records could not be compared with the live ones: some may be copies", (unsigned long long)r->live_overflow);
 	report_note_odd(&r->report);
+	if (r->n_copies) report_note(&r->report, r->first_copy, "%llu records stand in the file already, byte for byte: told once, the first copy is here", (unsigned long long)r->n_copies);
 	if (r->gaps) report_note(&r->report, r->first_gap, "%llu gaps in the record ids of neighbouring events, the first here", (unsigned long long)r->gaps);
 	if (r->back) report_note(&r->report, r->first_back, "%llu events are earlier than the one before them, the first here", (unsigned long long)r->back);
 	/* Notes move to the caller's arena. */
