@@ -188,7 +188,7 @@ uint32_t seek_definition(const uint8_t *p, uint32_t n, uint32_t at);
 bool seek_log_in(struct str head);
 
 /* copies.c: records that stand in a log twice, byte for byte. A span: the record ids of one block of a file. */
-struct record_place { uint32_t at, size; bool carved; };
+struct record_place { uint32_t at, size; bool carved, loose; }; /* loose: it does not belong to the chunk that its block begins with */
 struct span { uint64_t offset, low, high; uint32_t n; };
 struct spans { VEC(struct span) v; uint64_t low, high; }; /* in file order */
 enum { SPANS_LOOKED_AT = 4, SPAN_HEAD = 40 };

@@ -66,6 +66,7 @@ struct reader_cursor {
 	struct record_ref record;
 	struct value *cells;             /* [cells_room]: of the event, when it is asked for any */
 	uint32_t cells_room;
+	bool bare;                       /* of the record at hand nothing but its head can be read */
 	/* The last pass: records that were deferred. */
 	bool last_pass, ended;
 	VEC(struct deferred) deferred;
@@ -104,21 +105,21 @@ static bool checksums_hold(struct source_report *r, const uint8_t *p, uint32_t n
 
 static void add_place(struct reader_cursor *c, uint32_t at, uint32_t size, bool carved)
 {
-	if (c->n_places < EVTX_PLACES_MAX) c->places[c->n_places++] = (struct record_place){at, size, carved};
+	if (c->n_places < EVTX_PLACES_MAX) c->places[c->n_places++] = (struct record_place){at, size, carved, false};
 }
 
-/* Free space: stale records in it are places too when they are wanted; what remains is slack. */
-static void walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end)
+/* Free space: stale records in it are places too when they are wanted; what remains is slack, or damage when there is a reason. */
+static void walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, const char *why)
 {
-	while (c->r->options->carve && at < end) {
-		uint32_t next = seek_record(c->chunk.p, at, end);
-		c->local.slack += next - at;
+	while (at < end) {
+		uint32_t next = c->r->options->carve ? seek_record(c->chunk.p, at, end) : end;
+		if (!why) c->local.slack += next - at;
+		else if (next > at) report_damage(&c->local, c->offset + at, next - at, why);
 		if (next == end) return;
 		uint32_t size = record_size(c->chunk.p + next, end - next);
 		add_place(c, next, size, true);
 		at = next + size;
 	}
-	c->local.slack += end - at;
 }
 
 static void no_records(struct reader_cursor *c, uint32_t from, uint32_t to, const char *why)
@@ -138,6 +139,7 @@ static void walk_between(struct reader_cursor *c, uint32_t at, uint32_t end)
 		uint32_t size = record_size(c->chunk.p + next, end - next);
 		c->recovered = true;
 		add_place(c, next, size, false);
+		if (c->n_places) c->places[c->n_places - 1].loose = true;
 		at = next + size;
 	}
 }
@@ -198,7 +200,7 @@ static void walk_chunk(struct reader_cursor *c)
 		if (at > gap) {
 			uint32_t end = at < limit || gap > limit ? at : limit;
 			no_records(c, gap, end, has_header ? "no record" : "no chunk header and no record");
-			walk_slack(c, end, at);
+			walk_slack(c, end, at, NULL);
 			c->recovered = true;
 		}
 		add_place(c, at, size, false);
@@ -209,8 +211,7 @@ static void walk_chunk(struct reader_cursor *c)
 		no_records(c, gap, limit, cut ? "chunk cut off" : has_header ? "no record" : "no chunk header and no record");
 		gap = limit;
 	}
-	if (cut && gap < n && !c->r->image) report_damage(r, c->offset + gap, n - gap, "chunk cut off");
-	else walk_slack(c, gap, behind && gap < EVTX_CHUNK ? EVTX_CHUNK : n);
+	walk_slack(c, gap, behind && gap < EVTX_CHUNK ? EVTX_CHUNK : n, cut && !c->r->image ? "chunk cut off" : NULL);
 	if (behind && gap < EVTX_CHUNK) walk_between(c, EVTX_CHUNK, n);
 }
 
@@ -595,16 +596,19 @@ static bool make_event(struct reader_cursor *c, const struct record_place *place
 	const uint8_t *p = c->chunk.p + place->at;
 	bool has;
 	input_hash_some(c->r->in);
+	c->chunk.sure = c->sure && !place->loose && !c->last_pass;
 	c->chunk.nodes = 0;
 	c->chunk.expanded = 0;
 	c->chunk.n_contexts = 0;
 	c->chunk.why = NULL;
 	c->chunk.lost = false;
+	c->bare = false;
 	*ret_why = NULL;
 	if (!binxml_instance(&c->chunk, place->at + EVTX_RECORD_HEAD, place->at + place->size - 4, 0, &c->root)) {
 		if (c->chunk.lost && !final) return false;
 		/* Nothing but the head of the record can be read: that much is an event still. */
 		*ret_why = c->chunk.why ? c->chunk.why : "cannot be read";
+		c->bare = true;
 		c->root = (struct instance){.fragment = bare_fragment(&c->chunk, le64_at(p + 8), le64_at(p + 16))};
 		if (!c->root.fragment) return false;
 	}
@@ -672,7 +676,7 @@ static void reader_free(struct reader *r)
 static struct reader *reader_open(struct input *in, const struct reader_options *options, struct fault *f)
 {
 	struct reader *r = xcalloc(1, sizeof *r);
-	uint8_t head[EVTX_FILE_HEADER];
+	uint8_t head[EVTX_FILE_HEADER + EVTX_CHUNK_HEADER];
 	r->in = in;
 	r->options = options;
 	pthread_mutex_init(&r->lock, NULL);
@@ -688,13 +692,19 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 		r->image = options->carve && !chunk;
 		return r;
 	}
-	if (n >= 0) n = input_next(in, head, sizeof head, f);
+	/* A header of which bytes were lost ends where the first chunk begins. */
+	uint32_t ends = EVTX_FILE_HEADER;
+	if (n >= 0) n = input_pread(in, head, sizeof head, 0, f);
+	if (n > EVTX_FILE_HEADER) ends = seek_chunk(head, 8, (uint32_t)n);
+	if (ends > EVTX_FILE_HEADER) ends = EVTX_FILE_HEADER;
+	if (n >= 0) n = input_next(in, head, ends, f);
 	if (n < 0) {
 		reader_free(r);
 		return NULL;
 	}
-	if (n < EVTX_FILE_HEADER) report_damage(&r->report, 0, (uint64_t)n, "file cut off in its header");
+	if (n < EVTX_FILE_HEADER && ends == EVTX_FILE_HEADER) report_damage(&r->report, 0, (uint64_t)n, "file cut off in its header");
 	else r->report.header += (uint64_t)n;
+	if (ends < EVTX_FILE_HEADER) report_note(&r->report, 0, "the file header is %u bytes short", EVTX_FILE_HEADER - ends);
 	if (n == EVTX_FILE_HEADER) {
 		uint32_t flags = le32_at(head + 120);
 		if (!(flags & 4) && crc32_of(0, head, 120) != le32_at(head + 124)) report_note(&r->report, 0, "wrong checksum of the file header");
@@ -735,8 +745,11 @@ static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 {
 	uint8_t head[8], *ahead;
 	if (n < EVTX_CHUNK || input_pread(r->in, head, sizeof head, r->in->at, NULL) != sizeof head || !memcmp(head, "ElfChnk", 8) || all_zero(head, sizeof head)) return n;
-	uint32_t within = seek_chunk(block, EVTX_CHUNK_HEADER, n);
+	uint8_t edge[EVTX_CHUNK_HEADER];
+	uint32_t half = sizeof edge / 2, within = seek_chunk(block, EVTX_CHUNK_HEADER, n);
 	if (within < n) return within;
+	int64_t some = input_pread(r->in, edge, sizeof edge, r->in->at - half, NULL); /* its head may lie on both sides of the end */
+	if (some > half && (within = seek_chunk(edge, 0, (uint32_t)some)) < half) return n - half + within;
 	ahead = xmalloc(EVTX_CHUNK);
 	int64_t got = input_pread(r->in, ahead, EVTX_CHUNK, r->in->at, NULL);
 	const uint8_t *chunk = got > 0 ? memmem(ahead, (size_t)got, "ElfChnk\0", 8) : NULL;
@@ -1071,7 +1084,7 @@ static bool next_deferred(struct reader_cursor *c)
 				continue;
 			}
 		}
-		c->places[0] = (struct record_place){d->at, d->size, d->carved};
+		c->places[0] = (struct record_place){d->at, d->size, d->carved, false};
 		c->n_places = 1;
 		c->next_place = 0;
 		return true;
@@ -1199,7 +1212,8 @@ static struct event *take_place(struct reader_cursor *c, const struct record_pla
 		ok = make_event(c, place, true, &why);
 		c->chunk.find_template = NULL;
 	}
-	if (place->carved && !ok) {
+	/* Outside a log's own records a head alone is none: any bytes may look like one. */
+	if ((place->carved || c->r->image) && (!ok || c->bare)) {
 		c->local.slack += place->size;
 		return NULL;
 	}
