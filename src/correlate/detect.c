@@ -155,6 +155,11 @@ static void enqueue(struct detectors *d, const struct attempt *a, bool taken, bo
 	record_hold(d->c, w->record);
 	origin_at(d, w->origin)->refs++;
 	account_at(d, w->account)->refs++;
+	uint32_t last = origin_at(d, a->origin[0])->newest;
+	const struct waiting *l = waiting_at(d, last);
+	bool passed = waiting_is_kept(d, last) && l->forgiven && l->steps < UINT16_MAX;
+	w->other = passed ? l->other : last;
+	w->steps = passed ? l->steps + 1 : 1;
 	for (int k = 0; k < LEVELS_OF_NET && a->origin[k]; k++) {
 		w->before[k] = origin_at(d, a->origin[k])->newest;
 		origin_at(d, a->origin[k])->newest = sequence;
@@ -276,6 +281,7 @@ void detectors_fetch_more(const struct detectors *d, const struct detect_ahead *
 	if (!a->made) return;
 	for (unsigned k = 0; k < a->place.n; k++)
 		if (origin_at(d, a->origin[k])->history) fetch_history(d, origin_at(d, a->origin[k]));
+	if (origin_at(d, a->origin[0])->refs) __builtin_prefetch(waiting_at(d, origin_at(d, a->origin[0])->newest));
 	if (a->account) __builtin_prefetch(pool_at(&d->pool, account_at(d, a->account)->name));
 }
 

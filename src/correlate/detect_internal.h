@@ -112,6 +112,8 @@ struct waiting {
 	int64_t time;
 	uint32_t origin, account, record, attempts;
 	uint32_t before[LEVELS_OF_NET]; /* sequence number of the entry before of the address, its network, the wider one; 0: none */
+	uint32_t other;          /* that of the address's last one before that was not forgiven when it came, */
+	uint16_t steps;          /* and how many entries of the address back that is */
 	uint16_t service;
 	uint8_t digits;
 	bool taken : 1;          /* cited by a finding, or forgiven */
@@ -219,6 +221,8 @@ struct attempt {
 
 /* detect.c: a sentence for the coverage: what was taken for normal. */
 void detect_note(struct detectors *d, struct str text);
+/* The entry is still there. */
+static inline bool waiting_is_kept(const struct detectors *d, uint32_t sequence) { return sequence && sequence - d->tail < d->head - d->tail; }
 /* Forgets the oldest of the queue, judged or not. False when it is empty. */
 bool queue_drop(struct detectors *d);
 

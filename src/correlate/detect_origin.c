@@ -43,7 +43,7 @@ static void note_gap(struct history *h, int64_t now)
 	h->last_failure = now;
 }
 
-static bool is_kept(const struct detectors *d, uint32_t sequence) { return sequence && sequence - d->tail < d->head - d->tail; }
+static bool is_kept(const struct detectors *d, uint32_t sequence) { return waiting_is_kept(d, sequence); }
 
 /* One account of an inside machine, tried like clockwork: a service that nobody told of the new password. */
 static bool is_stale(struct detectors *d, uint32_t address)
@@ -104,10 +104,13 @@ static void gather(struct detectors *d, struct attack *f, uint32_t origin, int l
 uint32_t waiting_since(const struct detectors *d, uint32_t address, int64_t since, uint32_t most)
 {
 	uint32_t n = 0, steps = 0;
-	for (uint32_t s = origin_at(d, address)->newest; n < most && steps++ < LOOK_BACK && is_kept(d, s); s = waiting_at(d, s)->before[0]) {
+	bool each = d->habits_lost; /* else what was forgiven still is, and need not be looked at */
+	for (uint32_t s = origin_at(d, address)->newest; n < most && steps < LOOK_BACK && is_kept(d, s);) {
 		const struct waiting *w = waiting_at(d, s);
 		if (w->time < since) break;
 		if (!waiting_forgiven(d, w)) n += w->attempts;
+		s = each ? w->before[0] : w->other;
+		steps += each ? 1 : w->steps;
 	}
 	return n;
 }
