@@ -648,6 +648,12 @@ static bool values_fit(const struct parse *p, uint32_t at)
 	return p->end - end <= 8;
 }
 
+/* An event whose template shows values has some. */
+static bool shows(struct evtx_chunk *c, const struct instance *in, unsigned depth)
+{
+	return depth || in->n_slots || !in->fragment->max_refs || fail(c, "no values where its template shows some");
+}
+
 /* The instance at p->at, where its values begin, of a template that is lost here: from elsewhere, or by the usual layout. */
 static bool lost_instance(struct parse *p, uint32_t id, unsigned depth, struct instance *ret)
 {
@@ -657,8 +663,16 @@ static bool lost_instance(struct parse *p, uint32_t id, unsigned depth, struct i
 	c->why = NULL;
 	ret->fragment = c->find_template(c->find_arg, id);
 	if (!read_slots(p, ret)) return false;
+	if (!ret->fragment && !depth && !ret->n_slots) return fail(c, "template lost, and no values");
 	if (!ret->fragment) ret->fragment = lost_fragment(c, ret->n_slots, depth == 0);
-	return ret->fragment ? expand(c, ret, p->end - at) : fail(c, "out of the memory set aside for one block");
+	return ret->fragment ? shows(c, ret, depth) && expand(c, ret, p->end - at) : fail(c, "out of the memory set aside for one block");
+}
+
+/* Whether they are those of an event: number and record id have their places and types in every template of System. */
+static bool values_of_system(const struct parse *p, uint32_t at)
+{
+	const uint8_t *d = p->c->p + at + 4;
+	return le32_at(d - 4) > 10 && le32_at(d + 3 * 4) == (EVTX_UINT16 << 16 | 2) && le32_at(d + 10 * 4) == (EVTX_UINT64 << 16 | 8);
 }
 
 /* The same where the definition is inline and overwritten, so that its size says nothing: its values are where they fit. */
@@ -666,7 +680,7 @@ static bool lost_inline(struct parse *p, uint32_t id, unsigned depth, struct ins
 {
 	if (!p->c->find_template) return lost(p->c, "template lost: it was overwritten");
 	for (uint32_t at = p->at + 24; at + 4 < p->end; at++) {
-		if (!values_fit(p, at)) continue;
+		if (!values_fit(p, at) || (!depth && !values_of_system(p, at))) continue;
 		p->at = at;
 		return lost_instance(p, id, depth, ret);
 	}
@@ -702,7 +716,10 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 		p.at += 24 + size;
 	}
 	ret->fragment = binxml_template(c, def, id);
-	if (ret->fragment) return read_slots(&p, ret) && expand(c, ret, ret->n_slots ? end - at : 0);
+	if (ret->fragment) {
+		if (!read_slots(&p, ret)) return false;
+		return shows(c, ret, depth) && expand(c, ret, ret->n_slots ? end - at : 0);
+	}
 	if (!c->lost || !c->find_template) return false;
 	if (behind != p.at && !values_fit(&p, p.at)) {
 		p.at = behind;

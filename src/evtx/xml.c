@@ -180,8 +180,10 @@ static void element(struct evtx_chunk *c, const struct instance *in, const struc
 
 void evtx_xml(struct evtx_chunk *c, const struct instance *root, struct buf *out)
 {
+	size_t from = out->n;
 	c->expanded = c->nodes = 0;
 	element(c, root, root->fragment->root, 0, out);
+	if (out->n == from) buf_str(out, STR("<Event/>")); /* damaged: all of it depends on a value that is not there */
 }
 
 void evtx_xml_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out)
