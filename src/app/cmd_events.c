@@ -60,14 +60,17 @@ struct settings {
 	int status;           /* enum exit_status so far */
 };
 
-/* Writes `n` bytes from the front of the buffer; what is behind them moves there. */
+/* Writes `n` bytes from the front of the buffer; what is behind them moves there. Says why it failed, unless the reader has enough. */
 static bool write_some(struct buf *b, size_t n)
 {
 	size_t done = 0;
 	while (done < n) {
 		ssize_t wrote = write(1, b->p + done, n - done);
 		if (wrote < 0 && errno == EINTR) continue;
-		if (wrote < 0) return false;
+		if (wrote < 0) {
+			if (errno != EPIPE) app_error("cannot write to standard output: %s", strerror(errno));
+			return false;
+		}
 		done += (size_t)wrote;
 	}
 	if (b->n > n) memmove(b->p, b->p + n, b->n - n);
@@ -408,10 +411,7 @@ static int run(const struct command *self, int argc, char **argv)
 		scan_walk_path(s.argument, &(struct path_sink){&s, read_file, not_read});
 	}
 	if (s.status > status) status = s.status;
-	if (s.output_failed) {
-		if (errno != EPIPE) app_error("cannot write to standard output: %s", strerror(errno));
-		status = EXIT_FAILED;
-	}
+	if (s.output_failed) status = EXIT_FAILED;
 	taxonomy_free(s.taxonomy);
 	auth_free(s.auth);
 	vec_free(&paths);

@@ -4,87 +4,7 @@
  *	record: 2a2a0000 | u32 size | u64 id | u64 FILETIME | binary XML | u32 size
  * Header counts and offsets are not trusted: the walk goes by the records themselves. Where it breaks, the next whole record is
  * looked for in steps of eight bytes, and what lies between is damage. */
-#include "evtx/evtx.h"
-#include "evtx/plan_internal.h"
-#include <pthread.h>
-
-/* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
-struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
-struct known_template { uint64_t chunk; uint32_t def, id; int32_t shift; bool sure; };
-
-struct reader {
-	struct input *in;
-	const struct reader_options *options;
-	pthread_mutex_t lock;
-	uint64_t next_batch;
-	struct source_report report;     /* under the lock, but for strings */
-	struct arena notes;
-	bool image;                      /* no log, but something that may hold parts of logs: what is no record is none of our business */
-	bool failed;                     /* a read error: nothing more comes */
-	uint64_t peeked;                 /* a chunk is known to begin here; 0 = nowhere */
-	uint8_t *carry;                  /* bytes read ahead, when a chunk begins in the middle of a block */
-	uint32_t carry_n;
-	uint32_t running;                /* cursors that have not met the end */
-	VEC(struct deferred) deferred;
-	struct map known;                /* template id -> index in known_at, the first in the file */
-	VEC(struct known_template) known_at;
-	bool searched;                   /* for templates that no record which could be read has: */
-	VEC(struct known_template) candidates;
-	uint64_t *live;                  /* keys of live records, for --carve; 0 = free */
-	uint32_t n_live;
-	uint64_t live_overflow;
-	uint64_t gaps, back, first_gap, first_back; /* of all cursors */
-	struct spans spans;              /* of the blocks taken so far */
-	uint8_t peeked_head[SPAN_HEAD];  /* what was read of it */
-	uint64_t n_copies, first_copy;   /* of all cursors */
-};
-
-struct reader_cursor {
-	struct reader *r;
-	struct shape_table *shapes;
-	struct template_store *store;
-	struct arena arena;              /* reset for each record batch: one chunk */
-	uint8_t *block;
-	struct evtx_chunk chunk;
-	uint64_t offset, batch;          /* of the chunk in the file */
-	struct direct *direct;
-	struct record_place *places;            /* records of the chunk */
-	uint32_t n_places, next_place;
-	bool sure;                       /* the chunk's checksums hold */
-	struct { uint64_t chunk, id; struct record_ref record; } tail; /* the last record of the chunk read before, when its header agrees; chunk 0 = none */
-	uint64_t gaps, back, first_gap, first_back; /* in record ids and times of events that stand side by side; offsets of the first */
-	uint64_t n_copies, first_copy;   /* records that stand elsewhere in the file already, and the first's offset */
-	bool has_before;                 /* an event came before in this chunk: */
-	uint64_t before_id;
-	struct etime before_time;
-	struct event_hole hole;
-	bool recovered;                  /* the chunk's records were found by search */
-	struct event event;
-	struct instance root, content;
-	const struct leaf *leaves;
-	uint32_t n_leaves;
-	struct record_ref record;
-	struct value *cells;             /* [cells_room]: of the event, when it is asked for any */
-	uint32_t cells_room;
-	bool bare;                       /* of the record at hand nothing but its head can be read */
-	/* The last pass: records that were deferred. */
-	bool last_pass, ended;
-	VEC(struct deferred) deferred;
-	size_t next_deferred;
-	uint8_t *other_block;            /* a chunk from which a template is taken */
-	struct evtx_chunk other;
-	uint64_t first_written, last_written; /* FILETIME of the records' heads; 0 = none */
-	struct source_report local;      /* what this cursor met; joined with the reader's when it ends */
-	struct arena local_strings;
-};
-
-enum {
-	BLOCK = 2 * EVTX_CHUNK,  /* a chunk, and what was put into it */
-	ARENA_BUDGET = 16 << 20, ARENA_WARM = 32 << 10,
-	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones left */
-	CANDIDATES_MAX = 200000, /* definitions that are looked at for lost templates */
-	LIVE_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
-};
+#include "evtx/reader_internal.h"
 
 static bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcmp(p, p + 1, n - 1)); }
 
@@ -237,414 +157,6 @@ static void count_record(struct reader_cursor *c, const struct record_place *pla
 	if (!c->first_written || written < c->first_written) c->first_written = written;
 	if (written > c->last_written) c->last_written = written;
 }
-
-/* --- events --- */
-
-static const struct str sys_names[SYS_COUNT] = {
-	{"Provider_Name", 13}, {"Provider_Guid", 13}, {"Provider_EventSourceName", 24}, {"EventID", 7}, {"EventID_Qualifiers", 18}, {"Version", 7}, {"Level", 5},
-	{"Task", 4}, {"Opcode", 6}, {"Keywords", 8}, {"TimeCreated_SystemTime", 22}, {"EventRecordID", 13}, {"Correlation_ActivityID", 22},
-	{"Correlation_RelatedActivityID", 29}, {"Execution_ProcessID", 19}, {"Execution_ThreadID", 18}, {"Channel", 7}, {"Computer", 8}, {"Security_UserID", 15}};
-enum { ALIAS_PROVIDER = DIRECT_ALIAS_PROVIDER, ALIAS_TIME = DIRECT_ALIAS_TIME, FIRST_LEAF = DIRECT_FIRST_LEAF };
-
-static void sys_value(struct reader_cursor *c, enum sys_field f, struct value *ret)
-{
-	const struct leaf *l = c->root.fragment->sys[f];
-	*ret = (struct value){.kind = VALUE_ABSENT};
-	if (!l) return;
-	const struct slot *s = l->slot < c->root.n_slots ? &c->root.slots[l->slot] : NULL;
-	if (s && slot_empty(s)) return;
-	if (s && s->type != EVTX_XML) slot_value(s, &c->arena, &c->chunk.format, ret);
-	else parts_value(&c->chunk, &c->root, l->parts, l->n_parts, ret);
-}
-
-static struct str sys_text(struct reader_cursor *c, enum sys_field f)
-{
-	struct value v;
-	sys_value(c, f, &v);
-	return value_text(&v, &c->arena);
-}
-
-static uint64_t sys_number(struct reader_cursor *c, enum sys_field f, bool *ret_has)
-{
-	struct value v;
-	uint64_t n = 0;
-	sys_value(c, f, &v);
-	*ret_has = true;
-	if (v.kind == VALUE_UINT) return v.u;
-	if (v.kind == VALUE_INT && v.i >= 0) return (uint64_t)v.i;
-	*ret_has = v.kind == VALUE_STR && str_u64(v.text, &n);
-	return n;
-}
-
-/* The bytes behind a System field that is one slot; NULL when it is something else. */
-static const struct slot *sys_slot(const struct reader_cursor *c, enum sys_field f)
-{
-	uint32_t at = c->root.fragment->sys_at[f];
-	return at < c->root.n_slots ? &c->root.slots[at] : NULL;
-}
-
-static void filetime_to(uint64_t filetime, struct etime *ret)
-{
-	ret->sec = filetime ? (int64_t)(filetime / 10000000) - 11644473600 : 0;
-	ret->nsec = (uint32_t)(filetime % 10000000) * 100;
-	ret->digits = filetime ? 7 : 0;
-	ret->present = filetime != 0;
-}
-
-static void event_time(struct reader_cursor *c, const uint8_t *record, struct etime *ret)
-{
-	const struct slot *s = sys_slot(c, SYS_TIME);
-	if (s && s->type == EVTX_FILETIME && s->n == 8) {
-		filetime_to(le64_at(s->p), ret);
-		return;
-	}
-	struct str text = sys_text(c, SYS_TIME);
-	if (!text.n || !etime_parse(text, ret, NULL)) filetime_to(le64_at(record + 16), ret);
-}
-
-static void content_is_root(struct reader_cursor *c)
-{
-	c->content.fragment = c->root.fragment;
-	c->content.slots = c->root.slots;
-	c->content.n_slots = c->root.n_slots;
-}
-
-/* Finds the content: a nested fragment, or a part of the root itself. */
-static bool find_content(struct reader_cursor *c)
-{
-	const struct xnode *x = c->root.fragment->content;
-	c->leaves = NULL;
-	c->n_leaves = 0;
-	bool nested = x && x->kind == X_SLOT && x->slot < c->root.n_slots && c->root.slots[x->slot].type == EVTX_XML && c->root.slots[x->slot].n;
-	if (!nested) content_is_root(c);
-	if (x && x->kind == X_ELEMENT) {
-		c->leaves = c->root.fragment->leaves;
-		c->n_leaves = c->root.fragment->n_leaves;
-		return true;
-	}
-	if (!nested) return true;
-	const struct slot *s = &c->root.slots[x->slot];
-	uint32_t at = (uint32_t)(s->p - c->chunk.p);
-	if (!binxml_instance(&c->chunk, at, at + s->n, 1, &c->content)) return false;
-	c->leaves = c->content.fragment->leaves;
-	c->n_leaves = c->content.fragment->n_leaves;
-	return true;
-}
-
-static const char *const exchange_names[] = {"Message", "Cmdlet", "Parameters", "Caller"};
-enum { EXCHANGE_EXTRA = COUNT(exchange_names) };
-
-static bool is_exchange(struct str channel, uint32_t n_leaves) { return n_leaves && str_eq(channel, STR("MSExchange Management")); }
-
-static struct str leaf_name(const void *cursor, uint32_t i) { return ((const struct reader_cursor *)cursor)->leaves[i].name; }
-
-static const struct shape *make_shape(struct reader_cursor *c, struct str key, struct str provider, struct str channel, uint32_t event_id)
-{
-	struct derived_set derived = derived_of(c->n_leaves, leaf_name, c);
-	uint32_t extra = !derived.n && is_exchange(channel, c->n_leaves) ? EXCHANGE_EXTRA : 0, n = FIRST_LEAF + c->n_leaves + extra + derived.n;
-	struct column *columns = arena_calloc(&c->arena, n, sizeof *columns);
-	struct shape *spec = arena_calloc(&c->arena, 1, sizeof *spec);
-	if (!columns || !spec) return NULL;
-	for (uint32_t i = 0; i < SYS_COUNT; i++) columns[i].name = sys_names[i];
-	columns[SYS_PROVIDER].constant = columns[SYS_CHANNEL].constant = columns[SYS_EVENT_ID].constant = true;
-	columns[SYS_PROVIDER].value = value_str(provider);
-	columns[SYS_CHANNEL].value = value_str(channel);
-	columns[SYS_EVENT_ID].value = value_uint(event_id);
-	columns[ALIAS_PROVIDER] = (struct column){.name = STR("ProviderName"), .hidden = true, .constant = true, .value = value_str(provider)};
-	columns[ALIAS_TIME] = (struct column){.name = STR("SystemTime"), .hidden = true};
-	for (uint32_t i = 0; i < c->n_leaves; i++) columns[FIRST_LEAF + i] = (struct column){.name = c->leaves[i].name, .label = c->leaves[i].label};
-	for (uint32_t i = 0; i < extra; i++) columns[FIRST_LEAF + c->n_leaves + i].name = str_of(exchange_names[i]);
-	for (uint32_t i = 0; i < derived.n; i++) columns[FIRST_LEAF + c->n_leaves + i] = derived_column(derived, i);
-	spec->n_columns = n;
-	spec->columns = columns;
-	spec->format = STR("evtx");
-	spec->channel = channel;
-	spec->provider = provider;
-	spec->event_id = event_id;
-	spec->host_column = SYS_COMPUTER;
-	spec->bindings = taxonomy_windows(shape_table_taxonomy(c->shapes), channel, event_id, &c->arena, &spec->n_bindings);
-	const struct shape *kept = shape_table_add(c->shapes, key, spec);
-	if (kept) return kept;
-	shape_link(columns, n);
-	return spec;
-}
-
-/* Whether the bytes that name the kind of event are those met last with this content. A literal is part of the root template. */
-static bool same_as_last(const struct reader_cursor *c, const struct fragment *f)
-{
-	const struct slot *id = sys_slot(c, SYS_EVENT_ID), *provider = sys_slot(c, SYS_PROVIDER), *channel = sys_slot(c, SYS_CHANNEL);
-	if (!f->last_shape || f->last_root != c->root.fragment || !id || id->n != 2 || le16_at(id->p) != f->last_event_id) return false;
-	if (provider ? provider->n != f->last_provider_n || memcmp(provider->p, f->last_provider, provider->n) : f->last_provider_n) return false;
-	return channel ? channel->n == f->last_channel_n && !memcmp(channel->p, f->last_channel, channel->n) : !f->last_channel_n;
-}
-
-/* Whether a System field is the same in all events of the root template, or one slot. */
-static bool is_plain(const struct reader_cursor *c, enum sys_field f)
-{
-	const struct leaf *l = c->root.fragment->sys[f];
-	for (uint32_t i = 0; l && l->slot == UINT32_MAX && i < l->n_parts; i++)
-		if (l->parts[i]->kind != X_TEXT) return false;
-	return true;
-}
-
-/* The number of events like this one, which is of the shape met last with this content; 0: there is none. */
-static uint32_t alike(struct reader_cursor *c, struct fragment *f)
-{
-	const struct slot *computer = sys_slot(c, SYS_COMPUTER);
-	uint16_t n = computer ? computer->n : 0;
-	uint8_t type = computer ? computer->type : 0;
-	if (f->last_alike && n == f->last_computer_n && type == f->last_computer_type && (!n || !memcmp(computer->p, f->last_computer, n))) return f->last_alike;
-	if (n > sizeof f->last_computer || type == EVTX_XML || !is_plain(c, SYS_COMPUTER)) return 0;
-	f->last_computer_type = type;
-	f->last_computer_n = n;
-	if (n) memcpy(f->last_computer, computer->p, n);
-	return f->last_alike = shape_table_alike(c->shapes, f->last_shape, sys_text(c, SYS_COMPUTER));
-}
-
-static void remember(const struct reader_cursor *c, struct fragment *f, const struct shape *s)
-{
-	const struct slot *id = sys_slot(c, SYS_EVENT_ID), *provider = sys_slot(c, SYS_PROVIDER), *channel = sys_slot(c, SYS_CHANNEL);
-	if (!id || id->n != 2 || !is_plain(c, SYS_PROVIDER) || !is_plain(c, SYS_CHANNEL) || (provider && provider->n > sizeof f->last_provider) || (channel && channel->n > sizeof f->last_channel)) return;
-	f->last_shape = s;
-	f->last_alike = 0;
-	f->last_root = c->root.fragment;
-	f->last_event_id = le16_at(id->p);
-	f->last_provider_n = provider ? provider->n : 0;
-	f->last_channel_n = channel ? channel->n : 0;
-	if (provider) memcpy(f->last_provider, provider->p, provider->n);
-	if (channel) memcpy(f->last_channel, channel->p, channel->n);
-}
-
-static const struct shape *shape_of(struct reader_cursor *c)
-{
-	bool has;
-	struct fragment *f = c->content.fragment;
-	if (same_as_last(c, f)) {
-		c->event.alike = alike(c, f);
-		return f->last_shape;
-	}
-	c->event.alike = 0;
-	struct str provider = sys_text(c, SYS_PROVIDER), channel = sys_text(c, SYS_CHANNEL);
-	uint32_t event_id = (uint32_t)sys_number(c, SYS_EVENT_ID, &has);
-	struct buf key = {0};
-	buf_lit(&key, "evtx");
-	buf_put(&key, f->guid, 16);
-	buf_put(&key, &f->hash, sizeof f->hash);
-	buf_put(&key, &event_id, sizeof event_id);
-	buf_str(&key, provider);
-	buf_byte(&key, 0);
-	buf_str(&key, channel);
-	if (!f->is_template || c->content.fragment == c->root.fragment)
-		for (uint32_t i = 0; i < c->n_leaves; i++) buf_byte(&key, 0), buf_str(&key, c->leaves[i].label);
-	const struct shape *s = shape_table_find(c->shapes, buf_view(&key));
-	bool in_table = s != NULL;
-	if (!s) {
-		s = make_shape(c, buf_view(&key), provider, channel, event_id);
-		in_table = s && shape_table_find(c->shapes, buf_view(&key)) == s;
-	}
-	buf_done(&key);
-	if (in_table && f->is_template && c->root.fragment->is_template) remember(c, f, s);
-	return s;
-}
-
-/* Item i of the unnamed Data, whether they are leaves of their own or one list. */
-static struct str exchange_item(struct event *ev, uint32_t i)
-{
-	struct value *v = event_cell(ev, FIRST_LEAF);
-	if (v->kind == VALUE_LIST) return i < v->n ? value_text(&v->items[i], ev->arena) : (struct str){"", 0};
-	return FIRST_LEAF + i + EXCHANGE_EXTRA < ev->shape->n_columns ? value_text(event_cell(ev, FIRST_LEAF + i), ev->arena) : (struct str){"", 0};
-}
-
-/* What the event viewer shows for a cmdlet event; the misspelling is Microsoft's. */
-static void exchange_value(struct event *ev, uint32_t which, struct value *ret)
-{
-	struct str cmdlet = exchange_item(ev, 0), parameters = exchange_item(ev, 1);
-	if (which == 1) *ret = value_str(cmdlet);
-	if (which == 2) *ret = value_str(parameters);
-	if (which == 3) *ret = value_str(exchange_item(ev, 2));
-	if (which) return;
-	struct buf b = {0};
-	buf_str(&b, ev->shape->event_id == 1 ? STR("Cmdlet suceeded. Cmdlet ") : STR("Cmdlet failed. Cmdlet "));
-	buf_str(&b, cmdlet);
-	buf_lit(&b, ", parameters ");
-	buf_str(&b, parameters);
-	buf_byte(&b, '.');
-	struct str kept = arena_str(ev->arena, buf_view(&b));
-	*ret = value_str(kept.p ? kept : (struct str){"", 0});
-	buf_done(&b);
-}
-
-static void decode(struct event *ev, uint32_t column, struct value *ret)
-{
-	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	c->chunk.expanded = c->chunk.nodes = 0;
-	if (column < SYS_COUNT) sys_value(c, (enum sys_field)column, ret);
-	else if (column == ALIAS_TIME) sys_value(c, SYS_TIME, ret);
-	else if (column - FIRST_LEAF < c->n_leaves) {
-		const struct leaf *l = &c->leaves[column - FIRST_LEAF];
-		if (l->slot < c->content.n_slots && c->content.slots[l->slot].type != EVTX_XML) slot_value(&c->content.slots[l->slot], &c->arena, &c->chunk.format, ret);
-		else parts_value(&c->chunk, &c->content, l->parts, l->n_parts, ret);
-	} else if (ev->shape->columns[column].hidden) {
-		derived_value(derived_of(c->n_leaves, leaf_name, c), column - FIRST_LEAF - c->n_leaves, ev, ret);
-	} else {
-		exchange_value(ev, column - FIRST_LEAF - c->n_leaves, ret);
-	}
-}
-
-static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max)
-{
-	const struct reader_cursor *c = ev->impl;
-	uint64_t from = ev->records[0].offset, to = from + ev->records[0].length;
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < c->chunk.n_contexts && n < max; i++) {
-		uint64_t at = c->offset + c->chunk.contexts[i].offset;
-		/* Definitions inside the record itself are cited with it. */
-		if (at < from || at >= to) ret[n++] = (struct range){at, c->chunk.contexts[i].length, c->chunk.p + c->chunk.contexts[i].offset};
-	}
-	return n;
-}
-
-static void json(struct event *ev, struct buf *out)
-{
-	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	if (c->chunk.format.special) evtx_json(&c->chunk, &c->root, out);
-	else evtx_json_fast(&c->chunk, &c->root, &c->content, out);
-}
-
-static void xml(struct event *ev, struct buf *out)
-{
-	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	evtx_xml(&c->chunk, &c->root, out);
-}
-
-static enum sift sift(struct event *ev, struct buf *room, struct str *ret)
-{
-	const struct reader_cursor *c = ev->impl;
-	uint32_t at = 0;
-	/* Columns that are put together of others. */
-	if (ev->shape->n_columns != FIRST_LEAF + c->n_leaves && !ev->shape->columns[FIRST_LEAF + c->n_leaves].hidden) return SIFT_NONE;
-	while ((at = instance_sift(&c->root, c->root.fragment->sys, NULL, at, SYS_COUNT, room)) < SYS_COUNT) direct_sift_cell(ev, at++, room);
-	if (at == SIFT_NOT) return SIFT_NONE;
-	for (at = 0; (at = instance_sift(&c->content, NULL, c->leaves, at, c->n_leaves, room)) < c->n_leaves; at++) direct_sift_cell(ev, FIRST_LEAF + at, room);
-	if (at == SIFT_NOT) return SIFT_NONE;
-	*ret = buf_view(room);
-	return SIFT_TELLING;
-}
-
-static struct direct_view view_of(struct event *ev)
-{
-	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	return (struct direct_view){ev, &c->chunk, &c->root, &c->content, c->leaves, c->n_leaves};
-}
-
-static enum sift undecoded(struct event *ev, const struct column_set *set, struct buf *raw, struct buf *rest)
-{
-	const struct direct_view v = view_of(ev);
-	return direct_undecoded(((const struct reader_cursor *)ev->impl)->direct, &v, set, raw, rest);
-}
-
-static bool fields(struct event *ev, struct buf *out)
-{
-	const struct direct_view v = view_of(ev);
-	return direct_fields(((const struct reader_cursor *)ev->impl)->direct, &v, out);
-}
-
-/* What else stands in a cell is nobody's business until it is decoded. */
-static void unread_cells(struct value *cells, uint32_t n)
-{
-#pragma GCC unroll 8
-	for (uint32_t i = 0; i < n; i++) cells[i].kind = VALUE_UNREAD;
-}
-
-/* Of most events no cell is ever asked for. */
-static void make_cells(struct event *ev)
-{
-	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	unread_cells(c->cells, ev->shape->n_columns);
-	ev->cells = c->cells;
-}
-
-/* Sees to the room for the cells of an event of n columns, which are made at once where they are very many. False: there is none. */
-static bool cells_for(struct reader_cursor *c, uint32_t n)
-{
-	enum { LATER = 4096 };
-	c->event.cells = NULL;
-	if (n <= c->cells_room) return true;
-	if (n <= LATER) {
-		free(c->cells);
-		c->cells_room = n < 64 ? 64 : n;
-		c->cells = xmalloc(c->cells_room * sizeof *c->cells);
-		return true;
-	}
-	if (!(c->event.cells = arena_alloc(&c->arena, n * sizeof *c->event.cells))) return false;
-	unread_cells(c->event.cells, n);
-	return true;
-}
-
-static const struct event_ops ops = {decode, contexts, json, xml, sift, undecoded, fields, make_cells};
-
-void evtx_json_by_walk(struct event *ev, struct buf *out)
-{
-	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	evtx_json(&c->chunk, &c->root, out);
-}
-
-/* The record as an event; *ret_why: what of it could not be read, NULL = nothing. False: a template is lost and it is not the `final`
- * try, or no event can be made at all. */
-static bool make_event(struct reader_cursor *c, const struct record_place *place, bool final, const char **ret_why)
-{
-	const uint8_t *p = c->chunk.p + place->at;
-	bool has;
-	input_hash_some(c->r->in);
-	c->chunk.sure = c->sure && !place->loose && !c->last_pass;
-	c->chunk.nodes = 0;
-	c->chunk.expanded = 0;
-	c->chunk.n_contexts = 0;
-	c->chunk.why = NULL;
-	c->chunk.lost = false;
-	c->bare = false;
-	*ret_why = NULL;
-	if (!binxml_instance(&c->chunk, place->at + EVTX_RECORD_HEAD, place->at + place->size - 4, 0, &c->root)) {
-		if (c->chunk.lost && !final) return false;
-		/* Nothing but the head of the record can be read: that much is an event still. */
-		*ret_why = c->chunk.why ? c->chunk.why : "cannot be read";
-		c->bare = true;
-		c->root = (struct instance){.fragment = bare_fragment(&c->chunk, le64_at(p + 8), le64_at(p + 16))};
-		if (!c->root.fragment) return false;
-	}
-	input_hash_some(c->r->in);
-	if (!find_content(c)) {
-		if (c->chunk.lost && !final) return false;
-		*ret_why = c->chunk.why ? c->chunk.why : "content cannot be read";
-		content_is_root(c);
-		c->n_leaves = 0;
-	}
-	input_hash_some(c->r->in);
-	const struct shape *shape = c->shapes ? shape_of(c) : NULL;
-	input_hash_some(c->r->in);
-	if (c->shapes && !(shape && cells_for(c, shape->n_columns))) {
-		*ret_why = "out of the memory set aside for one block";
-		return false;
-	}
-	c->record.offset = c->offset + place->at;
-	c->record.length = place->size;
-	c->record.bytes = p;
-	input_hash_some(c->r->in);
-	/* Member by member: a whole struct put together in narrow pieces and copied in wide ones makes the processor wait. */
-	c->event.shape = shape;
-	c->event.flags = place->carved || c->r->image ? EVENT_CARVED : c->recovered || c->last_pass ? EVENT_RECOVERED : 0;
-	c->event.batch = c->batch;
-	event_time(c, p, &c->event.time);
-	const struct slot *id = sys_slot(c, SYS_RECORD_ID);
-	if (id && id->type == EVTX_UINT64 && id->n == 8) {
-		c->event.record_id = le64_at(id->p);
-		return true;
-	}
-	c->event.record_id = sys_number(c, SYS_RECORD_ID, &has);
-	if (!has) c->event.record_id = le64_at(p + 8);
-	return true;
-}
-
 /* --- the contract --- */
 
 static int sniff(struct str head, uint64_t size, struct str path)
@@ -725,7 +237,7 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	c->local.arena = &c->local_strings;
 	c->block = xmalloc(BLOCK + EVTX_PAD);
 	c->places = xmalloc(EVTX_PLACES_MAX * sizeof *c->places);
-	c->event = (struct event){.arena = &c->arena, .ops = &ops, .impl = c, .records = &c->record, .n_records = 1, .has_record_id = true};
+	c->event = (struct event){.arena = &c->arena, .ops = &record_ops, .impl = c, .records = &c->record, .n_records = 1, .has_record_id = true};
 	c->chunk = (struct evtx_chunk){.p = c->block, .store = c->store, .arena = &c->arena};
 	const struct reader_options *o = r->options;
 	c->chunk.format.exact_times = o->exact_times;
@@ -829,7 +341,7 @@ static bool claim(struct reader *r, uint64_t *ret_offset, bool *ret_overlaps)
 	return true;
 }
 
-static bool load_block(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_chunk *chunk)
+bool reader_load(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_chunk *chunk)
 {
 	int64_t n = input_pread(r->in, block, BLOCK, offset, NULL);
 	if (n <= 0) return false;
@@ -864,7 +376,7 @@ static void drop_copies(struct reader_cursor *c, bool overlaps)
 	struct copies *copies = copies_new(p, c->places, c->n_places);
 	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
 	for (uint32_t i = 0; i < n; i++)
-		if (load_block(r, others[i].offset, c->other_block, &c->other)) copies_compare(copies, c->other.p, others[i].n < c->other.n ? others[i].n : c->other.n);
+		if (reader_load(r, others[i].offset, c->other_block, &c->other)) copies_compare(copies, c->other.p, others[i].n < c->other.n ? others[i].n : c->other.n);
 	for (uint32_t i = 0; i < c->n_places; i++) {
 		if (!copies_has(copies, i)) {
 			c->places[kept++] = c->places[i];
@@ -908,190 +420,6 @@ static bool next_chunk(struct reader_cursor *c)
 	}
 	return n > 0;
 }
-
-/* --- recovery: what had to wait for the whole file --- */
-
-static uint64_t live_key(const uint8_t *record)
-{
-	uint64_t key = (le64_at(record + 8) * 0x9e3779b97f4a7c15u) ^ (le64_at(record + 16) * 0xc2b2ae3d27d4eb4fu);
-	return key ? key : 1;
-}
-
-/* The slot of a key, or the free one where it belongs. */
-static uint32_t live_slot(const struct reader *r, uint64_t key)
-{
-	uint32_t at = (uint32_t)(key >> 40) & (LIVE_SLOTS - 1);
-	while (r->live[at] && r->live[at] != key) at = (at + 1) & (LIVE_SLOTS - 1);
-	return at;
-}
-
-/* Notes a record as seen; false when it was before. Under the lock. */
-static bool live_add(struct reader *r, uint64_t key)
-{
-	if (!r->live) r->live = xcalloc(LIVE_SLOTS, sizeof *r->live);
-	uint32_t at = live_slot(r, key);
-	if (r->live[at]) return false;
-	if (r->n_live >= LIVE_SLOTS / 4 * 3) {
-		r->live_overflow++;
-		return true;
-	}
-	r->live[at] = key;
-	r->n_live++;
-	return true;
-}
-
-/* Templates that this cursor read for the first time are known to all: of places whose checksums hold, or if there is none of all, the first in the file
- * counts. */
-static void publish_templates(struct reader_cursor *c)
-{
-	struct reader *r = c->r;
-	pthread_mutex_lock(&r->lock);
-	for (size_t i = 0; i < c->chunk.fresh.n; i++) {
-		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
-		bool fresh;
-		uint32_t *place = map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh), at = *place;
-		if (at == UINT32_MAX) { /* it was looked for before, in vain */
-			*place = (uint32_t)r->known_at.n;
-			fresh = true;
-		}
-		const struct fresh_template *t = &c->chunk.fresh.v[i];
-		struct known_template k = {t->chunk, t->def, t->id, t->shift, t->sure};
-		if (fresh) vec_push(&r->known_at, k);
-		else if (k.sure != r->known_at.v[at].sure ? k.sure : k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
-	}
-	pthread_mutex_unlock(&r->lock);
-	c->chunk.fresh.n = 0;
-}
-
-/* Puts a record aside for the last pass; false when there is no room or it is the last pass. */
-static bool defer(struct reader_cursor *c, const struct record_place *place)
-{
-	struct reader *r = c->r;
-	if (c->last_pass) return false;
-	pthread_mutex_lock(&r->lock);
-	bool room = r->deferred.n < DEFERRED_MAX;
-	if (room) vec_push(&r->deferred, (struct deferred){c->offset, place->at, place->size, place->carved});
-	pthread_mutex_unlock(&r->lock);
-	return room;
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct deferred *x = a, *y = b;
-	if (x->chunk != y->chunk) return x->chunk < y->chunk ? -1 : 1;
-	return (x->at > y->at) - (x->at < y->at);
-}
-
-/* Whatever looks like a template's definition, in records that could not be read or are stale: offsets in it count from the chunk's beginning. */
-static void search_file(struct reader_cursor *c)
-{
-	struct reader *r = c->r;
-	r->searched = true;
-	for (uint64_t base = r->in->size % EVTX_CHUNK % EVTX_FILE_HEADER || r->in->size < EVTX_FILE_HEADER ? 0 : EVTX_FILE_HEADER; base < r->in->size;) {
-		if (!load_block(r, base, c->other_block, &c->other)) return;
-		const uint8_t *p = c->other.p;
-		uint32_t n = c->other.n < EVTX_CHUNK ? c->other.n : EVTX_CHUNK;
-		const uint8_t *chunk = n > 16 ? memmem(p + 1, n - 1, "ElfChnk\0", 8) : NULL;
-		uint32_t end = chunk ? (uint32_t)(chunk - p) : n;
-		for (uint32_t at = 0; (at = seek_definition(p, c->other.n, at)) < end; at++)
-			if (r->candidates.n < CANDIDATES_MAX) vec_push(&r->candidates, (struct known_template){base, at, le32_at(p + at + 4), 0, false});
-		base += end;
-	}
-}
-
-static struct fragment *template_at(struct reader_cursor *c, const struct known_template *k)
-{
-	if (c->other.p && c->other.offset == k->chunk ? false : !load_block(c->r, k->chunk, c->other_block, &c->other)) return NULL;
-	c->other.store = c->store;
-	c->other.arena = &c->arena;
-	c->other.nodes = c->other.n_contexts = 0;
-	c->other.shift = k->shift;
-	return binxml_template(&c->other, k->def, k->id);
-}
-
-/* struct evtx_chunk.find_template: from the first place in the file where the id was met. */
-static struct fragment *find_template(void *arg, uint32_t id)
-{
-	struct reader_cursor *c = arg;
-	struct reader *r = c->r;
-	struct str key = {(const char *)&id, sizeof id};
-	uint32_t *at = map_get(&r->known, key);
-	struct fragment *f = NULL;
-	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
-	if (at && *at == UINT32_MAX) return NULL;
-	if (at && (f = template_at(c, &r->known_at.v[*at]))) return f;
-	if (!r->searched) search_file(c);
-	for (size_t i = 0, tries = 0; !f && tries < 64 && i < r->candidates.n; i++) {
-		if (r->candidates.v[i].id != id || !++tries || !(f = template_at(c, &r->candidates.v[i]))) continue;
-		*map_put(&r->known, key, 0, NULL) = (uint32_t)r->known_at.n;
-		vec_push(&r->known_at, r->candidates.v[i]);
-	}
-	if (!f) *map_put(&r->known, key, 0, NULL) = UINT32_MAX; /* nowhere */
-	return f;
-}
-
-static struct fragment *no_template(void *arg, uint32_t id)
-{
-	(void)arg;
-	(void)id;
-	return NULL;
-}
-
-/* When this is the last cursor that runs, it takes over what waits. */
-static bool begin_last_pass(struct reader_cursor *c)
-{
-	struct reader *r = c->r;
-	pthread_mutex_lock(&r->lock);
-	if (!c->ended) r->running--;
-	c->ended = true;
-	bool mine = r->running == 0 && r->deferred.n;
-	if (mine) {
-		memcpy(&c->deferred, &r->deferred, sizeof c->deferred);
-		memset(&r->deferred, 0, sizeof r->deferred);
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (!mine) return false;
-	input_settle(r->in);
-	qsort(c->deferred.v, c->deferred.n, sizeof *c->deferred.v, by_place);
-	c->last_pass = true;
-	c->chunk.find_template = find_template;
-	c->chunk.find_arg = c;
-	return true;
-}
-
-/* The next record that waited becomes the cursor's only place. False at the end. */
-static bool next_deferred(struct reader_cursor *c)
-{
-	while (c->next_deferred < c->deferred.n) {
-		const struct deferred *d = &c->deferred.v[c->next_deferred++];
-		bool same = c->chunk.offset == d->chunk && c->chunk.n && c->next_deferred > 1 && c->deferred.v[c->next_deferred - 2].chunk == d->chunk;
-		if (!same && !load_block(c->r, d->chunk, c->block, &c->chunk)) {
-			report_damage(&c->local, d->chunk + d->at, d->size, "read error");
-			continue;
-		}
-		if (d->at + d->size > c->chunk.n) {
-			report_damage(&c->local, d->chunk + d->at, d->size, "the file changed while it was read");
-			continue;
-		}
-		c->offset = d->chunk;
-		c->batch = 1ull << 62;
-		if (d->carved) {
-			pthread_mutex_lock(&c->r->lock);
-			bool fresh = live_add(c->r, live_key(c->chunk.p + d->at));
-			pthread_mutex_unlock(&c->r->lock);
-			if (!fresh) {
-				c->local.slack += d->size; /* a copy of a record that is live, or was carved already */
-				continue;
-			}
-		}
-		c->places[0] = (struct record_place){d->at, d->size, d->carved, false};
-		c->n_places = 1;
-		c->next_place = 0;
-		return true;
-	}
-	return false;
-}
-
 /* --- holes in the record ids that the log itself gives --- */
 
 static uint64_t id_at(const struct reader_cursor *c, const struct record_place *p) { return le64_at(c->chunk.p + p->at + 8); }
@@ -1195,21 +523,21 @@ static struct event *take_place(struct reader_cursor *c, const struct record_pla
 {
 	if (c->arena.used > ARENA_WARM) arena_reset(&c->arena); /* no event lives any more; memory that is still in the cache is used again */
 	if (place->carved && !c->last_pass) {
-		if (!defer(c, place)) c->local.slack += place->size;
+		if (!recover_defer(c, place)) c->local.slack += place->size;
 		return NULL;
 	}
 	if (c->r->options->carve && !place->carved && !c->last_pass) {
 		pthread_mutex_lock(&c->r->lock);
-		live_add(c->r, live_key(c->chunk.p + place->at));
+		recover_live(c->r, c->chunk.p + place->at);
 		pthread_mutex_unlock(&c->r->lock);
 	}
 	const char *why;
-	bool ok = make_event(c, place, c->last_pass, &why);
-	if (c->chunk.fresh.n) publish_templates(c);
+	bool ok = record_event(c, place, c->last_pass, &why);
+	if (c->chunk.fresh.n) recover_publish(c);
 	if (!ok && c->chunk.lost && !c->last_pass) {
-		if (defer(c, place)) return NULL;
-		c->chunk.find_template = no_template; /* no room to wait: by the usual layout, at once */
-		ok = make_event(c, place, true, &why);
+		if (recover_defer(c, place)) return NULL;
+		c->chunk.find_template = recover_no_template; /* no room to wait: by the usual layout, at once */
+		ok = record_event(c, place, true, &why);
 		c->chunk.find_template = NULL;
 	}
 	/* Outside a log's own records a head alone is none: any bytes may look like one. */
@@ -1235,8 +563,8 @@ static bool next_places(struct reader_cursor *c)
 		arena_reset(&c->arena);
 		if (c->shapes) keep_tail(c);
 		c->has_before = false;
-		if (c->last_pass ? next_deferred(c) : next_chunk(c)) return true;
-		if (c->last_pass || !begin_last_pass(c)) return false;
+		if (c->last_pass ? recover_next(c) : next_chunk(c)) return true;
+		if (c->last_pass || !recover_begin(c)) return false;
 		c->n_places = c->next_place = 0;
 	}
 }
@@ -1267,7 +595,7 @@ static void line_of_place(struct reader_cursor *c, const struct record_place *pl
 	if (!ev) return;
 	if (answer == LANE_UNKNOWN && !(ev->flags & EVENT_LIMITED)) lane_learn(&c->chunk, &c->root, &c->content);
 	if (!event_wanted(ev, o)) return;
-	json(ev, out);
+	record_ops.json(ev, out);
 	event_mark_json(ev, out);
 	buf_byte(out, '\n');
 }
@@ -1277,7 +605,7 @@ static bool cursor_lines(struct reader_cursor *c, struct buf *out, uint64_t *ret
 	if (!next_places(c)) return false;
 	*ret_batch = c->batch;
 	while (c->next_place < c->n_places) line_of_place(c, &c->places[c->next_place++], out);
-	if (c->chunk.fresh.n) publish_templates(c);
+	if (c->chunk.fresh.n) recover_publish(c);
 	return true;
 }
 
