@@ -122,6 +122,8 @@ def cases(b, seed):
     yield "chunk missing", b[:c[2]] + b[c[3]:]
     yield "zero chunk between", b[:c[2]] + bytes(CHUNK) + b[c[2]:]
     yield "noise behind the end", b + r.randbytes(CHUNK)
+    # A template is lost, so that the whole file is searched for it: in one pass.
+    yield "signatures of chunks behind the end", put(b, a + 24 + 6, b"\1\2\3\4") + b"ElfChnk\0" * (1 << 20)
     yield "checksums off", put(put(b, c[2] + 52, b"\1\2\3\4"), 124, b"\1\2\3\4")
     flips = bytearray(b)
     for _ in range(200):
