@@ -129,6 +129,7 @@ struct evtx_chunk {
 	bool lost;                   /* the last failure: a template that is not where it should be */
 	uint64_t offset;             /* of the chunk in the file */
 	int32_t shift;               /* how far what was read last stands behind where offsets say, for bytes were put in or lost; 0 in sound chunks */
+	int32_t shift_kept;          /* what it was when the record at hand had been read: what is asked of the event must not change how the next one is read */
 	/* Where templates may still be found when they are lost here; NULL: nowhere, and the record fails. Then a stand-in by the usual
 	 * layout of System is taken when it finds none. */
 	struct fragment *(*find_template)(void *arg, uint32_t id);
@@ -144,7 +145,7 @@ static inline void chunk_forget(struct evtx_chunk *c)
 {
 	memset(c->where, 0, sizeof c->where);
 	c->n_seen = 0;
-	c->shift = 0;
+	c->shift = c->shift_kept = 0;
 }
 static inline uint32_t chunk_bucket(uint32_t def) { return def * 0x9e3779b1u >> 22; }
 /* The template met in this chunk at that offset under that id, or NULL. Also notes it as a context of the record. */

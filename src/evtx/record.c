@@ -239,6 +239,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
 	c->chunk.expanded = c->chunk.nodes = 0;
+	c->chunk.shift = c->chunk.shift_kept;
 	if (column < SYS_COUNT) sys_value(c, (enum sys_field)column, ret);
 	else if (column == ALIAS_TIME) sys_value(c, SYS_TIME, ret);
 	else if (column - FIRST_LEAF < c->n_leaves) {
@@ -268,6 +269,7 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 static void json(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	c->chunk.shift = c->chunk.shift_kept;
 	if (c->chunk.format.special) evtx_json(&c->chunk, &c->root, out);
 	else evtx_json_fast(&c->chunk, &c->root, &c->content, out);
 }
@@ -275,6 +277,7 @@ static void json(struct event *ev, struct buf *out)
 static void xml(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	c->chunk.shift = c->chunk.shift_kept;
 	evtx_xml(&c->chunk, &c->root, out);
 }
 
@@ -347,10 +350,12 @@ const struct event_ops record_ops = {decode, contexts, json, xml, sift, undecode
 void evtx_json_by_walk(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
+	c->chunk.shift = c->chunk.shift_kept;
 	evtx_json(&c->chunk, &c->root, out);
 }
 
-bool record_event(struct reader_cursor *c, const struct record_place *place, bool final, const char **ret_why)
+/* As record_event. */
+static bool make_event(struct reader_cursor *c, const struct record_place *place, bool final, const char **ret_why)
 {
 	const uint8_t *p = c->chunk.p + place->at;
 	bool has;
@@ -402,4 +407,12 @@ bool record_event(struct reader_cursor *c, const struct record_place *place, boo
 	c->event.record_id = sys_number(c, SYS_RECORD_ID, &has);
 	if (!has) c->event.record_id = le64_at(p + 8);
 	return true;
+}
+
+bool record_event(struct reader_cursor *c, const struct record_place *place, bool final, const char **ret_why)
+{
+	c->chunk.shift = c->chunk.shift_kept;
+	bool ok = make_event(c, place, final, ret_why);
+	c->chunk.shift_kept = c->chunk.shift;
+	return ok;
 }
