@@ -71,6 +71,7 @@ static void lines_equal(const uint8_t *bytes, size_t size, const struct reader_o
 	uint64_t batch;
 	arena_init(&strings, 64 << 20);
 	input_of_memory(&in, bytes, size, STR("x.evtx"));
+	input_unhashed(&in);
 	struct reader *r = evtx_reader_ops.open(&in, options, &f);
 	verify(r);
 	for (int pass = 0; pass < 2; pass++) {
@@ -156,6 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		some = {.has_ids = true, .first_id = 3, .last_id = 1u << 20, .since = {0, 0, 0, true}, .until = {1u << 31, 0, 0, true}},
 		exact = {.exact_times = true, .omit_absent = true, .whole_text = true, .lone_surrogates = true};
 	if (!taxonomy) taxonomy = taxonomy_new(NULL);
+	verify(evtx_reader_ops.sniff((struct str){(const char *)data, size}, size, STR("x")) <= 100);
 	read_all(data, size, &plain);
 	uint8_t *copy = malloc(size ? size : 1);
 	if (size) memcpy(copy, data, size);
