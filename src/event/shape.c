@@ -72,6 +72,14 @@ void shape_link(struct column *columns, uint32_t n)
 	map_done(&last);
 }
 
+const struct shape *shape_alone(struct shape *spec)
+{
+	spec->id = UINT32_MAX;
+	spec->memo = NULL;
+	shape_link((struct column *)spec->columns, spec->n_columns);
+	return spec;
+}
+
 static bool copy_value(struct arena *a, struct value *v)
 {
 	if (v->has_text) {

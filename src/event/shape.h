@@ -43,8 +43,10 @@ const struct taxonomy *shape_table_taxonomy(const struct shape_table *t);
 /* The shape filed under these key bytes (any bytes that tell kinds apart, beginning with the format's name), or NULL. */
 const struct shape *shape_table_find(const struct shape_table *t, struct str key);
 /* Files a copy of *spec (deep; id, next and memo are set here) under `key`. NULL when the budget is used up: the caller then
- * makes a shape of its own for the event, counts it, and the matcher does without the memo (shape->memo stays NULL). */
+ * makes a shape of its own for the event (shape_alone), and the matcher does without the memo (shape->memo stays NULL). */
 const struct shape *shape_table_add(struct shape_table *t, struct str key, const struct shape *spec);
+/* Makes *spec, of which the columns can be written, a shape outside of any table: its id says so. Returns it. */
+const struct shape *shape_alone(struct shape *spec);
 /* The number of events of that shape, one of the table's, that name that host; 0: there are too many to give one. */
 uint32_t shape_table_alike(struct shape_table *t, const struct shape *s, struct str host);
 uint32_t shape_table_count(const struct shape_table *t);

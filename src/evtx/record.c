@@ -125,9 +125,7 @@ static const struct shape *make_shape(struct reader_cursor *c, struct str key, s
 	spec->host_column = SYS_COMPUTER;
 	spec->bindings = taxonomy_windows(shape_table_taxonomy(c->shapes), channel, event_id, &c->arena, &spec->n_bindings);
 	const struct shape *kept = shape_table_add(c->shapes, key, spec);
-	if (kept) return kept;
-	shape_link(columns, n);
-	return spec;
+	return kept ? kept : shape_alone(spec);
 }
 
 /* Whether the bytes that name the kind of event are those met last with this content. A literal is part of the root template. */

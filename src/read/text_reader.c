@@ -147,9 +147,7 @@ const struct logsource_binding *text_bindings(const struct reader *r, struct str
 const struct shape *text_shape(struct reader *r, struct str key, struct shape *spec)
 {
 	const struct shape *kept = shape_table_add(r->shapes, key, spec);
-	if (kept) return kept;
-	shape_link((struct column *)spec->columns, spec->n_columns);
-	return spec;
+	return kept ? kept : shape_alone(spec);
 }
 
 struct str text_repair(struct reader *r, struct str s)

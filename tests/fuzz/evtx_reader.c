@@ -108,6 +108,7 @@ static void read_all(const uint8_t *bytes, size_t size, const struct reader_opti
 		for (struct event *ev; (ev = evtx_reader_ops.next(c));) {
 			struct range contexts[8];
 			verify(ev->records[0].offset + ev->records[0].length <= size);
+			verify(ev->shape->id == UINT32_MAX || shape_table_at(shapes, ev->shape->id) == ev->shape);
 			if (!(ev->flags & (EVENT_RECOVERED | EVENT_CARVED))) {
 				verify(ev->records[0].offset >= last_end || pass);
 				last_end = ev->records[0].offset + ev->records[0].length;

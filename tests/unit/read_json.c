@@ -292,6 +292,7 @@ static uint32_t tell_all(struct shape_table *shapes, struct str log, struct buf 
 	for (struct event *ev; (ev = ops->next(c)); n++) {
 		for (; at < ev->records[0].offset; at++) line += log.p[at] == '\n';
 		CHECK(ev->records[0].line == line);
+		CHECK(ev->shape->id == UINT32_MAX || shape_table_at(shapes, ev->shape->id) == ev->shape);
 		if (n < max) tell(ev, &out[n]);
 	}
 	ops->cursor_free(c);
@@ -301,6 +302,20 @@ static uint32_t tell_all(struct shape_table *shapes, struct str log, struct buf 
 	input_close(&in);
 	arena_done(&strings);
 	return n;
+}
+
+/* What others keep by a shape's number must not be taken for what is known of another shape. */
+TEST(shapes_beyond_the_budget_say_that_they_are_in_no_table)
+{
+	struct taxonomy *taxonomy = taxonomy_new(NULL);
+	struct shape_table *shapes = shape_table_new(taxonomy, 20000);
+	struct buf log = {0};
+	for (int i = 0; i < 300; i++) buf_printf(&log, "{\"@timestamp\":\"2021-03-01T00:00:00Z\",\"key%d\":\"value\",\"other%d\":1}\n", i, i);
+	CHECK(tell_all(shapes, buf_view(&log), NULL, 0) == 300);
+	CHECK(shape_table_count(shapes) > 0 && shape_table_count(shapes) < 300);
+	buf_done(&log);
+	shape_table_free(shapes);
+	taxonomy_free(taxonomy);
 }
 
 /* A value as it stands in JSON: $ in a pattern. */
