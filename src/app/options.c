@@ -52,6 +52,25 @@ static int unknown(struct options *o, const char *word)
 	return OPTION_BAD;
 }
 
+static bool names_option(const struct options *o, const char *word)
+{
+	for (const struct option_row *r = o->command->options; word[0] == '-' && r && !is_end(r); r++) {
+		if (word[1] == '-' ? r->name && !strcmp(word + 2, r->name) : r->letter && word[1] == r->letter && !word[2]) return true;
+	}
+	return false;
+}
+
+/* The word behind an option that needs one. An option in its place was meant as one: `--stats -o findings.jsonl` is no file "-o". */
+static bool take_argument(struct options *o, const char *option, const char *needs, const char **ret)
+{
+	const char *word = o->at < o->argc ? o->argv[o->at] : NULL;
+	if (!word) return app_usage(o->command, "option %s needs %s", option, needs), false;
+	if (names_option(o, word)) return app_usage(o->command, "option %s needs %s, and %s is an option (for a file of that name write ./%s)", option, needs, word, word), false;
+	*ret = word;
+	o->at++;
+	return true;
+}
+
 static int long_option(struct options *o, char *word, const char **ret_argument)
 {
 	char *equals = strchr(word, '=');
@@ -78,8 +97,9 @@ static int long_option(struct options *o, char *word, const char **ret_argument)
 	if (equals && !r->argument) return app_usage(o->command, "option --%s takes no argument", r->name), OPTION_BAD;
 	if (equals) *ret_argument = equals + 1;
 	else if (r->argument) {
-		if (o->at >= o->argc) return app_usage(o->command, "option --%s needs %s", r->name, r->argument), OPTION_BAD;
-		*ret_argument = o->argv[o->at++];
+		char option[64];
+		snprintf(option, sizeof option, "--%s", r->name);
+		if (!take_argument(o, option, r->argument, ret_argument)) return OPTION_BAD;
 	}
 	return found;
 }
@@ -102,10 +122,8 @@ static int short_option(struct options *o, const char **ret_argument)
 		if (*o->cluster) {
 			*ret_argument = o->cluster;
 			o->at++;
-		} else if (o->at < o->argc) {
-			*ret_argument = o->argv[o->at++];
-		} else {
-			return app_usage(o->command, "option -%c needs %s", letter, r->argument), OPTION_BAD;
+		} else if (!take_argument(o, (char[]){'-', letter, 0}, r->argument, ret_argument)) {
+			return OPTION_BAD;
 		}
 		o->cluster = NULL;
 		return i;
