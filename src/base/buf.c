@@ -35,7 +35,11 @@ char *u64_print(char *out, uint64_t v)
 	return end;
 }
 
-void buf_u64(struct buf *b, uint64_t v) { b->n = (size_t)(u64_print(buf_reserve(b, 20), v) - b->p); }
+void buf_u64(struct buf *b, uint64_t v)
+{
+	char *at = buf_reserve(b, 20);
+	b->n += (size_t)(u64_print(at, v) - at);
+}
 
 void buf_i64(struct buf *b, int64_t v)
 {
