@@ -330,11 +330,13 @@ static bool claim(struct reader *r, uint64_t *ret_offset, bool *ret_overlaps)
 	r->peeked = 0;
 	struct span span = {in->at, 0, 0, EVTX_CHUNK};
 	if (!span_in_head(head, &span)) return false;
-	if (input_pread(in, next, sizeof next, in->at + EVTX_CHUNK, NULL) == sizeof next) {
-		if (!memcmp(next, "ElfChnk", 8)) r->peeked = in->at + EVTX_CHUNK;
-		else if (!all_zero(next, 8)) return false;
+	int64_t got = input_pread(in, next, sizeof next, in->at + EVTX_CHUNK, NULL);
+	bool chunk_behind = got >= 8 && !memcmp(next, "ElfChnk", 8);
+	if (got < 0 || (got >= 8 && !chunk_behind && !all_zero(next, 8))) return false; /* as block_end */
+	if (chunk_behind && got == sizeof next) {
+		r->peeked = in->at + EVTX_CHUNK;
+		memcpy(head, next, sizeof next);
 	}
-	memcpy(head, next, sizeof next);
 	*ret_overlaps = spans_add(&r->spans, span);
 	*ret_offset = in->at;
 	in->at += EVTX_CHUNK;
