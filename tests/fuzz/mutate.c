@@ -36,15 +36,18 @@ static struct file load(const char *path)
 /* `out` has room for a block more than n. */
 static size_t mutate(uint8_t *out, size_t n, const struct file *other)
 {
-	enum { BLOCK = 4096 };
-	size_t at = draw(n), length = 1 + draw(BLOCK);
+	enum { BLOCK = 4096, CHUNK = 65536 };
+	unsigned kind = (unsigned)draw(8);
+	size_t at = draw(n), length = 1 + draw(kind == 5 ? CHUNK : BLOCK);
 	if (length > n - at) length = n - at;
-	switch (draw(6)) {
+	switch (kind) {
 	case 0: for (uint64_t i = 1 + draw(64); i--;) out[draw(n)] ^= (uint8_t)(1 << draw(8)); return n;
 	case 1: memset(out + at / 512 * 512, 0, n - at / 512 * 512 < 512 ? n - at / 512 * 512 : 512); return n;
 	case 2: return at ? at : n;
 	case 3: memmove(out + at + length, out + at, n - at); return n + length;             /* shifted up */
-	case 4: memmove(out + at, out + at + length, n - at - length); return n - length;    /* shifted down */
+	case 4:
+	case 5: memmove(out + at, out + at + length, n - at - length); return n - length;    /* shifted down */
+	case 6: at = BLOCK + (1 + at / CHUNK) * CHUNK + draw(64); return at < n ? at : n;    /* cut near the end of a chunk */
 	default: {
 		size_t from = draw(other->n);
 		if (length > other->n - from) length = other->n - from;
