@@ -63,12 +63,12 @@ static inline bool maker_source(struct maker *m, uint32_t seed, uint32_t lines, 
 	m->texts[number] = (struct buf){0};
 	struct buf *t = &m->texts[number];
 	maker_text(t, seed, lines);
-	char path[32];
-	snprintf(path, sizeof path, "logs/auth%u.log", seed);
-	struct source_tree *tree = case_source_tree(m->w, STR("syslog"), number, str_of(path));
+	char log[32];
+	snprintf(log, sizeof log, "logs/auth%u.log", seed);
+	struct source_tree *tree = case_source_tree(m->w, STR("syslog"), number, str_of(log));
 	source_tree_feed(tree, t->p, t->n);
 	if (!source_tree_finish(tree, &m->fault)) return false;
-	struct source_info info = {.path = str_of(path), .format = STR("syslog"), .size = t->n};
+	struct source_info info = {.path = str_of(log), .format = STR("syslog"), .size = t->n};
 	sha256_of(t->p, t->n, info.sha256);
 	struct source_report report = {.records = t->n, .n_records = lines, .n_events = lines, .parameters = STR("format=syslog year=2024"),
 		.first = etime_from_unix(1704067200, 0, 0), .last = etime_from_unix(1704153600, 0, 0)};
@@ -134,13 +134,13 @@ static inline bool maker_fill(struct maker *m, uint32_t first_seed, uint32_t sou
 		case_add_rule_coverage(m->w, 0, (uint64_t)sources * lines, 5, 0, &m->fault);
 }
 
-/* A whole case at `path`. */
-static inline bool maker_case(const char *path, uint32_t sources, uint32_t lines, struct fault *f)
+/* A whole case in a file. */
+static inline bool maker_case(const char *file, uint32_t sources, uint32_t lines, struct fault *f)
 {
 	struct maker m = {.fault = FAULT_INIT};
 	struct case_fetch fetch = {maker_fetch, &m};
 	struct case_step_info info = maker_step("scan");
-	bool fresh, ok = (m.w = case_create(path, &maker_key, &info, &fetch, &m.fault)) != NULL && maker_run(&m, "{}", &fresh) && maker_fill(&m, 1, sources, lines);
+	bool fresh, ok = (m.w = case_create(file, &maker_key, &info, &fetch, &m.fault)) != NULL && maker_run(&m, "{}", &fresh) && maker_fill(&m, 1, sources, lines);
 	if (ok) ok = case_close(m.w, &m.fault);
 	else case_abort(m.w);
 	maker_done(&m);

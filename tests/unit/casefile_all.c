@@ -1,28 +1,8 @@
 /* Case files: written, read, added to, refused. What killed writers and full disks leave: casefile_fault.c. */
-#include "tests/check.h"
+#include "tests/case_folder.h"
 #include "tests/case_maker.h"
 #include <fcntl.h>
 #include <sys/stat.h>
-
-static char dir[64], path[128];
-static void begin(void)
-{
-	snprintf(dir, sizeof dir, "/tmp/exhibit-case-XXXXXX");
-	NEED(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/x.case", dir);
-}
-static void end(void)
-{
-	char command[160];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	CHECK(system(command) == 0);
-}
-
-static void need_ok(bool ok, const struct fault *f)
-{
-	if (!ok) printf("# fault: %s\n", f->text);
-	NEED(ok);
-}
 
 static int64_t count(const char *file, const char *sql)
 {
@@ -37,7 +17,7 @@ static int64_t count(const char *file, const char *sql)
 
 TEST(a_case_is_one_file_and_repeats_exactly)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	need_ok(maker_case(path, 3, 40, &f), &f);
 	char name[160];
@@ -54,21 +34,21 @@ TEST(a_case_is_one_file_and_repeats_exactly)
 	CHECK(count(path, "SELECT count(*) FROM finding WHERE evidence_n < 1") == 0);
 	CHECK(count(path, "SELECT journal_mode = 'delete' FROM pragma_journal_mode") == 1);
 	buf_done(&a), buf_done(&b);
-	end();
+	folder_remove();
 }
 
 TEST(an_existing_file_is_refused)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	need_ok(maker_case(path, 1, 4, &f), &f);
 	CHECK(!maker_case(path, 1, 4, &f) && f.kind == FAULT_USAGE);
-	end();
+	folder_remove();
 }
 
 TEST(the_schema_refuses_findings_without_evidence_changes_and_deletions)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	need_ok(maker_case(path, 1, 4, &f), &f);
 	struct case_step_info info = maker_step("seal");
@@ -94,12 +74,12 @@ TEST(the_schema_refuses_findings_without_evidence_changes_and_deletions)
 	need_ok(m.w != NULL && maker_run(&m, "{}", &fresh), &m.fault);
 	CHECK(!maker_correlation(&m, NULL, 0) && m.fault.kind == FAULT_STATE);
 	case_abort(m.w);
-	end();
+	folder_remove();
 }
 
 TEST(evidence_that_is_not_in_the_source_is_refused)
 {
-	begin();
+	folder_make();
 	struct maker m = {.fault = FAULT_INIT};
 	struct case_fetch fetch = {maker_fetch, &m};
 	struct case_step_info info = maker_step("scan");
@@ -121,12 +101,12 @@ TEST(evidence_that_is_not_in_the_source_is_refused)
 	CHECK(!maker_correlation(&m, &e, 1) && m.fault.kind == FAULT_VERIFY);
 	case_abort(m.w);
 	maker_done(&m);
-	end();
+	folder_remove();
 }
 
 TEST(ranges_inside_and_across_lines_are_kept_by_whole_lines)
 {
-	begin();
+	folder_make();
 	struct maker m = {.fault = FAULT_INIT};
 	struct case_fetch fetch = {maker_fetch, &m};
 	struct case_step_info info = maker_step("scan");
@@ -142,7 +122,7 @@ TEST(ranges_inside_and_across_lines_are_kept_by_whole_lines)
 	CHECK(count(path, "SELECT leaves FROM evidence") == 2);
 	CHECK(count(path, "SELECT count(*) FROM record") == 2);
 	maker_done(&m);
-	end();
+	folder_remove();
 }
 
 static void add(uint32_t first_seed, uint32_t sources, uint32_t lines, const struct salt_key *key, const char *settings)
@@ -163,7 +143,7 @@ static void add(uint32_t first_seed, uint32_t sources, uint32_t lines, const str
 
 TEST(sources_are_added_and_the_tree_only_grows)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	need_ok(maker_case(path, 2, 10, &f), &f);
 	struct buf before = maker_dump(path, &f);
@@ -181,12 +161,12 @@ TEST(sources_are_added_and_the_tree_only_grows)
 	bool restarted;
 	CHECK(!case_open_for_add(path, &wrong, &info, &(struct case_fetch){0}, &restarted, &f) && f.kind == FAULT_VERIFY);
 	buf_done(&before), buf_done(&after);
-	end();
+	folder_remove();
 }
 
 TEST(known_sources_kept_hits_and_superseded_correlations)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	need_ok(maker_case(path, 2, 10, &f), &f);
 	struct maker m = {.fault = FAULT_INIT};
@@ -231,12 +211,12 @@ TEST(known_sources_kept_hits_and_superseded_correlations)
 	struct buf d = maker_dump(path, &f);
 	buf_done(&d);
 	maker_done(&m);
-	end();
+	folder_remove();
 }
 
 TEST(a_log_left_behind_is_read_from_a_private_copy)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	need_ok(maker_case(path, 1, 10, &f), &f);
 	struct buf want = maker_dump(path, &f);
@@ -253,12 +233,12 @@ TEST(a_log_left_behind_is_read_from_a_private_copy)
 	CHECK(str_eq(buf_view(&got), buf_view(&want)));
 	CHECK(access(wal, F_OK) == 0);
 	buf_done(&want), buf_done(&got);
-	end();
+	folder_remove();
 }
 
 TEST(what_is_no_case)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	struct case_file c;
 	FILE *o = fopen(path, "w");
@@ -270,7 +250,7 @@ TEST(what_is_no_case)
 	need_ok(maker_case(path, 1, 4, &f), &f);
 	CHECK(truncate(path, 8192 * 3 + 100) == 0);
 	CHECK(!case_open(path, "/tmp", &c, &f) && f.kind == FAULT_CORRUPT);
-	end();
+	folder_remove();
 }
 
 TEST_MAIN

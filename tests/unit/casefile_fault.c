@@ -1,6 +1,6 @@
 /* What killed writers and full disks leave of a case: the state before, the state after, or a file that says it is
  * incomplete; and a repetition comes out as if nothing had happened. EXHIBIT_ROUNDS sets how often (default 8 kills a test). */
-#include "tests/check.h"
+#include "tests/case_folder.h"
 #include "tests/case_maker.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -9,13 +9,7 @@
 #include <time.h>
 
 enum { SOURCES = 3, LINES = 300 };
-static char dir[64], path[128], before_path[128], after_path[128];
-
-static void need_ok(bool ok, const struct fault *f)
-{
-	if (!ok) printf("# fault: %s\n", f->text);
-	NEED(ok);
-}
+static char before_path[128], after_path[128];
 
 static int rounds(void)
 {
@@ -143,40 +137,31 @@ static void kill_at_random(bool (*work)(const char *, struct fault *), const cha
 static void begin(void)
 {
 	struct fault f = FAULT_INIT;
-	snprintf(dir, sizeof dir, "/tmp/exhibit-fault-XXXXXX");
-	NEED(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/x.case", dir);
+	folder_make();
 	snprintf(before_path, sizeof before_path, "%s/before.case", dir);
 	snprintf(after_path, sizeof after_path, "%s/after.case", dir);
 	need_ok(do_scan(before_path, &f), &f);
-}
-
-static void end(void)
-{
-	char command[160];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	CHECK(system(command) == 0);
 }
 
 TEST(a_scan_killed)
 {
 	begin();
 	kill_at_random(do_scan, NULL);
-	end();
+	folder_remove();
 }
 
 TEST(an_addition_killed)
 {
 	begin();
 	kill_at_random(do_add, before_path);
-	end();
+	folder_remove();
 }
 
 TEST(a_seal_killed)
 {
 	begin();
 	kill_at_random(do_seal, before_path);
-	end();
+	folder_remove();
 }
 
 /* No file may grow beyond a limit that rises from run to run: sooner or later each write is the one that fails. */
@@ -223,14 +208,14 @@ TEST(a_scan_on_a_full_disk)
 {
 	begin();
 	fill_the_disk(do_scan, NULL);
-	end();
+	folder_remove();
 }
 
 TEST(an_addition_on_a_full_disk)
 {
 	begin();
 	fill_the_disk(do_add, before_path);
-	end();
+	folder_remove();
 }
 
 TEST_MAIN

@@ -1,16 +1,9 @@
 /* Disclosure bundles: made from a case, checked alone; every changed byte is found. EXHIBIT_ROUNDS: how many changes (default 100). */
-#include "tests/check.h"
+#include "tests/case_folder.h"
 #include "tests/case_maker.h"
 #include "verify/verify.h"
 
-static char dir[64], path[128];
 static struct fault fault;
-
-static void need_ok(bool ok)
-{
-	if (!ok) printf("# fault: %s\n", fault.text);
-	NEED(ok);
-}
 
 struct heard { struct buf text; int problems; };
 static void hear(void *arg, const struct verify_line *l)
@@ -48,13 +41,13 @@ static void seal(void)
 	struct checkpoint c;
 	struct case_step_info info = maker_step("seal");
 	struct case_writer *w = case_open_for_step(path, &info, &fault);
-	need_ok(w && case_step_checkpoint(w, STR("team.example"), &text, &fault));
+	need_ok(w && case_step_checkpoint(w, STR("team.example"), &text, &fault), &fault);
 	size_t n = text.n;
 	buf_byte(&text, '\n');
 	signed_note_sign((struct str){text.p, n}, &k, 0, &text);
 	NEED(checkpoint_parse((struct str){text.p, n}, &c, NULL));
 	key_public_print(&k.public, &vkey);
-	need_ok(case_add_seal(w, "checkpoint", 0, c.size, buf_view(&vkey), buf_view(&text), &fault) && case_close(w, &fault));
+	need_ok(case_add_seal(w, "checkpoint", 0, c.size, buf_view(&vkey), buf_view(&text), &fault) && case_close(w, &fault), &fault);
 	buf_done(&text), buf_done(&vkey);
 }
 
@@ -69,7 +62,7 @@ static void state(void)
 	struct case_row row;
 	int64_t id;
 	uint8_t sig[64];
-	need_ok(w != NULL);
+	need_ok(w != NULL, &fault);
 	struct case_rows *rows = case_rows_new(case_writer_db(w), 1, &fault);
 	while (case_rows_next(rows, &row, &fault))
 		if (row.table == CASE_FINDING && row.id == 2) sha256_of(row.text.p, row.text.n, s.sha256);
@@ -78,24 +71,15 @@ static void state(void)
 	dsse_sign(STR(DSSE_STATEMENT_TYPE), buf_view(&payload), &k, sig);
 	key_public_print(&k.public, &vkey);
 	need_ok(case_add_statement(w, "statement", 0, STR(DSSE_STATEMENT_TYPE), buf_view(&payload), &id, &fault) && case_add_signature(w, id, buf_view(&vkey), sig, &fault) &&
-		case_close(w, &fault));
+		case_close(w, &fault), &fault);
 	buf_done(&payload), buf_done(&vkey);
 }
 
 static void begin(bool sealed)
 {
-	snprintf(dir, sizeof dir, "/tmp/exhibit-bundle-XXXXXX");
-	NEED(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/x.case", dir);
-	need_ok(maker_case(path, 3, 60, &fault));
+	folder_make();
+	need_ok(maker_case(path, 3, 60, &fault), &fault);
 	if (sealed) seal(), state();
-}
-
-static void end(void)
-{
-	char command[160];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	CHECK(system(command) == 0);
 }
 
 static bool open_text(void *arg, struct str name, int64_t member, struct input *ret, struct fault *f)
@@ -117,9 +101,9 @@ static struct buf make(const int64_t *findings, size_t n, const struct disclose_
 {
 	struct case_file c;
 	struct buf out = {0};
-	need_ok(case_open(path, dir, &c, &fault));
+	need_ok(case_open(path, dir, &c, &fault), &fault);
 	struct disclose_options o = {findings, n, ranges, n_ranges, sources};
-	need_ok(disclose(&c, &o, &out, &fault));
+	need_ok(disclose(&c, &o, &out, &fault), &fault);
 	case_done(&c);
 	return out;
 }
@@ -139,7 +123,7 @@ TEST(one_finding_is_proven_without_the_others)
 	/* Nothing of other lines is in it. */
 	CHECK(str_find(buf_view(&b), STR("sshd[6]"), 0) == SIZE_MAX);
 	buf_done(&b), buf_done(&h.text);
-	end();
+	folder_remove();
 }
 
 TEST(correlations_come_with_the_rules_they_name)
@@ -149,7 +133,7 @@ TEST(correlations_come_with_the_rules_they_name)
 	struct heard h;
 	struct case_file c;
 	int64_t id;
-	need_ok(case_open(path, dir, &c, &fault) && case_db_int(c.db, "SELECT max(id) FROM finding WHERE kind = 'correlation'", &id, &fault));
+	need_ok(case_open(path, dir, &c, &fault) && case_db_int(c.db, "SELECT max(id) FROM finding WHERE kind = 'correlation'", &id, &fault), &fault);
 	case_done(&c);
 	int64_t ids[] = {1, id, 1};
 	struct buf b = make(ids, 3, NULL, 0, NULL);
@@ -157,7 +141,7 @@ TEST(correlations_come_with_the_rules_they_name)
 	CHECK(str_find(buf_view(&b), STR("rule-one"), 0) != SIZE_MAX && str_find(buf_view(&b), STR("rule-two"), 0) != SIZE_MAX);
 	if (h.problems) printf("# %s", h.text.p);
 	buf_done(&b), buf_done(&h.text);
-	end();
+	folder_remove();
 }
 
 TEST(ranges_are_complete_or_refused)
@@ -185,7 +169,7 @@ TEST(ranges_are_complete_or_refused)
 	buf_done(&h.text), buf_done(&b);
 	/* Without the key, or beyond the end, or with another original, there is none. */
 	struct case_file c;
-	need_ok(case_open(path, dir, &c, &fault));
+	need_ok(case_open(path, dir, &c, &fault), &fault);
 	struct disclose_options o = {NULL, 0, range, 1, NULL};
 	CHECK(!disclose(&c, &o, &b, &fault) && fault.kind == FAULT_STATE);
 	o.sources = &s;
@@ -197,7 +181,7 @@ TEST(ranges_are_complete_or_refused)
 	CHECK(!disclose(&c, &o, &b, &fault) && fault.kind == FAULT_VERIFY);
 	case_done(&c);
 	buf_done(&text);
-	end();
+	folder_remove();
 }
 
 TEST(an_unsealed_bundle_says_so_and_a_missing_finding_is_refused)
@@ -210,11 +194,11 @@ TEST(an_unsealed_bundle_says_so_and_a_missing_finding_is_refused)
 	CHECK(look(buf_view(&b), NULL, &r, &h) == VERIFY_HOLDS && !r.sealed && strstr(h.text.p, "not sealed"));
 	buf_done(&h.text), buf_done(&b);
 	struct case_file c;
-	need_ok(case_open(path, dir, &c, &fault));
+	need_ok(case_open(path, dir, &c, &fault), &fault);
 	struct disclose_options o = {ids, 2, NULL, 0, NULL};
 	CHECK(!disclose(&c, &o, &none, &fault) && fault.kind == FAULT_NOT_FOUND);
 	case_done(&c);
-	end();
+	folder_remove();
 }
 
 /* What a bundle says, without how it is written: blanks between members mean nothing. */
@@ -247,7 +231,7 @@ TEST(every_changed_byte_of_a_bundle_is_found)
 	}
 	printf("# %d changes: %d found, %d mean nothing\n", rounds, found, slack);
 	buf_done(&b);
-	end();
+	folder_remove();
 }
 
 TEST_MAIN

@@ -1,29 +1,9 @@
 /* Cases checked: what holds holds, and every byte that is changed is found and named. EXHIBIT_ROUNDS: how many changes (default 100). */
-#include "tests/check.h"
+#include "tests/case_folder.h"
 #include "tests/case_maker.h"
 #include "verify/verify.h"
 #include "base/file.h"
 #include <sys/stat.h>
-
-static char dir[64], path[128];
-static void begin(void)
-{
-	snprintf(dir, sizeof dir, "/tmp/exhibit-verify-XXXXXX");
-	NEED(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/x.case", dir);
-}
-static void end(void)
-{
-	char command[160];
-	snprintf(command, sizeof command, "rm -rf %s", dir);
-	CHECK(system(command) == 0);
-}
-
-static void need_ok(bool ok, const struct fault *f)
-{
-	if (!ok) printf("# fault: %s\n", f->text);
-	NEED(ok);
-}
 
 struct heard { struct buf text; int problems; };
 static void hear(void *arg, const struct verify_line *l)
@@ -115,7 +95,7 @@ static bool open_text(void *arg, struct str name, int64_t member, struct input *
 
 TEST(a_sound_case_holds)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	struct verify_result r;
 	struct heard h;
@@ -124,12 +104,12 @@ TEST(a_sound_case_holds)
 	if (h.problems) printf("# %s", h.text.p);
 	CHECK(r.findings == 45 && r.records == 42 && r.answers[VERIFY_NOT_TRIED] == 45 && !r.sealed);
 	buf_done(&h.text);
-	end();
+	folder_remove();
 }
 
 TEST(seals_and_policies)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	struct verify_result r;
 	struct heard h;
@@ -176,12 +156,12 @@ TEST(seals_and_policies)
 	buf_done(&h.text);
 	policy_done(&policy);
 	buf_done(&p);
-	end();
+	folder_remove();
 }
 
 TEST(originals_are_held_against_the_case)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	struct verify_result r;
 	struct heard h;
@@ -204,7 +184,7 @@ TEST(originals_are_held_against_the_case)
 	CHECK(look(path, &o, &r, &h, &f) == VERIFY_FAILS && r.sources_missing == 1 && strstr(h.text.p, "not the file that was scanned: another size"));
 	buf_done(&h.text);
 	buf_done(&text);
-	end();
+	folder_remove();
 }
 
 static enum verify_answer by_rule(void *arg, const struct verify_finding *x, char why[200])
@@ -226,7 +206,7 @@ static bool any_run(void *arg, sqlite3 *db, int64_t run, struct str settings, co
 
 TEST(findings_are_given_to_whoever_derives_them)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	struct verify_result r;
 	struct heard h;
@@ -235,7 +215,7 @@ TEST(findings_are_given_to_whoever_derives_them)
 	struct verify_options o = {.rederiver = &d};
 	CHECK(look(path, &o, &r, &h, &f) == VERIFY_HOLDS_IN_PART && r.answers[VERIFY_DERIVED] == 8 && r.answers[VERIFY_PART] == 2);
 	buf_done(&h.text);
-	end();
+	folder_remove();
 }
 
 /* --- every changed byte ----------------------------------------------------------------------------------------------- */
@@ -259,7 +239,7 @@ static bool integrity(struct buf *out)
 
 TEST(every_changed_byte_is_found_and_named_or_means_nothing)
 {
-	begin();
+	folder_make();
 	struct fault f = FAULT_INIT;
 	struct verify_result r;
 	struct heard h;
@@ -302,7 +282,7 @@ TEST(every_changed_byte_is_found_and_named_or_means_nothing)
 	CHECK(found > rounds / 3);
 	free(good);
 	buf_done(&want), buf_done(&ok);
-	end();
+	folder_remove();
 }
 
 /* Someone who knows SQLite: rows changed with the triggers taken away and put back. */
@@ -320,7 +300,7 @@ TEST(rows_changed_by_hand_are_named)
 		{"UPDATE state SET row_key = zeroblob(32)", "changed since it was written"},
 	};
 	for (size_t i = 0; i < COUNT(changes); i++) {
-		begin();
+		folder_make();
 		struct fault f = FAULT_INIT;
 		struct verify_result r;
 		struct heard h;
@@ -344,7 +324,7 @@ TEST(rows_changed_by_hand_are_named)
 		if (!strstr(h.text.p, changes[i].named)) printf("# %s gave:\n%s# fault %s\n", changes[i].sql, h.text.p, f.text);
 		CHECK(strstr(h.text.p, changes[i].named) != NULL);
 		buf_done(&h.text), buf_done(&triggers), buf_done(&sql);
-		end();
+		folder_remove();
 	}
 }
 
