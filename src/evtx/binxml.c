@@ -675,11 +675,12 @@ static bool values_of_system(const struct parse *p, uint32_t at)
 	return le32_at(d - 4) > 10 && le32_at(d + 3 * 4) == (EVTX_UINT16 << 16 | 2) && le32_at(d + 10 * 4) == (EVTX_UINT64 << 16 | 8);
 }
 
-/* The same where the definition is inline and overwritten, so that its size says nothing: its values are where they fit. */
+/* The same where the definition is inline and overwritten, so that its size says nothing: its values are where they fit. Or there is none, and the offset of another
+ * record's definition means this place by chance, in a page of a log that stands somewhere else now: then they are here. */
 static bool lost_inline(struct parse *p, uint32_t id, unsigned depth, struct instance *ret)
 {
 	if (!p->c->find_template) return lost(p->c, "template lost: it was overwritten");
-	for (uint32_t at = p->at + 24; at + 4 < p->end; at++) {
+	for (uint32_t here = p->at, at = here; at + 4 < p->end; at += at == here ? 24 : 1) {
 		if (!values_fit(p, at) || (!depth && !values_of_system(p, at))) continue;
 		p->at = at;
 		return lost_instance(p, id, depth, ret);

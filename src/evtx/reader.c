@@ -10,16 +10,23 @@ static bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcm
 
 /* --- accounting --- */
 
+/* Whether the checksums of a whole chunk, which has some, hold: of its header, of its records. */
+static bool header_holds(const uint8_t *p) { return crc32_of(crc32_of(0, p, 120), p + 128, 384) == le32_at(p + 124); }
+static bool records_hold(const uint8_t *p)
+{
+	uint32_t free = le32_at(p + 48);
+	return free >= EVTX_CHUNK_HEADER && free <= EVTX_CHUNK && crc32_of(0, p + 512, free - 512) == le32_at(p + 52);
+}
+
 /* Checks a chunk's checksums. True when they are there and hold: then its header says truly where its records end. */
 static bool checksums_hold(struct source_report *r, const uint8_t *p, uint32_t n, uint64_t offset)
 {
 	uint32_t flags = le32_at(p + 120), free = le32_at(p + 48);
-	bool header, records = false;
 	if (flags & 4 || n < EVTX_CHUNK) return false;
-	header = crc32_of(crc32_of(0, p, 120), p + 128, 384) == le32_at(p + 124);
+	bool header = header_holds(p), records = records_hold(p);
 	if (!header) report_note(r, offset, "wrong checksum of the chunk header");
 	if (free < EVTX_CHUNK_HEADER || free > EVTX_CHUNK) report_note(r, offset, "free-space offset out of bounds");
-	else if (!(records = crc32_of(0, p + 512, free - 512) == le32_at(p + 52))) report_note(r, offset, "wrong checksum of the records");
+	else if (!records) report_note(r, offset, "wrong checksum of the records");
 	return header && records;
 }
 
@@ -28,18 +35,21 @@ static void add_place(struct reader_cursor *c, uint32_t at, uint32_t size, bool 
 	if (c->n_places < EVTX_PLACES_MAX) c->places[c->n_places++] = (struct record_place){at, size, carved, false};
 }
 
-/* Free space: stale records in it are places too when they are wanted; what remains is slack, or damage when there is a reason. */
-static void walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, const char *why)
+/* Free space: stale records in it are places too when they are wanted; what remains is slack, or damage when there is a reason. Returns
+ * where it ended: behind `end`, up to `n`, where a record reaches over it. */
+static uint32_t walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, uint32_t n, const char *why)
 {
 	while (at < end) {
-		uint32_t next = c->r->options->carve ? seek_record(c->chunk.p, at, end) : end;
+		uint32_t next = c->r->options->carve ? seek_record(c->chunk.p, at, n) : end;
+		if (next > end) next = end;
 		if (!why) c->local.slack += next - at;
 		else if (next > at) report_damage(&c->local, c->offset + at, next - at, why);
-		if (next == end) return;
-		uint32_t size = record_size(c->chunk.p + next, end - next);
+		if (next == end) return end;
+		uint32_t size = record_size(c->chunk.p + next, n - next);
 		add_place(c, next, size, true);
 		at = next + size;
 	}
+	return at;
 }
 
 static void no_records(struct reader_cursor *c, uint32_t from, uint32_t to, const char *why)
@@ -120,7 +130,7 @@ static void walk_chunk(struct reader_cursor *c)
 		if (at > gap) {
 			uint32_t end = at < limit || gap > limit ? at : limit;
 			no_records(c, gap, end, has_header ? "no record" : "no chunk header and no record");
-			walk_slack(c, end, at, NULL);
+			walk_slack(c, end, at, at, NULL);
 			c->recovered = true;
 		}
 		add_place(c, at, size, false);
@@ -131,8 +141,8 @@ static void walk_chunk(struct reader_cursor *c)
 		no_records(c, gap, limit, cut ? "chunk cut off" : has_header ? "no record" : "no chunk header and no record");
 		gap = limit;
 	}
-	walk_slack(c, gap, behind && gap < EVTX_CHUNK ? EVTX_CHUNK : n, cut && !c->r->image ? "chunk cut off" : NULL);
-	if (behind && gap < EVTX_CHUNK) walk_between(c, EVTX_CHUNK, n);
+	gap = walk_slack(c, gap, behind && gap < EVTX_CHUNK ? EVTX_CHUNK : n, n, cut && !c->r->image ? "chunk cut off" : NULL);
+	if (behind) walk_between(c, gap, n);
 }
 
 static void count_record(struct reader_cursor *c, const struct record_place *place, const char *why)
@@ -178,7 +188,7 @@ static void reader_free(struct reader *r)
 	vec_free(&r->candidates);
 	vec_free(&r->spans.v);
 	map_done(&r->known);
-	free(r->live);
+	free(r->told);
 	free(r->carry);
 	arena_done(&r->notes);
 	pthread_mutex_destroy(&r->lock);
@@ -251,8 +261,24 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	return c;
 }
 
+/* How far a whole record that begins in the `n` bytes of a block reaches into the `more` bytes behind them. 0: there is none. */
+static uint32_t reaches_over(const uint8_t *block, uint32_t n, const uint8_t *behind, uint32_t more)
+{
+	for (uint32_t at = EVTX_CHUNK_HEADER; at + 8 <= n; at++) {
+		const uint8_t *hit = memmem(block + at, n - at, "\x2a\x2a\0", 4);
+		if (!hit || n - (uint32_t)(hit - block) < 8) return 0;
+		at = (uint32_t)(hit - block);
+		uint32_t size = le32_at(hit + 4), over = size - (n - at);
+		if (size > EVTX_CHUNK || size <= n - at || over > more) continue;
+		uint8_t copy[4];
+		for (uint32_t i = 0; i < 4; i++) copy[i] = over + i < 4 ? block[n + over + i - 4] : behind[over + i - 4];
+		if (le32_at(copy) == size) return over;
+	}
+	return 0;
+}
+
 /* Where a block that begins with a chunk ends. Behind a whole chunk comes the next one, or zeros. Otherwise the next one may stand in it, for bytes of it were lost; or
- * further on, for something was put in. */
+ * further on, for something was put in. In a chunk of which something is wrong the last record may reach over its end. */
 static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 {
 	uint8_t head[8], *ahead;
@@ -266,6 +292,7 @@ static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 	int64_t got = input_pread(r->in, ahead, EVTX_CHUNK, r->in->at, NULL);
 	const uint8_t *chunk = got > 0 ? memmem(ahead, (size_t)got, "ElfChnk\0", 8) : NULL;
 	if (chunk) n += (uint32_t)(chunk - ahead);
+	else if (got > 0 && (le32_at(block + 120) & 4 || !header_holds(block) || !records_hold(block))) n += reaches_over(block, n, ahead, (uint32_t)got);
 	free(ahead);
 	return n;
 }
@@ -356,6 +383,13 @@ bool reader_load(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_
 	return true;
 }
 
+/* A record that was told is not told again. Of stale ones that is the rule, and nothing to note. */
+static void leave_copy(struct reader_cursor *c, const struct record_place *place)
+{
+	c->local.slack += place->size;
+	if (!place->carved && (!c->n_copies++ || c->offset + place->at < c->first_copy)) c->first_copy = c->offset + place->at;
+}
+
 /* Leaves out records that stand elsewhere in the file already. Only where something hints at them: ids that another block has, or others than the chunk's header
  * names, or no header. */
 static void drop_copies(struct reader_cursor *c, bool overlaps)
@@ -380,12 +414,8 @@ static void drop_copies(struct reader_cursor *c, bool overlaps)
 	for (uint32_t i = 0; i < n; i++)
 		if (reader_load(r, others[i].offset, c->other_block, &c->other)) copies_compare(copies, c->other.p, others[i].n < c->other.n ? others[i].n : c->other.n);
 	for (uint32_t i = 0; i < c->n_places; i++) {
-		if (!copies_has(copies, i)) {
-			c->places[kept++] = c->places[i];
-			continue;
-		}
-		c->local.slack += c->places[i].size;
-		if (!c->n_copies++ || c->offset + c->places[i].at < c->first_copy) c->first_copy = c->offset + c->places[i].at;
+		if (copies_has(copies, i)) leave_copy(c, &c->places[i]);
+		else c->places[kept++] = c->places[i];
 	}
 	c->n_places = kept;
 	free(copies);
@@ -397,6 +427,11 @@ static bool next_chunk(struct reader_cursor *c)
 	struct reader *r = c->r;
 	struct fault f = FAULT_INIT;
 	pthread_mutex_lock(&r->lock);
+	if (r->options->carve && !r->carver) r->carver = c;
+	if (r->options->carve && r->carver != c) {
+		pthread_mutex_unlock(&r->lock);
+		return false;
+	}
 	bool overlaps = false, claimed = claim(r, &c->offset, &overlaps);
 	int64_t n = claimed || r->failed ? 0 : take_block(r, c->block, &c->offset, &f);
 	if (n >= EVTX_RECORD_MIN && !all_zero(c->block, (size_t)n)) overlaps = spans_add(&r->spans, span_of(c->block, (uint32_t)n, c->offset));
@@ -418,7 +453,7 @@ static bool next_chunk(struct reader_cursor *c)
 	chunk_forget(&c->chunk);
 	if (n > 0) {
 		walk_chunk(c);
-		drop_copies(c, overlaps);
+		if (!r->options->carve) drop_copies(c, overlaps); /* else all are compared with all */
 	}
 	return n > 0;
 }
@@ -501,12 +536,13 @@ static const struct event_hole *hole_before(struct reader_cursor *c, const struc
 		if (!follows(place - 1, place)) return NULL;
 		before = id_at(c, place - 1);
 		if (id <= before || id == before + 1) return NULL;
-		if (!c->sure && !steady(c, place)) return NULL;
+		if (!c->sure && (c->r->image || !steady(c, place))) return NULL;
 		c->hole.before.offset = c->offset + place[-1].at;
 		c->hole.before.length = place[-1].size;
 		c->hole.before.bytes = c->chunk.p + place[-1].at;
 	} else {
-		if (place->at != EVTX_CHUNK_HEADER || !c->sure) return NULL;
+		/* What stands side by side on a disk may be of different logs. */
+		if (place->at != EVTX_CHUNK_HEADER || !c->sure || c->r->image) return NULL;
 		if (c->tail.chunk && c->tail.chunk + EVTX_CHUNK == c->offset) {
 			before = c->tail.id;
 			c->hole.before = c->tail.record;
@@ -520,33 +556,53 @@ static const struct event_hole *hole_before(struct reader_cursor *c, const struc
 	return &c->hole;
 }
 
+/* The next place of the block. NULL: there is none. */
+static const struct record_place *next_place(struct reader_cursor *c)
+{
+	if (c->inner.end) {
+		uint32_t at = seek_record(c->chunk.p, c->inner.at, c->inner.end);
+		c->local.slack += at - c->inner.at;
+		if (at < c->inner.end) {
+			c->inner.place = (struct record_place){at, record_size(c->chunk.p + at, c->inner.end - at), true, true};
+			c->inner.at = at + c->inner.place.size;
+			return &c->inner.place;
+		}
+		c->inner.end = 0;
+	}
+	return c->next_place < c->n_places ? &c->places[c->next_place++] : NULL;
+}
+
 /* The record at a place as an event; NULL: it was put aside, or is none. */
 static struct event *take_place(struct reader_cursor *c, const struct record_place *place)
 {
 	if (c->arena.used > ARENA_WARM) arena_reset(&c->arena); /* no event lives any more; memory that is still in the cache is used again */
 	if (place->carved && !c->last_pass) {
-		if (!recover_defer(c, place)) c->local.slack += place->size;
-		return NULL;
+		if (recover_defer(c, place)) return NULL;
+		c->r->told_early++;
 	}
-	if (c->r->options->carve && !place->carved && !c->last_pass) {
-		pthread_mutex_lock(&c->r->lock);
-		recover_live(c->r, c->chunk.p + place->at);
-		pthread_mutex_unlock(&c->r->lock);
+	if (c->r->options->carve && recover_was_told(c->r, c->chunk.p + place->at, place->size)) {
+		leave_copy(c, place);
+		return NULL;
 	}
 	const char *why;
 	bool ok = record_event(c, place, c->last_pass, &why);
 	if (c->chunk.fresh.n) recover_publish(c);
+	/* Outside of logs a copy that can be read in full may stand further on. */
+	if (c->r->image && why && !c->last_pass && recover_defer(c, place)) return NULL;
 	if (!ok && c->chunk.lost && !c->last_pass) {
 		if (recover_defer(c, place)) return NULL;
 		c->chunk.find_template = recover_no_template; /* no room to wait: by the usual layout, at once */
 		ok = record_event(c, place, true, &why);
 		c->chunk.find_template = NULL;
 	}
-	/* Outside a log's own records a head alone is none: any bytes may look like one. */
+	/* Outside a log's own records a head alone is none: any bytes may look like one, and hold one. */
 	if ((place->carved || c->r->image) && (!ok || c->bare)) {
-		c->local.slack += place->size;
+		c->local.slack++;
+		c->inner.at = place->at + 1;
+		if (place != &c->inner.place) c->inner.end = place->at + place->size;
 		return NULL;
 	}
+	if (c->r->options->carve) recover_told(c->r, c->chunk.p + place->at, place->size);
 	count_record(c, place, ok ? why : why ? why : "cannot be read");
 	if (ok && why) c->event.flags |= EVENT_LIMITED;
 	if (ok && c->shapes) {
@@ -574,8 +630,8 @@ static bool next_places(struct reader_cursor *c)
 static struct event *cursor_next(struct reader_cursor *c)
 {
 	do {
-		while (c->next_place < c->n_places) {
-			struct event *ev = take_place(c, &c->places[c->next_place++]);
+		for (const struct record_place *place; (place = next_place(c));) {
+			struct event *ev = take_place(c, place);
 			if (ev) return ev;
 		}
 	} while (next_places(c));
@@ -606,7 +662,7 @@ static bool cursor_lines(struct reader_cursor *c, struct buf *out, uint64_t *ret
 {
 	if (!next_places(c)) return false;
 	*ret_batch = c->batch;
-	while (c->next_place < c->n_places) line_of_place(c, &c->places[c->next_place++], out);
+	for (const struct record_place *place; (place = next_place(c));) line_of_place(c, place, out);
 	if (c->chunk.fresh.n) recover_publish(c);
 	return true;
 }
@@ -646,7 +702,8 @@ static void cursor_free(struct reader_cursor *c)
 static void finish(struct reader *r, struct source_report *ret)
 {
 	struct arena *arena = ret->arena;
-	if (r->live_overflow) report_note(&r->report, 0, "%llu stale records could not be compared with the live ones: some may be copies", (unsigned long long)r->live_overflow);
+	if (r->told_overflow) report_note(&r->report, 0, "%llu records found no room in the table of those told: copies of them may be told as well", (unsigned long long)r->told_overflow);
+	if (r->told_early) report_note(&r->report, 0, "%llu stale records were told before all others were known: some may be copies", (unsigned long long)r->told_early);
 	report_note_odd(&r->report);
 	if (r->n_copies) report_note(&r->report, r->first_copy, "%llu records stand in the file already, byte for byte: told once, the first copy is here", (unsigned long long)r->n_copies);
 	if (r->gaps) report_note(&r->report, r->first_gap, "%llu gaps in the record ids of neighbouring events, the first here", (unsigned long long)r->gaps);

@@ -27,9 +27,10 @@ struct reader {
 	VEC(struct known_template) known_at;
 	bool searched;                   /* for templates that no record which could be read has: */
 	VEC(struct known_template) candidates;
-	uint64_t *live;                  /* keys of live records, for --carve; 0 = free */
-	uint32_t n_live;
-	uint64_t live_overflow;
+	const struct reader_cursor *carver; /* --carve: the one cursor that takes the blocks, for what is told first must not depend on threads */
+	uint64_t *told;                  /* hashes of the records that were told, for --carve; 0 = free */
+	uint32_t n_told;
+	uint64_t told_overflow, told_early; /* records that found no room in the table; stale ones told before all live ones were known */
 	uint64_t gaps, back, first_gap, first_back; /* of all cursors */
 	struct spans spans;              /* of the blocks taken so far */
 	uint8_t peeked_head[SPAN_HEAD];  /* what was read of it */
@@ -64,6 +65,7 @@ struct reader_cursor {
 	struct value *cells;             /* [cells_room]: of the event, when it is asked for any */
 	uint32_t cells_room;
 	bool bare;                       /* of the record at hand nothing but its head can be read */
+	struct { uint32_t at, end; struct record_place place; } inner; /* what is left of bytes that only looked like a record: others may stand in them */
 	/* The last pass: records that were deferred. */
 	bool last_pass, ended;
 	VEC(struct deferred) deferred;
@@ -78,9 +80,9 @@ struct reader_cursor {
 enum {
 	BLOCK = 2 * EVTX_CHUNK,  /* a chunk, and what was put into it */
 	ARENA_BUDGET = 16 << 20, ARENA_WARM = 32 << 10,
-	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones left */
+	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones compared with what came before them only */
 	CANDIDATES_MAX = 200000, /* definitions that are looked at for lost templates */
-	LIVE_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
+	TOLD_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
 };
 
 /* A block of the file, as it stands there, into `block` [BLOCK + EVTX_PAD]; false when nothing can be read. */
@@ -95,8 +97,9 @@ extern const struct event_ops record_ops;
 
 /* --- recover.c --- */
 
-/* A record that is not stale, for --carve: one that says the same is not told again. False: it is known, or there is no room. Under the lock. */
-bool recover_live(struct reader *r, const uint8_t *record);
+/* For --carve, on the cursor that takes the blocks, or the last: whether a record of the same bytes was told; notes that this one is. */
+bool recover_was_told(struct reader *r, const uint8_t *record, uint32_t size);
+void recover_told(struct reader *r, const uint8_t *record, uint32_t size);
 /* Templates of the chunk at hand that were met for the first time are made known to all. */
 void recover_publish(struct reader_cursor *c);
 /* Puts a record aside for the last pass; false when there is no room or it is the last pass. */

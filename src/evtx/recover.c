@@ -3,33 +3,34 @@
 
 enum { TRIES = 64 /* definitions with the id of a lost template that are read */ };
 
-static uint64_t live_key(const uint8_t *record)
+/* Where the record stands in the table, or the free slot where it belongs. By a hash with a secret: nobody can make a record that passes for another. */
+static uint64_t *told_slot(struct reader *r, const uint8_t *record, uint32_t size, uint64_t *ret_key)
 {
-	uint64_t key = (le64_at(record + 8) * 0x9e3779b97f4a7c15u) ^ (le64_at(record + 16) * 0xc2b2ae3d27d4eb4fu);
-	return key ? key : 1;
+	uint64_t key = hash_bytes(record, size);
+	if (!key) key = 1;
+	if (!r->told) r->told = xcalloc(TOLD_SLOTS, sizeof *r->told);
+	uint32_t at = (uint32_t)(key >> 40) & (TOLD_SLOTS - 1);
+	while (r->told[at] && r->told[at] != key) at = (at + 1) & (TOLD_SLOTS - 1);
+	*ret_key = key;
+	return &r->told[at];
 }
 
-/* The slot of a key, or the free one where it belongs. */
-static uint32_t live_slot(const struct reader *r, uint64_t key)
+bool recover_was_told(struct reader *r, const uint8_t *record, uint32_t size)
 {
-	uint32_t at = (uint32_t)(key >> 40) & (LIVE_SLOTS - 1);
-	while (r->live[at] && r->live[at] != key) at = (at + 1) & (LIVE_SLOTS - 1);
-	return at;
+	uint64_t key;
+	return *told_slot(r, record, size, &key) != 0;
 }
 
-bool recover_live(struct reader *r, const uint8_t *record)
+void recover_told(struct reader *r, const uint8_t *record, uint32_t size)
 {
-	uint64_t key = live_key(record);
-	if (!r->live) r->live = xcalloc(LIVE_SLOTS, sizeof *r->live);
-	uint32_t at = live_slot(r, key);
-	if (r->live[at]) return false;
-	if (r->n_live >= LIVE_SLOTS / 4 * 3) {
-		r->live_overflow++;
-		return true;
+	uint64_t key, *slot = told_slot(r, record, size, &key);
+	if (*slot) return;
+	if (r->n_told >= TOLD_SLOTS / 4 * 3) {
+		r->told_overflow++;
+		return;
 	}
-	r->live[at] = key;
-	r->n_live++;
-	return true;
+	*slot = key;
+	r->n_told++;
 }
 
 /* Templates that this cursor read for the first time are known to all: of places whose checksums hold, or if there is none of all, the first in the file
@@ -198,15 +199,6 @@ bool recover_next(struct reader_cursor *c)
 		}
 		c->offset = d->chunk;
 		c->batch = 1ull << 62;
-		if (d->carved) {
-			pthread_mutex_lock(&c->r->lock);
-			bool fresh = recover_live(c->r, c->chunk.p + d->at);
-			pthread_mutex_unlock(&c->r->lock);
-			if (!fresh) {
-				c->local.slack += d->size; /* a copy of a record that is live, or was carved already */
-				continue;
-			}
-		}
 		c->places[0] = (struct record_place){d->at, d->size, d->carved, false};
 		c->n_places = 1;
 		c->next_place = 0;

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""--carve: records in the free space of logs and in any other file: each that is whole and can be read once, whatever stands around it, however often it stands there.
+usage: carving.py PROGRAM SOURCE_ROOT      TAP"""
+import json, os, random, struct, subprocess, sys, tempfile, zlib
+
+PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
+sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+from evtx_writer import EvtxWriter  # noqa: E402
+
+CHUNK, HEAD, FIRST = 65536, 4096, 512
+TESTS = []
+
+
+def test(f):
+    TESTS.append(f)
+    return f
+
+
+def need(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def log(ids, channel="Security", text=300, per_chunk=None, **more):
+    w = EvtxWriter(records_per_chunk=per_chunk)
+    for i in ids:
+        w.add({"channel": channel, "provider": "P-" + channel, "guid": "{54849625-5478-4994-A5BA-3E3B0328C30D}", "computer": "host", "event_id": 4624, "record_id": i,
+               "time": "2021-03-01T%02d:%02d:%02d.5Z" % (i // 3600 % 24, i // 60 % 60, i % 60), "data": [["Text", "string", "x" * text], ["N", "uint32", i]], **more})
+    return w.bytes()
+
+
+def records(chunk):
+    """The live records of a chunk, with their offsets."""
+    at, (free,) = FIRST, struct.unpack_from("<I", chunk, 48)
+    while at < free:
+        size, = struct.unpack_from("<I", chunk, at + 4)
+        yield at, chunk[at:at + size]
+        at += size
+
+
+def check_again(chunk):
+    """The chunk with checksums that hold."""
+    b = bytearray(chunk)
+    struct.pack_into("<I", b, 52, zlib.crc32(b[FIRST:struct.unpack_from("<I", b, 48)[0]]))
+    struct.pack_into("<I", b, 124, zlib.crc32(b[128:512], zlib.crc32(b[:120])))
+    return bytes(b)
+
+
+def run(scratch, data, *options):
+    """The events, the same with one thread and with several, as JSON and as XML; the source's account and the findings."""
+    path, stats, found = (os.path.join(scratch, n) for n in ("disk.img", "s.json", "f.jsonl"))
+    with open(path, "wb") as f:
+        f.write(data)
+    out = [subprocess.run([PROGRAM, "events", "--carve", "-j", jobs, *options, path], capture_output=True, timeout=60) for jobs in ("1", "3")]
+    need(out[0].stdout == out[1].stdout and out[0].returncode == out[1].returncode in (0, 3), f"threads matter, or failed: {out[0].stderr[-200:]}")
+    xml = subprocess.run([PROGRAM, "events", "--carve", "--xml", *options, path], capture_output=True, timeout=60).stdout
+    need(xml.count(b"\n") == out[0].stdout.count(b"\n"), "not as many in XML")
+    subprocess.run([PROGRAM, "scan", "-q", "--carve", "-o", found, "--stats", stats, path], capture_output=True, timeout=60)
+    source, = json.load(open(stats))["sources"]
+    need(sum(source["bytes"].values()) == len(data) == source["size"], f"{source['bytes']} are not {len(data)}")
+    return [json.loads(line) for line in out[0].stdout.splitlines()], source, [json.loads(line) for line in open(found)]
+
+
+def ids(events):
+    return [e["Event"]["System"]["EventRecordID"] for e in events]
+
+
+@test
+def copies_on_a_disk_are_told_once(scratch):
+    r, data = random.Random(1), log(range(1, 600))
+    loose = [record for at in range(HEAD, len(data), CHUNK) for _, record in records(data[at:at + CHUNK])]
+    image = r.randbytes(70001) + data + bytes(9000) + data[HEAD:] + r.randbytes(333)
+    for record in r.choices(loose, k=2000):  # thousands of copies, far from each other
+        image += record + r.randbytes(r.randrange(500))
+    events, source, _ = run(scratch, image)
+    need(sorted(ids(events)) == list(range(1, 600)), f"{len(events)} events of 599")
+    need(any("byte for byte" in n["text"] for n in source["notes"]), "the copies are not noted")
+
+
+@test
+def copies_in_free_space_are_told_once(scratch):
+    old, new = log(range(1, 101), per_chunk=100), bytearray(log(range(101, 151), per_chunk=50))
+    free, = struct.unpack_from("<I", new, HEAD + 48)
+    new[HEAD + free + 8:HEAD + CHUNK] = old[HEAD + free + 8:HEAD + CHUNK]  # what was written there before
+    stale = [struct.unpack_from("<Q", record, 8)[0] for at, record in records(old[HEAD:]) if at > free]
+    need(len(stale) > 20, "too few")
+    events, _, _ = run(scratch, bytes(new) + bytes(new[HEAD:]) + old[HEAD:])
+    need(sorted(ids(events)) == list(range(1, 151)), f"copies, or losses: {ids(events)}")
+    events, _, _ = run(scratch, bytes(new) + bytes(new[HEAD:]))
+    need(sorted(ids(events)) == stale + list(range(101, 151)) and sum("carved" in e for e in events) == len(stale), f"copies, or losses: {ids(events)}")
+
+
+@test
+def what_somebody_changed_stands_beside_what_it_was(scratch):
+    data = log(range(1, 21))
+    (at, record), = [x for x in records(data[HEAD:]) if struct.unpack_from("<Q", x[1], 8)[0] == 7]
+    changed = record.replace("xxxx".encode("utf-16-le"), "yyyy".encode("utf-16-le"))
+    now, free = bytearray(data[:HEAD + at] + changed + data[HEAD + at + len(record):]), struct.unpack_from("<I", data, HEAD + 48)[0]
+    now[HEAD + free + 800:HEAD + free + 800 + len(record)] = record
+    for front in b"", bytes(512):
+        events, _, _ = run(scratch, front + bytes(now))
+        texts = sorted(e["Event"]["EventData"]["Text"][:1] for e in events if e["Event"]["System"]["EventRecordID"] == 7)
+        need(texts == ["x", "y"] and len(events) == 21, f"{texts} of {len(events)}")
+
+
+@test
+def the_copy_that_can_be_read_counts(scratch):
+    data = log(range(1, 6), layout="literal")  # names stand in the chunk's first record
+    last = list(records(data[HEAD:]))[-1][1]
+    events, _, _ = run(scratch, bytes(3000) + last + bytes(3000) + data[HEAD:] + bytes(100) + last)
+    whole = [e for e in events if int(ids([e])[0]) == 5]
+    need(len(events) == 5 and len(whole) == 1 and "incomplete" not in whole[0] and whole[0]["Event"]["EventData"]["N"] == "5", whole)
+
+
+@test
+def records_inside_of_what_looks_like_one(scratch):
+    inside = b"".join(record for _, record in records(log(range(1, 11))[HEAD:]))
+    for depth in 1, 3:
+        for layer in range(depth):
+            n = len(inside) + 32
+            inside = b"**\0\0" + struct.pack("<IQQ", n, 99 + layer, 132000000000000000) + b"\xff" * 4 + inside + struct.pack("<I", n)
+        events, source, _ = run(scratch, bytes(777) + inside + bytes(999))
+        need(ids(events) == list(range(1, 11)), f"{ids(events)} within {depth}")
+    # The same in the free space of a log.
+    data = bytearray(log([500]))
+    free, = struct.unpack_from("<I", data, HEAD + 48)
+    data[HEAD + free + 100:HEAD + free + 100 + len(inside)] = inside
+    events, _, _ = run(scratch, bytes(data))
+    need(ids(events) == [500, *range(1, 11)], f"{ids(events)} in free space")
+
+
+@test
+def pages_that_go_on_elsewhere(scratch):
+    """Pages of two logs side by side, so that a record reaches over the end of the 64 KiB behind a chunk's head."""
+    a, b = log(range(1, 200), per_chunk=200)[HEAD:], log(range(1000, 1200), "System", per_chunk=200)[HEAD:]
+    for kept in 8192, 16384, 32768:
+        for sound in False, True:
+            head = bytearray(a[:kept])
+            if sound:  # all of the chunk's own records stand in its first pages
+                ends = [at + len(record) for at, record in records(a) if at + len(record) <= kept]
+                struct.pack_into("<I", head, 48, ends[-1])
+                head = check_again(bytes(head).ljust(CHUNK, b"\0"))[:kept]
+            for back in 4096, 12288:  # the second log's pages begin at another place of it
+                image = bytes(2048) + bytes(head) + b[back:] + bytes(range(256)) * 300
+                want, i = [], image.find(b"**\0\0")
+                while i >= 0:
+                    n, = struct.unpack_from("<I", image, i + 4)
+                    if 32 <= n <= CHUNK and image[i + n - 4:i + n] == image[i + 4:i + 8]:
+                        want.append(struct.unpack_from("<Q", image, i + 8)[0])
+                        i += n - 1
+                    i = image.find(b"**\0\0", i + 1)
+                got = ids(run(scratch, image)[0])
+                need(sorted(got) == sorted(want), f"{kept} {sound} {back}: missing {sorted(set(want) - set(got))}")
+
+
+@test
+def neighbours_on_a_disk_are_no_log(scratch):
+    image = bytes(512) + log(range(1, 100))[HEAD:] + log(range(500, 600), "System")[HEAD:] + log(range(700, 800))[HEAD:]
+    events, _, found = run(scratch, image)
+    need(len(events) == 299 and not [f for f in found if f["kind"] == "integrity"], found)
+    # Within one sound chunk they are.
+    _, _, found = run(scratch, bytes(512) + log([*range(1, 20), *range(30, 50)])[HEAD:])
+    need([f["fields"]["Missing"] for f in found if f["kind"] == "integrity"] == [10], found)
+
+
+@test
+def an_offset_that_means_the_record_by_chance(scratch):
+    """A page of a log that stands somewhere else now: the offset of the definition, in a record before it, is the place right behind it."""
+    chunk = log(range(1, 20))[HEAD:]
+    (first, definer), (_, record) = list(records(chunk))[:2]
+    definition, = struct.unpack_from("<I", record, 24 + 4 + 6)
+    image = bytearray(bytes(1000) + chunk[:FIRST] + bytes(CHUNK - FIRST))
+    image[1000 + definition - 38:1000 + definition - 38 + len(record)] = record
+    events, _, _ = run(scratch, bytes(image) + bytes(8192) + definer)
+    need(sorted(ids(events)) == [1, 2] and [e["Event"]["EventData"] for e in events if ids([e]) == [2]][0]["N"] == 2, events)
+
+
+print(f"1..{len(TESTS)}")
+failed = 0
+for number, t in enumerate(TESTS, 1):
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            t(folder)
+            print(f"ok {number} - {t.__name__}")
+        except AssertionError as e:
+            failed += 1
+            print(f"# {e}\nnot ok {number} - {t.__name__}")
+sys.exit(failed != 0)
