@@ -106,7 +106,7 @@ static uint64_t least_at(const struct lane *l)
 	return least;
 }
 
-/* The waiting block that is next, when no thread can get one before it any more. Under the lock. */
+/* The waiting block that is next, when no thread can get one before it any more. Of parts of one block the first. Under the lock. */
 static bool next_waiting(struct lane *l, struct buf *ret)
 {
 	uint64_t least = least_at(l);
@@ -115,7 +115,7 @@ static bool next_waiting(struct lane *l, struct buf *ret)
 		if (!first || l->waiting.v[i].batch < first->batch) first = &l->waiting.v[i];
 	if (!first || (first->batch >= least && least != UINT64_MAX)) return false;
 	*ret = first->lines;
-	*first = l->waiting.v[--l->waiting.n];
+	memmove(first, first + 1, (size_t)(&l->waiting.v[--l->waiting.n] - first) * sizeof *first);
 	return true;
 }
 
@@ -153,7 +153,9 @@ static bool move_on(struct thread_arg *a, struct buf *lines, uint64_t from, uint
 	l->at[a->index] = to;
 	drain(l);
 	pthread_cond_broadcast(&l->moved);
-	while (to != UINT64_MAX && to - least_at(l) >= AHEAD + l->threads && !l->failed) pthread_cond_wait(&l->moved, &l->lock);
+	/* Not far ahead of the others, nor of a thread that writes. */
+	while (to != UINT64_MAX && !l->failed && (to - least_at(l) >= AHEAD + l->threads || (l->writing && l->waiting.n >= AHEAD + l->threads)))
+		pthread_cond_wait(&l->moved, &l->lock);
 	bool ok = !l->failed;
 	pthread_mutex_unlock(&l->lock);
 	return ok;

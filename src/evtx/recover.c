@@ -1,7 +1,7 @@
 /* recover.c: what has to wait for the whole file: records with templates that are not in their chunk, stale records that may be live elsewhere. See evtx.h. */
 #include "evtx/reader_internal.h"
 
-enum { TRIES = 64 /* definitions with the id of a lost template that are read */ };
+enum { TRIES = 64, /* definitions with the id of a lost template that are read */ GROUP = 64 };
 
 /* Where the record stands in the table, or the free slot where it belongs. By a hash with a secret: nobody can make a record that passes for another. */
 static uint64_t *told_slot(struct reader *r, const uint8_t *record, uint32_t size, uint64_t *ret_key)
@@ -198,7 +198,7 @@ bool recover_next(struct reader_cursor *c)
 			continue;
 		}
 		c->offset = d->chunk;
-		c->batch = 1ull << 62;
+		c->batch = (1ull << 62) + c->next_deferred / GROUP; /* blocks of their own, so that their lines need not be kept */
 		c->places[0] = (struct record_place){d->at, d->size, d->carved, false};
 		c->n_places = 1;
 		c->next_place = 0;

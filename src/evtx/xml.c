@@ -159,11 +159,8 @@ static bool put_array(struct evtx_chunk *c, const struct instance *in, const str
 	return true;
 }
 
-static void element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, unsigned depth, struct buf *out)
+static void present_element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, unsigned depth, struct buf *out)
 {
-	if (depth > EVTX_DEPTH) return;
-	/* MS rule: an element that depends on a value is not there when the value is NULL. */
-	if (e->slot != XNODE_NO_DEPENDENCY && e->slot < in->n_slots && in->slots[e->slot].type == EVTX_NULL) return;
 	if (put_array(c, in, e, out)) return;
 	start_tag(c, in, e, out);
 	size_t before = out->n;
@@ -178,12 +175,21 @@ static void element(struct evtx_chunk *c, const struct instance *in, const struc
 	end_tag(e, out);
 }
 
+static void element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, unsigned depth, struct buf *out)
+{
+	if (depth > EVTX_DEPTH) return;
+	/* MS rule: an element that depends on a value is not there when the value is NULL. */
+	if (e->slot != XNODE_NO_DEPENDENCY && e->slot < in->n_slots && in->slots[e->slot].type == EVTX_NULL) return;
+	present_element(c, in, e, depth, out);
+}
+
 void evtx_xml(struct evtx_chunk *c, const struct instance *root, struct buf *out)
 {
 	size_t from = out->n;
 	c->expanded = c->nodes = 0;
-	element(c, root, root->fragment->root, 0, out);
-	if (out->n == from) buf_str(out, STR("<Event/>")); /* damaged: all of it depends on a value that is not there */
+	/* The event itself is there, even when it depends on a value that is not (damage): the rest of it is shown, as in JSON. */
+	present_element(c, root, root->fragment->root, 0, out);
+	if (out->n == from) buf_str(out, STR("<Event/>")); /* damaged: an array without items */
 }
 
 void evtx_xml_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """--carve: records in the free space of logs and in any other file: each that is whole and can be read once, whatever stands around it, however often it stands there.
 usage: carving.py PROGRAM SOURCE_ROOT      TAP"""
-import json, os, random, struct, subprocess, sys, tempfile, zlib
+import json, os, random, struct, subprocess, sys, tempfile, time, zlib
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
@@ -173,6 +173,43 @@ def an_offset_that_means_the_record_by_chance(scratch):
     image[1000 + definition - 38:1000 + definition - 38 + len(record)] = record
     events, _, _ = run(scratch, bytes(image) + bytes(8192) + definer)
     need(sorted(ids(events)) == [1, 2] and [e["Event"]["EventData"] for e in events if ids([e]) == [2]][0]["N"] == 2, events)
+
+
+@test
+def records_that_waited_come_in_order(scratch):
+    """Of records without their templates, while another thread still writes to somebody who reads slowly."""
+    data = bytearray(log(range(1, 3000), text=100))
+    for at in range(HEAD + CHUNK, len(data), CHUNK):  # the definitions stand in the first record of each chunk; half of the chunks lose them
+        if at // CHUNK % 2:
+            data[at + FIRST:at + FIRST + 64] = bytes(64)
+    path = os.path.join(scratch, "x.evtx")
+    with open(path, "wb") as f:
+        f.write(data)
+    need(len(data) > 1 << 20, "read by one thread")
+    for options in [], ["--xml"], ["--carve"]:
+        want = subprocess.run([PROGRAM, "events", "-j", "1", *options, path], capture_output=True, timeout=60).stdout
+        need(want.count(b"\n") > 2900, "too few")
+        for _ in range(4):
+            p = subprocess.Popen([PROGRAM, "events", "-j", "3", *options, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            time.sleep(0.05)
+            got = p.stdout.read()
+            p.wait()
+            need(got == want, f"{options}: another order")
+
+
+@test
+def an_event_that_depends_on_what_is_not_there(scratch):
+    """Event itself depends on its content in this template; in the record the content is NULL, which damage can do."""
+    data = bytearray(log([1, 2]))
+    (_, _), (at, record) = list(records(data[HEAD:]))
+    descriptor = HEAD + at + 24 + 4 + 6 + 4 + 4 + 17 * 4
+    need(data[descriptor + 2] == 0x21, "not the content")
+    data[descriptor + 2] = 0
+    path = os.path.join(scratch, "x.evtx")
+    with open(path, "wb") as f:
+        f.write(data)
+    lines = subprocess.run([PROGRAM, "events", "--xml", path], capture_output=True, timeout=60).stdout.splitlines()
+    need(len(lines) == 2 and b"<EventRecordID>2</EventRecordID>" in lines[1], lines)
 
 
 print(f"1..{len(TESTS)}")
