@@ -218,6 +218,8 @@ void fragment_understand(struct fragment *f, struct arena *a);
 void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache *cache, struct value *ret);
 /* The text of parts with the instance's values joined; a single slot keeps its native type. `c` resolves nested XML (as text). */
 void parts_value(struct evtx_chunk *c, const struct instance *in, const struct xnode *const *parts, uint32_t n, struct value *ret);
+/* Cuts the next item off an array; false at its end. */
+bool slot_next_item(struct slot *rest, struct slot *item);
 /* Whether the slot holds nothing to show: NULL type, or an empty text. */
 bool slot_empty(const struct slot *s);
 

@@ -94,7 +94,11 @@ char *format_filetime(char *out, uint64_t filetime, struct evtx_format_cache *ca
 
 char *format_sid(char *out, const uint8_t *p, size_t n, struct evtx_format_cache *cache)
 {
-	if (n < 8 || n > sizeof cache->sid || n != 8 + 4u * p[1]) return out;
+	if (n < 8 || n != 8 + 4u * p[1]) {
+		static const char digits[] = "0123456789ABCDEF";
+		for (size_t i = 0; i < n; i++) *out++ = digits[p[i] >> 4], *out++ = digits[p[i] & 15];
+		return out;
+	}
 	if (cache->sid_n != n || memcmp(cache->sid, p, n)) {
 		uint64_t authority = 0;
 		char *o = cache->sid_text;

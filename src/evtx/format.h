@@ -3,7 +3,7 @@
 #pragma once
 #include "base/base.h"
 
-enum { EVTX_TEXT_MAX = 192 }; /* the longest is a SID of 15 parts */
+enum { EVTX_TEXT_MAX = 192, /* the longest is a SID of 15 parts, */ EVTX_SID_MAX = 68 /* which has so many bytes */ };
 
 /* How values are shown, see struct reader_options; and the date met last, and the SID met last: logs repeat them. Zero-initialised. */
 struct evtx_format_cache {
@@ -12,7 +12,7 @@ struct evtx_format_cache {
 	int64_t day;
 	bool day_known;
 	char date[16];
-	uint8_t sid[68];
+	uint8_t sid[EVTX_SID_MAX];
 	uint8_t sid_n, sid_text_n;
 	char sid_text[EVTX_TEXT_MAX];
 };
@@ -27,7 +27,7 @@ char *format_hex(char *out, uint64_t v);
 char *format_guid(char *out, const uint8_t *p);
 /* YYYY-MM-DDTHH:MM:SS.ffffffZ; 0 is 1601-01-01. */
 char *format_filetime(char *out, uint64_t filetime, struct evtx_format_cache *cache);
-/* S-1-...; returns `out` itself when the bytes are no SID. */
+/* S-1-...; where the bytes are no SID they are written in hex. At most EVTX_SID_MAX of them. */
 char *format_sid(char *out, const uint8_t *p, size_t n, struct evtx_format_cache *cache);
 /* Units before the first NUL. */
 size_t utf16_length(const uint8_t *p, size_t units);

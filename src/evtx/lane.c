@@ -85,10 +85,6 @@ static inline uint32_t sid_place(const uint8_t *p, uint32_t n) { return (le32_at
 
 static char *quoted_sid(struct evtx_chunk *c, char *o, const uint8_t *p, uint32_t n)
 {
-	if (n < 8 || n > sizeof c->lane.sids[0].sid) {
-		memcpy(o, "\"\"", 2);
-		return o + 2;
-	}
 	uint32_t place = sid_place(p, n);
 	if (c->lane.sids[place].n != n || memcmp(c->lane.sids[place].sid, p, n)) {
 		char *text = c->lane.sids[place].text, *end = text;
@@ -276,7 +272,7 @@ static enum lane_kind changing(const struct fragment *f, uint32_t slot, const st
 		if (s->type == EVTX_UINT64 && s->n == 8) return LANE_U64;
 		if (s->type == EVTX_UINT32 && s->n == 4) return LANE_U32;
 		if (s->type == EVTX_GUID && s->n == 16) return LANE_GUID;
-		if (s->type == EVTX_SID && s->n >= 8 && s->n <= 68) return LANE_SID;
+		if (s->type == EVTX_SID && s->n >= 8 && s->n <= EVTX_SID_MAX) return LANE_SID;
 	}
 	return LANE_END;
 }

@@ -302,7 +302,7 @@ static inline TARGET char *AT(value)(struct evtx_chunk *c, char *o, const uint8_
 		return o + (le32_at(p) ? 4 : 5);
 	case EVTX_GUID: if (size < 16) break; return AT(guid)(o, p);
 	case EVTX_FILETIME: if (size < 8) break; return AT(filetime)(c, o, le64_at(p));
-	case EVTX_SID: if (!size) break; return AT(sid)(c, o, p, size);
+	case EVTX_SID: if (size < 8 || size > EVTX_SID_MAX) break; return AT(sid)(c, o, p, size);
 	case EVTX_HEX32: if (size < 4) break; return AT(hex)(o, le32_at(p));
 	case EVTX_HEX64: if (size < 8) break; return AT(hex)(o, le64_at(p));
 	case EVTX_SIZE: if (size != 4 && size != 8) break; return AT(hex)(o, size == 4 ? le32_at(p) : le64_at(p));

@@ -262,7 +262,7 @@ void plan_put_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out)
 	case EVTX_HEX32: if (s->n < 4) break; goto quoted;
 	case EVTX_HEX64: if (s->n < 8) break; goto quoted;
 	case EVTX_SIZE: if (s->n != 4 && s->n != 8) break; goto quoted;
-	case EVTX_SID: goto quoted;
+	case EVTX_SID: if (s->n > EVTX_SID_MAX) break; goto quoted;
 	default: break;
 	}
 	struct value v;

@@ -2,6 +2,8 @@
 #include "evtx/narrow_internal.h"
 #include "base/cpu.h"
 #include "text/utf.h"
+#include <math.h>
+#include <stdio.h>
 
 static struct str keep(struct arena *a, const char *p, size_t n)
 {
@@ -41,6 +43,15 @@ static struct str ansi_text(const uint8_t *p, size_t n, struct arena *a)
 	return out ? (struct str){out, o} : (struct str){"", 0};
 }
 
+static struct str binary_text(const uint8_t *p, size_t n, struct arena *a)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out = arena_alloc(a, n * 2 + 1);
+	if (!out) return (struct str){"", 0};
+	for (size_t i = 0; i < n; i++) out[i * 2] = digits[p[i] >> 4], out[i * 2 + 1] = digits[p[i] & 15];
+	return (struct str){out, n * 2};
+}
+
 /* Room for a formatted text in the batch; NULL when it is full. */
 static char *text_room(struct arena *a) { return arena_alloc(a, EVTX_TEXT_MAX); }
 
@@ -60,6 +71,7 @@ static struct str guid_text(const uint8_t *g, struct arena *a)
 
 static struct str sid_text(const uint8_t *s, size_t n, struct arena *a, struct evtx_format_cache *cache)
 {
+	if (n > EVTX_SID_MAX) return binary_text(s, n, a);
 	char *p = text_room(a);
 	return between(p, p ? format_sid(p, s, n, cache) : NULL);
 }
@@ -73,22 +85,24 @@ static struct str filetime_text(uint64_t v, struct arena *a, struct evtx_format_
 	return (struct str){p, etime_print(t, 7, p)};
 }
 
-static struct str systemtime_text(const uint8_t *p, struct arena *a)
+static struct str systemtime_text(const uint8_t *p, struct arena *a, bool exact)
 {
 	char out[ETIME_MAX];
 	struct civil c = {le16_at(p), le16_at(p + 2), le16_at(p + 6), le16_at(p + 8), le16_at(p + 10), le16_at(p + 12)};
 	struct etime t;
 	if (!etime_from_civil(&c, le16_at(p + 14) % 1000u * 1000000u, 3, &t)) t = (struct etime){-11644473600, 0, 3, true};
-	return keep(a, out, etime_print(t, 6, out));
+	return keep(a, out, etime_print(t, exact ? 7 : 6, out));
 }
 
-static struct str binary_text(const uint8_t *p, size_t n, struct arena *a)
+/* The shortest decimal that reads back as the same float. */
+static struct str float_text(float f, struct arena *a)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	char *out = arena_alloc(a, n * 2 + 1);
-	if (!out) return (struct str){"", 0};
-	for (size_t i = 0; i < n; i++) out[i * 2] = digits[p[i] >> 4], out[i * 2 + 1] = digits[p[i] & 15];
-	return (struct str){out, n * 2};
+	char out[40];
+	struct value v = {.kind = VALUE_REAL, .r = (double)f};
+	if (!isfinite(f) || (f == floorf(f) && fabsf(f) < 1e15f)) return value_text(&v, a);
+	int digits = 1;
+	while (snprintf(out, sizeof out, "%.*g", digits, (double)f), digits < 9 && strtof(out, NULL) != f) digits++;
+	return keep(a, out, strlen(out));
 }
 
 bool slot_empty(const struct slot *s)
@@ -110,8 +124,7 @@ static uint32_t item_size(uint8_t type)
 	}
 }
 
-/* Cuts the next item off an array; false at its end. */
-static bool next_item(struct slot *rest, struct slot *item)
+bool slot_next_item(struct slot *rest, struct slot *item)
 {
 	uint8_t type = rest->type & 0x7f;
 	uint32_t n = 0, skip;
@@ -129,7 +142,7 @@ static bool next_item(struct slot *rest, struct slot *item)
 	}
 	if (n > rest->n) n = rest->n;
 	if (skip > rest->n) skip = rest->n;
-	*item = (struct slot){rest->p, (uint16_t)n, type};
+	*item = (struct slot){rest->p, (uint16_t)n, type == EVTX_XML ? EVTX_BINARY : type}; /* nobody has seen arrays of XML */
 	rest->p += skip;
 	rest->n = (uint16_t)(rest->n - skip);
 	return true;
@@ -139,14 +152,14 @@ static void array_value(const struct slot *s, struct arena *a, struct evtx_forma
 {
 	struct slot rest = *s, item;
 	uint32_t n = 0;
-	while (next_item(&rest, &item)) n++;
+	while (slot_next_item(&rest, &item)) n++;
 	struct value *items = arena_calloc(a, n ? n : 1, sizeof *items);
 	if (!items) {
 		*ret = (struct value){.kind = VALUE_ABSENT};
 		return;
 	}
 	rest = *s;
-	for (uint32_t i = 0; i < n && next_item(&rest, &item); i++) slot_value(&item, a, cache, &items[i]);
+	for (uint32_t i = 0; i < n && slot_next_item(&rest, &item); i++) slot_value(&item, a, cache, &items[i]);
 	if (!n) *ret = value_str((struct str){"", 0});
 	else if (n == 1) *ret = items[0];
 	else *ret = (struct value){.kind = VALUE_LIST, .n = n, .items = items};
@@ -171,7 +184,12 @@ void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache 
 		array_value(s, a, cache, ret);
 		return;
 	}
-	if (s->type == EVTX_SIZE ? s->n != 4 && s->n != 8 : need && s->n < need) return; /* too short for its type: nothing to show */
+	if (s->type == EVTX_BOOL && s->n == 1) need = 1; /* as [MS-EVEN6] has it; Windows writes four */
+	/* Too short for its type: its bytes. */
+	if (s->type == EVTX_SIZE ? s->n != 4 && s->n != 8 : need && s->n < need) {
+		ret->text = binary_text(p, s->n, a);
+		return;
+	}
 	switch (s->type) {
 	case EVTX_ANSI: ret->text = ansi_text(p, s->n, a); return;
 	case EVTX_INT8: ret->kind = VALUE_INT; ret->has_text = false; ret->i = (int8_t)p[0]; return;
@@ -182,17 +200,18 @@ void slot_value(const struct slot *s, struct arena *a, struct evtx_format_cache 
 	case EVTX_UINT32: ret->kind = VALUE_UINT; ret->has_text = false; ret->u = le32_at(p); return;
 	case EVTX_INT64: ret->kind = VALUE_INT; ret->has_text = false; ret->i = (int64_t)le64_at(p); return;
 	case EVTX_UINT64: ret->kind = VALUE_UINT; ret->has_text = false; ret->u = le64_at(p); return;
-	case EVTX_FLOAT: { uint32_t bits = le32_at(p); float f; memcpy(&f, &bits, 4); struct value v = {.kind = VALUE_REAL, .r = (double)f}; ret->text = value_text(&v, a); return; }
+	case EVTX_FLOAT: { uint32_t bits = le32_at(p); float f; memcpy(&f, &bits, 4); ret->text = float_text(f, a); return; }
 	case EVTX_DOUBLE: { uint64_t bits = le64_at(p); double f; memcpy(&f, &bits, 8); struct value v = {.kind = VALUE_REAL, .r = f}; ret->text = value_text(&v, a); return; }
-	case EVTX_BOOL: ret->kind = VALUE_BOOL; ret->has_text = false; ret->b = le32_at(p) != 0; return;
+	case EVTX_BOOL: ret->kind = VALUE_BOOL; ret->has_text = false; ret->b = (s->n < 4 ? p[0] : le32_at(p)) != 0; return;
 	case EVTX_BINARY: ret->text = binary_text(p, s->n, a); return;
 	case EVTX_GUID: ret->text = guid_text(p, a); return;
 	case EVTX_SIZE: ret->text = hex_text(s->n == 4 ? le32_at(p) : le64_at(p), a); return;
 	case EVTX_FILETIME: ret->text = filetime_text(le64_at(p), a, cache); return;
-	case EVTX_SYSTEMTIME: ret->text = systemtime_text(p, a); return;
+	case EVTX_SYSTEMTIME: ret->text = systemtime_text(p, a, cache->exact_times); return;
 	case EVTX_SID: ret->text = sid_text(p, s->n, a, cache); return;
 	case EVTX_HEX32: ret->text = hex_text(le32_at(p), a); return;
 	case EVTX_HEX64: ret->text = hex_text(le64_at(p), a); return;
-	default: return;
+	case EVTX_NULL: case EVTX_XML: return;
+	default: ret->text = binary_text(p, s->n, a); return; /* a type that nobody has seen (handles, EvtXml): its bytes */
 	}
 }

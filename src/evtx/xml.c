@@ -65,7 +65,10 @@ static void put_slot(struct evtx_chunk *c, const struct slot *s, struct buf *out
 	if (s->type == EVTX_GUID && s->n >= 16) put_guid(out, s->p);
 	else if (s->type == EVTX_FILETIME && s->n >= 8) put_filetime(out, le64_at(s->p));
 	else {
+		bool exact = c->format.exact_times;
+		c->format.exact_times = true;
 		slot_value(s, c->arena, &c->format, &v);
+		c->format.exact_times = exact;
 		put_text(out, value_text(&v, c->arena));
 	}
 }
@@ -121,6 +124,20 @@ static void put_attribute_name(const struct xnode *e, uint32_t i, struct buf *ou
 	if (again) buf_printf(out, "_%u", i);
 }
 
+/* In attributes readers of XML make blanks of tabs that are not written as references. */
+static void refer_to_tabs(struct buf *out, size_t from)
+{
+	if (out->n == from || !memchr(out->p + from, '\t', out->n - from)) return;
+	struct buf plain = {0};
+	buf_put(&plain, out->p + from, out->n - from);
+	out->n = from;
+	for (size_t i = 0; i < plain.n; i++) {
+		if (plain.p[i] == '\t') buf_lit(out, "&#9;");
+		else buf_byte(out, plain.p[i]);
+	}
+	buf_done(&plain);
+}
+
 static void start_tag(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out)
 {
 	buf_byte(out, '<');
@@ -130,7 +147,9 @@ static void start_tag(struct evtx_chunk *c, const struct instance *in, const str
 		buf_byte(out, ' ');
 		put_attribute_name(e, i, out);
 		buf_lit(out, "='");
+		size_t from = out->n;
 		put_parts(c, in, e->attrs[i].parts, e->attrs[i].n_parts, EVTX_DEPTH, out);
+		refer_to_tabs(out, from);
 		buf_byte(out, '\'');
 	}
 }
@@ -146,17 +165,16 @@ static void end_tag(const struct xnode *e, struct buf *out)
 static bool put_array(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, struct buf *out)
 {
 	const struct slot *s = e->n_children == 1 ? slot_of(in, e->children[0]) : NULL;
-	struct value v;
 	if (!s || !(s->type & EVTX_ARRAY)) return false;
-	slot_value(s, c->arena, &c->format, &v);
-	if (v.kind != VALUE_LIST) return false;
-	for (uint32_t i = 0; i < v.n; i++) {
+	struct slot rest = *s, item;
+	bool any = false;
+	for (; slot_next_item(&rest, &item); any = true) {
 		start_tag(c, in, e, out);
 		buf_byte(out, '>');
-		put_text(out, value_text(&v.items[i], c->arena));
+		put_slot(c, &item, out);
 		end_tag(e, out);
 	}
-	return true;
+	return any;
 }
 
 static void present_element(struct evtx_chunk *c, const struct instance *in, const struct xnode *e, unsigned depth, struct buf *out)

@@ -3,6 +3,7 @@
 again by few bytes; the same bytes at every processor level.
 usage: shapes.py PROGRAM SOURCE_ROOT      TAP"""
 import csv, json, os, random, struct, subprocess, sys, tempfile, zlib
+from xml.etree import ElementTree
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
@@ -61,6 +62,8 @@ def values_that_are_xml(scratch):
 def values_that_are_xml_as_xml(scratch):
     out = exhibit("events", "--xml", log(scratch, [{"data": [["X", "xml", XML]]}])).decode()
     need(f"<EventData><Data Name='X'>{AS_XML}</Data></EventData>" in out, out)
+    out = exhibit("events", "--xml", log(scratch, [{"data": [["X", "xml", ["R", {"a": "one\ttab\nline"}, "two\ttabs"]]]}])).decode()
+    need("<R a='one&#9;tab&#10;line'>two\ttabs</R>" in out, out)
 
 
 @test
@@ -92,6 +95,56 @@ def all_digits_of_times(scratch):
         need(line["EventData"]["T"] == "2020-02-29T23:59:59.765432" + tail + "Z", line["EventData"])
         need(line["EventData"]["Z"] == "1601-01-01T00:00:00." + "0" * digits + "Z", line["EventData"])
         need(line["System"]["TimeCreated"]["#attributes"]["SystemTime"] == "2021-03-01T12:00:00.123456" + ("7" if tail else "") + "Z", line["System"])
+
+
+def raw(layout, *values):
+    return struct.pack("<" + layout, *values).hex()
+
+
+TIME, GUID = struct.pack("<Q", 132000000000000001).hex(), bytes(range(16)).hex()
+# Type, bytes, JSON, XML where it is another text; with all digits of times where these differ.
+VALUES = [
+    (0x03, "80", -128), (0x04, "ff", 255), (0x05, "0080", -32768), (0x06, "ffff", 65535), (0x07, raw("i", -2 ** 31), -2 ** 31), (0x08, raw("I", 2 ** 32 - 1), 2 ** 32 - 1),
+    (0x09, raw("q", -2 ** 63), -2 ** 63), (0x0a, raw("Q", 2 ** 64 - 1), 2 ** 64 - 1),
+    (0x0b, raw("f", 0.1), "0.1"), (0x0b, raw("f", -1.5), "-1.5"), (0x0b, raw("f", 3.4e38), "3.4e+38"), (0x0b, raw("f", 16777216), "16777216"), (0x0b, "0000807f", "Infinity"),
+    (0x0b, raw("f", 1.1754942e-38), "1.1754942e-38"), (0x0c, raw("d", 0.1), "0.1"), (0x0c, raw("d", 1e300), "1e+300"), (0x0c, raw("d", 1 / 3), "0.3333333333333333"),
+    (0x0d, "00000000", False), (0x0d, "00010000", True), (0x0d, "01", True), (0x0e, "00abff", "00ABFF"),
+    (0x0f, GUID, "03020100-0504-0706-0809-0A0B0C0D0E0F", "{03020100-0504-0706-0809-0a0b0c0d0e0f}"), (0x10, "1f000000", "0x1f"), (0x10, "1f00000000000010", "0x100000000000001f"),
+    (0x11, TIME, "2019-04-17T18:40:00.000000Z", "2019-04-17T18:40:00.0000001Z"), (0x11, "ff" * 8, "60056-05-28T05:36:10.955161Z", "60056-05-28T05:36:10.9551615Z"),
+    (0x12, raw("8H", 2021, 2, 0, 28, 23, 59, 59, 7), "2021-02-28T23:59:59.007000Z", "2021-02-28T23:59:59.0070000Z"),
+    (0x13, "0101000000000005120000" "00", "S-1-5-18"), (0x13, "010f" + "ff" * 66, "S-1-281474976710655" + "-4294967295" * 15), (0x14, "bc0a0000", "0xabc"), (0x15, "00" * 8, "0x0"),
+    (0x02, "8041420099", "\u20acAB\u2122"), (0x00, "0102", ""),
+    # What does not fit its type, and types that nobody has seen: their bytes.
+    (0x08, "0102", "0102"), (0x0f, "00" * 15, "00" * 15), (0x10, "010203", "010203"), (0x11, "01", "01"), (0x13, "010500000000000515000000", "010500000000000515000000"),
+    (0x13, "ab" * 69, "AB" * 69), (0x13, "01", "01"), (0x20, "05ff", "05FF"), (0x23, "01020a", "01020A"), (0x7f, "01", "01"),
+    # Arrays.
+    (0x81, "610000006200", ["a", "b"]), (0x81, "6100000000006200", ["a", "", "b"]), (0x82, "6100620063", ["a", "b", "c"]), (0x83, "ff01", [-1, 1]), (0x84, "ff01", [255, 1]),
+    (0x85, "ffff0100", [-1, 1]), (0x86, "ffff0100", [65535, 1]), (0x87, raw("2i", -1, 1), [-1, 1]), (0x88, raw("2I", 1, 2), [1, 2]), (0x89, raw("2q", -1, 1), [-1, 1]),
+    (0x8a, raw("2Q", 1, 2), [1, 2]), (0x8b, raw("2f", 1.5, -0.1), ["1.5", "-0.1"]), (0x8c, raw("2d", 1.5, -0.1), ["1.5", "-0.1"]), (0x8d, raw("2I", 1, 0), [True, False]),
+    (0x8f, GUID + GUID, ["03020100-0504-0706-0809-0A0B0C0D0E0F"] * 2, ["{03020100-0504-0706-0809-0a0b0c0d0e0f}"] * 2), (0x90, raw("2Q", 1, 2), ["0x1", "0x2"]),
+    (0x91, TIME + TIME, ["2019-04-17T18:40:00.000000Z"] * 2, ["2019-04-17T18:40:00.0000001Z"] * 2),
+    (0x92, raw("8H", 2021, 2, 0, 28, 23, 59, 59, 7) * 2, ["2021-02-28T23:59:59.007000Z"] * 2, ["2021-02-28T23:59:59.0070000Z"] * 2),
+    (0x93, "010100000000000512000000" "01020000000000052000000020020000", ["S-1-5-18", "S-1-5-32-544"]), (0x94, raw("2I", 10, 11), ["0xa", "0xb"]),
+    (0x95, raw("2Q", 10, 11), ["0xa", "0xb"]), (0x88, "0100000002", [1, "02"]), (0xa1, "0102", "0102"), (0x91, "", ""),
+]
+
+
+@test
+def values_of_every_type(scratch):
+    path = log(scratch, [{"data": [["V", "raw%02x" % kind, value], ["After", "string", "z"]]} for kind, value, *_ in VALUES])
+    get = lambda *options: exhibit("events", *options, path)  # noqa: E731
+    lines, exact, xml = [json.loads(x)["Event"]["EventData"] for x in get().splitlines()], [json.loads(x)["Event"]["EventData"] for x in get("--exact").splitlines()], get("--xml")
+    need(all(get(*options) == get("-j", "1", *options) for options in ([], ["--exact"])), "threads matter")
+    trees = [ElementTree.fromstring(x) for x in xml.splitlines()]
+    need(len(lines) == len(exact) == len(trees) == len(VALUES), "lines are missing")
+    for (kind, value, want, *other), got, all_digits, tree in zip(VALUES, lines, exact, trees):
+        need(repr(got) == repr({"V": want, "After": "z"}), f"type {kind:02x} {value}: {got}")
+        shown = [e.text or "" for e in tree.iter() if e.tag.endswith("}Data")]
+        as_text = [("true" if v is True else "false" if v is False else str(v)) for v in (other or [want])[0] if v is not None] if isinstance(want, list) else [
+            "true" if want is True else "false" if want is False else str((other or [want])[0])]
+        need(shown == [*as_text, "z"], f"type {kind:02x} {value} as XML: {shown}")
+        if kind & 0x7f in (0x11, 0x12):
+            need(all_digits["V"] == (other or [want])[0], f"type {kind:02x} {value}, all digits: {all_digits}")
 
 
 @test

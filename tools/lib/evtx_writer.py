@@ -28,7 +28,8 @@ An event is a dict:
                   fragment header), "element" (an element stream without template)
 
 TYPE: string ansi int8 uint8 int16 uint16 int32 uint32 int64 uint64 float double bool binary guid size32 size64
-filetime systemtime sid hex32 hex64 strings (array) null (value: number of bytes, not read by anybody).
+filetime systemtime sid hex32 hex64 strings (array) null (value: number of bytes, not read by anybody); rawNN: VALUE is hex,
+the bytes of a value whose type has that number (rawa1).
 
 Format facts: [MS-EVEN6] 2.2.12 ff. (BinXml), and the libevtx format description for headers and tables.
 """
@@ -53,6 +54,7 @@ TYPES = {
     'int32': 0x07, 'uint32': 0x08, 'int64': 0x09, 'uint64': 0x0a, 'float': 0x0b, 'double': 0x0c, 'bool': 0x0d,
     'binary': 0x0e, 'guid': 0x0f, 'size32': 0x10, 'size64': 0x10, 'filetime': 0x11, 'systemtime': 0x12, 'sid': 0x13,
     'hex32': 0x14, 'hex64': 0x15, 'binxml': 0x21, 'xml': 0x21, 'xmltemplate': 0x21, 'strings': 0x81,
+    **{f'raw{n:02x}': n for n in range(256)},
 }
 PACK = {'int8': '<b', 'uint8': '<B', 'int16': '<h', 'uint16': '<H', 'int32': '<i', 'uint32': '<I', 'int64': '<q',
         'uint64': '<Q', 'float': '<f', 'double': '<d', 'size32': '<I', 'size64': '<Q', 'hex32': '<I', 'hex64': '<Q'}
@@ -118,7 +120,7 @@ def value_bytes(kind, value):
         return struct.pack(PACK[kind], float(value) if kind in ('float', 'double') else number(value))
     if kind == 'bool':
         return struct.pack('<I', 1 if value is True else 0 if value is False else int(value))
-    if kind == 'binary':
+    if kind == 'binary' or kind.startswith('raw'):
         return bytes.fromhex(value)
     if kind == 'guid':
         return uuid.UUID(value).bytes_le
