@@ -274,8 +274,10 @@ static void read_input(struct settings *s, struct input *in, bool named)
 	if (ops && !s->taxonomy && (s->xml || s->auth || !ops->next_lines)) s->taxonomy = taxonomy_new(&f);
 	struct reader *r = ops && (s->taxonomy || !f.kind) ? ops->open(in, &s->reader, &f) : NULL;
 	if (!r) {
-		app_error("%s: %s", path, f.kind ? f.text : "no known log format");
-		if (named || f.kind) worse(s, EXIT_INCOMPLETE);
+		bool like_log = scan_named_like_log(in->path);
+		app_error("%s: %s", path, f.kind ? f.text : like_log ? "named like an event log, but its bytes are no known log format" : "no known log format");
+		/* As in a scan: what is no log, or empty, is no failure unless it was asked for or has an event log's name. */
+		if (named || like_log || (f.kind && f.kind != FAULT_NOT_FOUND)) worse(s, EXIT_INCOMPLETE);
 		return;
 	}
 	struct source_report report = {.arena = &strings};

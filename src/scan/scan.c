@@ -149,12 +149,14 @@ const struct reader_ops *scan_format_of(const struct reader_ops *const *formats,
 	return best;
 }
 
+bool scan_named_like_log(struct str path) { return path.n > 5 && str_eq_nocase(str_sub(path, path.n - 5, path.n), STR(".evtx")); }
+
 /* Opens the reader of an input; on failure notes the source as unread. */
 static bool open_reader(struct scan_worker *w, struct open_source *o)
 {
 	const struct scan_config *c = &w->scan->config;
 	struct fault f = FAULT_INIT;
-	bool named_log = str_ends(o->input.path, STR(".evtx"));
+	bool named_log = scan_named_like_log(o->input.path);
 	o->ops = scan_format_of(c->formats, c->n_formats, c->reader.format, &o->input, &f);
 	if (!o->ops && !f.kind && c->reader.carve) o->ops = scan_format_of(c->formats, c->n_formats, STR("evtx"), &o->input, &f); /* parts of logs, wherever they are */
 	if (o->ops && c->keeper) {
@@ -170,7 +172,7 @@ static bool open_reader(struct scan_worker *w, struct open_source *o)
 	if (o->result.tap) c->keeper->drop(o->result.tap);
 	o->result.tap = NULL;
 	o->input.tap = NULL;
-	if (f.kind) scan_note_unread(w->scan, o->result.order, o->input.path, f.text, f.kind != FAULT_NOT_FOUND);
+	if (f.kind) scan_note_unread(w->scan, o->result.order, o->input.path, f.text, f.kind != FAULT_NOT_FOUND || named_log);
 	else scan_note_unread(w->scan, o->result.order, o->input.path,
 		named_log ? "named like an event log, but its bytes are no known log format" : "no known log format", named_log);
 	return false;

@@ -47,6 +47,8 @@ struct scan_config {
 	const struct scan_keeper *keeper;        /* NULL: no case is kept */
 };
 
+/* Whether a file has the name of a Windows event log: what it holds should be one. */
+bool scan_named_like_log(struct str path);
 /* The format whose sniff of the first bytes is surest (`as`: that one, whatever the bytes), or NULL: no known format (f->kind
  * FAULT_NONE), an empty source (FAULT_NOT_FOUND) or a read error (FAULT_IO). Any thread. */
 const struct reader_ops *scan_format_of(const struct reader_ops *const *formats, size_t n, struct str as, struct input *in, struct fault *f);

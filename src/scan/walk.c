@@ -56,7 +56,7 @@ static void walk(const struct path_sink *to, const char *path, unsigned depth)
 	else if (S_ISDIR(st.st_mode) && is_link && depth) to->unread(to->arg, path, "link to a folder, not followed", false);
 	else if (S_ISDIR(st.st_mode)) walk_folder(to, path, depth);
 	else if (S_ISREG(st.st_mode)) to->file(to->arg, path, (uint64_t)st.st_size);
-	else to->unread(to->arg, path, "not a regular file", false);
+	else to->unread(to->arg, path, "not a regular file", depth == 0); /* of those that were asked for it matters */
 }
 
 void scan_walk_path(const char *path, const struct path_sink *to) { walk(to, path, 0); }
