@@ -11,7 +11,13 @@ static bool xml_lacks(unsigned char a, unsigned char b, unsigned char c)
 	return (a == 0xef && b == 0xbf && c >= 0xbe) || (a == 0xed && b >= 0xa0);
 }
 
-/* Text as XML 1.0 allows it: markup escaped, characters that XML cannot hold as U+FFFD. */
+/* U+2028 and U+2029, which end a line for some, and U+202A..U+202E, U+2066..U+2069, which reorder what a person sees; of three bytes each. */
+static bool xml_misleads(unsigned char a, unsigned char b, unsigned char c)
+{
+	return a == 0xe2 && ((b == 0x80 && c >= 0xa8 && c <= 0xae) || (b == 0x81 && c >= 0xa6 && c <= 0xa9));
+}
+
+/* Text as XML 1.0 allows it: markup escaped, characters that XML cannot hold as U+FFFD; those that JSON escapes too as references. */
 static void put_text(struct buf *out, struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
@@ -26,6 +32,10 @@ static void put_text(struct buf *out, struct str s)
 		else if (c < 0x20 && c != '\t') buf_lit(out, "\xef\xbf\xbd");
 		else if (c == 0x7f || (c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0)) buf_printf(out, "&#%u;", c == 0x7f ? 0x7f : (unsigned char)s.p[++i]);
 		else if (i + 2 < s.n && xml_lacks(c, (unsigned char)s.p[i + 1], (unsigned char)s.p[i + 2])) buf_lit(out, "\xef\xbf\xbd"), i += 2;
+		else if (i + 2 < s.n && xml_misleads(c, (unsigned char)s.p[i + 1], (unsigned char)s.p[i + 2])) {
+			buf_printf(out, "&#%u;", 0x2000u | (s.p[i + 1] & 0x3fu) << 6 | (s.p[i + 2] & 0x3fu));
+			i += 2;
+		}
 		else buf_byte(out, s.p[i]);
 	}
 }

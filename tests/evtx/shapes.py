@@ -62,6 +62,8 @@ def values_that_are_xml(scratch):
 def values_that_are_xml_as_xml(scratch):
     out = exhibit("events", "--xml", log(scratch, [{"data": [["X", "xml", XML]]}])).decode()
     need(f"<EventData><Data Name='X'>{AS_XML}</Data></EventData>" in out, out)
+    out = exhibit("events", "--xml", log(scratch, [{"data": [["X", "string", "a\u202eb\u2028c\u2069d\x9be\u2030"]]}])).decode()
+    need("<Data Name='X'>a&#8238;b&#8232;c&#8297;d&#155;e\u2030</Data>" in out, out)
     out = exhibit("events", "--xml", log(scratch, [{"data": [["X", "xml", ["R", {"a": "one\ttab\nline"}, "two\ttabs"]]]}])).decode()
     need("<R a='one&#9;tab&#10;line'>two\ttabs</R>" in out, out)
 
