@@ -31,7 +31,7 @@ static const struct option_row rows[] = {
 	{0},
 };
 
-enum { FLUSH_AT = 256 << 10, WRITE_UNIT = 32 << 10, AHEAD = 16, SHAPE_BUDGET = 16 << 20 };
+enum { FLUSH_AT = 256 << 10, WRITE_UNIT = 32 << 10, AHEAD = 16, WAITING_MAX = 8 << 20, SHAPE_BUDGET = 16 << 20 };
 
 /* Lines of one block that wait for their turn. */
 struct waiting { uint64_t batch; struct buf lines; };
@@ -41,6 +41,7 @@ struct lane {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
 	VEC(struct waiting) waiting;
+	size_t waiting_bytes;
 	VEC(struct buf) spare;
 	bool writing;      /* a thread is: what else may be written is left to it */
 	uint64_t *at;      /* [threads]: block each is at; UINT64_MAX when it is through */
@@ -106,16 +107,17 @@ static uint64_t least_at(const struct lane *l)
 	return least;
 }
 
-/* The waiting block that is next, when no thread can get one before it any more. Of parts of one block the first. Under the lock. */
+/* The waiting lines that are next, when no thread can get a block before theirs any more. Parts of one block wait in order. Under the lock. */
 static bool next_waiting(struct lane *l, struct buf *ret)
 {
 	uint64_t least = least_at(l);
 	struct waiting *first = NULL;
 	for (size_t i = 0; i < l->waiting.n; i++)
 		if (!first || l->waiting.v[i].batch < first->batch) first = &l->waiting.v[i];
-	if (!first || (first->batch >= least && least != UINT64_MAX)) return false;
+	if (!first || first->batch > least) return false;
 	*ret = first->lines;
-	memmove(first, first + 1, (size_t)(&l->waiting.v[--l->waiting.n] - first) * sizeof *first);
+	l->waiting_bytes -= ret->n;
+	memmove(first, first + 1, (size_t)(l->waiting.v + --l->waiting.n - first) * sizeof *first);
 	return true;
 }
 
@@ -133,29 +135,38 @@ static void drain(struct lane *l)
 		pthread_mutex_lock(&l->lock);
 		l->failed |= failed;
 		lines.n = 0;
-		vec_push(&l->spare, lines);
+		if (lines.cap <= 2 * LINES_PART) vec_push(&l->spare, lines);
+		else buf_done(&lines);
 	}
 	l->writing = false;
 }
 
 struct thread_arg { struct settings *settings; const struct reader_ops *ops; struct reader *reader; struct lane *lane; unsigned index; };
 
-/* Files what was gathered and says where this thread is now. */
+/* Whether this thread, at block `to`, must wait for others: it is far ahead, or much waits that cannot be written yet. Under the lock. */
+static bool must_wait(const struct lane *l, uint64_t to)
+{
+	uint64_t least = least_at(l);
+	if (to == UINT64_MAX || l->failed) return false;
+	if (l->writing && l->waiting.n >= AHEAD + l->threads) return true;
+	return to - least >= AHEAD + l->threads || (l->waiting_bytes > WAITING_MAX && (to > least || l->writing));
+}
+
+/* Files what was gathered and says where this thread is now: at a block of which more may come, or behind it. */
 static bool move_on(struct thread_arg *a, struct buf *lines, uint64_t from, uint64_t to)
 {
 	struct lane *l = a->lane;
 	pthread_mutex_lock(&l->lock);
 	if (lines->n) {
 		vec_push(&l->waiting, (struct waiting){from, *lines});
+		l->waiting_bytes += lines->n;
 		*lines = l->spare.n ? l->spare.v[--l->spare.n] : (struct buf){0};
 		buf_reserve(lines, FLUSH_AT / 2); /* about a block's lines */
 	}
 	l->at[a->index] = to;
 	drain(l);
 	pthread_cond_broadcast(&l->moved);
-	/* Not far ahead of the others, nor of a thread that writes. */
-	while (to != UINT64_MAX && !l->failed && (to - least_at(l) >= AHEAD + l->threads || (l->writing && l->waiting.n >= AHEAD + l->threads)))
-		pthread_cond_wait(&l->moved, &l->lock);
+	while (must_wait(l, to)) pthread_cond_wait(&l->moved, &l->lock);
 	bool ok = !l->failed;
 	pthread_mutex_unlock(&l->lock);
 	return ok;
@@ -172,7 +183,7 @@ static void *read_blocks(void *argument)
 	bool ok = true;
 	if (a->ops->next_lines && !a->settings->xml) {
 		uint64_t at;
-		while (ok && a->ops->next_lines(c, &lines, &at)) ok = move_on(a, &lines, at, at + 1);
+		while (ok && a->ops->next_lines(c, &lines, &at)) ok = move_on(a, &lines, at, lines.n < LINES_PART ? at + 1 : at);
 	}
 	else for (struct event *ev; ok && (ev = a->ops->next(c));) {
 		if (ev->batch != batch) {
@@ -180,6 +191,7 @@ static void *read_blocks(void *argument)
 			batch = ev->batch;
 		}
 		line(a->settings, ev, &lines);
+		if (ok && lines.n >= LINES_PART) ok = move_on(a, &lines, batch, batch);
 	}
 	move_on(a, &lines, batch, UINT64_MAX);
 	buf_done(&lines);

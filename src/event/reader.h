@@ -116,6 +116,7 @@ struct reader_options {
 
 struct reader;
 struct reader_cursor;
+enum { LINES_PART = 1 << 20 };
 struct reader_ops {
 	const char *format;         /* "evtx"; also the word in --as, --stats and log-source data */
 	const char *what;           /* one line for people: "Windows event log (EVTX)" */
@@ -131,7 +132,8 @@ struct reader_ops {
 	 * cannot become events are damage. Events of one cursor come in file order. */
 	struct event *(*next)(struct reader_cursor *c);
 	/* NULL, or: the events of the next block as lines of JSON, what next and event_ops.json would give, appended to `out`; those that
-	 * the options leave out are left out. False at the end. *ret_batch is the block's event.batch. Not to be mixed with next. */
+	 * the options leave out are left out. False at the end. *ret_batch is the block's event.batch. Not to be mixed with next. A block that has more than
+	 * LINES_PART bytes of them comes in several parts: when `out` has that many, more of the same block may follow. */
 	bool (*next_lines)(struct reader_cursor *c, struct buf *out, uint64_t *ret_batch);
 	void (*cursor_free)(struct reader_cursor *c);
 	/* After all cursors are freed: completes and hands over the report (rest of the file, deferred records are events of a

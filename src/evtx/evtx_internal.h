@@ -187,20 +187,27 @@ uint32_t seek_torn(const uint8_t *p, uint32_t n);
 uint32_t seek_definition(const uint8_t *p, uint32_t n, uint32_t at);
 /* Whether a file that begins so holds a log: a chunk's head or a whole record stands in it. */
 bool seek_log_in(struct str head);
+/* Whether a chunk's head with a whole record behind it stands in it, in bytes that are no text: whatever it begins with, that was written over a log. */
+bool seek_whole_chunk(struct str head);
 
 /* copies.c: records that stand in a log twice, byte for byte. A span: the record ids of one block of a file. */
 struct record_place { uint32_t at, size; bool carved, loose; }; /* loose: it does not belong to the chunk that its block begins with */
 struct span { uint64_t offset, low, high; uint32_t n; };
 struct spans { VEC(struct span) v; uint64_t low, high; }; /* in file order */
-enum { SPANS_LOOKED_AT = 4, SPAN_HEAD = 40 };
+enum { SPANS_LOOKED_AT = 8, SPANS_BACK = 8192, SPAN_HEAD = 40 };
 /* The ids that the head of a chunk names. False: it is none, or they cannot be. */
 bool span_in_head(const uint8_t head[SPAN_HEAD], struct span *s);
 /* The ids of a block, as its header says, or else its records. */
 struct span span_of(const uint8_t *p, uint32_t n, uint64_t offset);
 /* True: some of its ids were met before. */
 bool spans_add(struct spans *s, struct span span);
-/* Those before it in the file that have some of its ids, the nearest first. Returns how many. */
-uint32_t spans_before(const struct spans *s, struct span span, struct span ret[SPANS_LOOKED_AT]);
+/* The ids of places that are not stale, in order, into ret[n]. Returns how many. */
+uint32_t ids_of(const uint8_t *p, const struct record_place *places, uint32_t n, uint64_t *ret);
+/* The nearest before `offset` that have some of the ids; with `nearest` also the one right before it, of which stale copies may be left whatever its header
+ * names. Returns how many. */
+uint32_t spans_before(const struct spans *s, uint64_t offset, const uint64_t *ids, uint32_t n_ids, bool nearest, struct span ret[SPANS_LOOKED_AT]);
+/* The nearest behind `own` that have some of the ids, where those that both name differ. */
+uint32_t spans_behind(const struct spans *s, const struct span *own, const uint64_t *ids, uint32_t n_ids, struct span ret[SPANS_LOOKED_AT]);
 /* Compares `places` of the block `p` with one another, and with the records of other blocks. Free it. */
 struct copies *copies_new(const uint8_t *p, const struct record_place *places, uint32_t n);
 void copies_compare(struct copies *c, const uint8_t *p, uint32_t n);

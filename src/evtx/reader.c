@@ -175,8 +175,9 @@ static int sniff(struct str head, uint64_t size, struct str path)
 	(void)path;
 	if (str_starts(head, (struct str){"ElfFile\0", 8})) return 100;
 	if (str_starts(head, (struct str){"ElfChnk\0", 8})) return 90;
-	if (head.n > EVTX_FILE_HEADER + 8 && !memcmp(head.p + EVTX_FILE_HEADER, "ElfChnk\0", 8)) return 90;
 	/* Whatever stands in the header's place now: text, or the head of another file. */
+	if (seek_whole_chunk(head)) return 100;
+	if (head.n > EVTX_FILE_HEADER + 8 && !memcmp(head.p + EVTX_FILE_HEADER, "ElfChnk\0", 8)) return 90;
 	return seek_log_in(head) ? 88 : 0;
 }
 
@@ -187,6 +188,7 @@ static void reader_free(struct reader *r)
 	vec_free(&r->known_at);
 	vec_free(&r->candidates);
 	vec_free(&r->spans.v);
+	vec_free(&r->heads.v);
 	map_done(&r->known);
 	free(r->told);
 	free(r->carry);
@@ -390,35 +392,83 @@ static void leave_copy(struct reader_cursor *c, const struct record_place *place
 	if (!place->carved && (!c->n_copies++ || c->offset + place->at < c->first_copy)) c->first_copy = c->offset + place->at;
 }
 
+/* What the headers of all chunks name, as far as they stand side by side with the one at `offset`. Under the lock. */
+static void read_heads(struct reader *r, uint64_t offset)
+{
+	uint8_t head[SPAN_HEAD];
+	r->has_heads = true;
+	for (uint64_t at = offset % EVTX_CHUNK; at + EVTX_CHUNK <= r->in->size; at += EVTX_CHUNK) {
+		struct span s = {at, 0, 0, EVTX_CHUNK};
+		if (input_pread(r->in, head, sizeof head, at, NULL) == sizeof head && span_in_head(head, &s)) vec_push(&r->heads.v, s);
+	}
+}
+
+/* A chunk that is certainly read as its header says, and is not compared with others that name no id of its own: its checksums hold, and its records, all of
+ * ids that it names, end where they should. */
+static bool is_certain(const struct evtx_chunk *c, const struct span *s)
+{
+	const uint8_t *p = c->p;
+	uint32_t free = le32_at(p + 48), at = EVTX_CHUNK_HEADER;
+	if (c->n < EVTX_CHUNK || le32_at(p + 120) & 4 || le32_at(p + 40) != 128 || free <= EVTX_CHUNK_HEADER || free > EVTX_CHUNK) return false;
+	if (crc32_of(crc32_of(0, p, 120), p + 128, 384) != le32_at(p + 124) || crc32_of(0, p + 512, free - 512) != le32_at(p + 52)) return false;
+	for (uint32_t size; at < free; at += size) {
+		uint64_t id = le64_at(p + at + 8);
+		if (!(size = record_size(p + at, free - at)) || id < s->low || id > s->high) return false;
+	}
+	return !record_size(p + free, EVTX_CHUNK - free);
+}
+
+/* What of the places stands in the block, too, is noted; of a block `behind` only when it is certain. */
+static void compare_with(struct reader_cursor *c, struct copies *copies, const struct span *s, bool behind)
+{
+	if (!reader_load(c->r, s->offset, c->other_block, &c->other) || (behind && !is_certain(&c->other, s))) return;
+	copies_compare(copies, c->other.p, s->n < c->other.n ? s->n : c->other.n);
+}
+
 /* Leaves out records that stand elsewhere in the file already. Only where something hints at them: ids that another block has, or others than the chunk's header
- * names, or no header. */
+ * names, or no header. What was written into a chunk whose checksums fail may also stand in a sound one behind it, which does not look back. */
 static void drop_copies(struct reader_cursor *c, bool overlaps)
 {
 	struct reader *r = c->r;
 	const uint8_t *p = c->chunk.p;
-	struct span all = {c->offset, UINT64_MAX, 0, c->chunk.n}, named = all, others[SPANS_LOOKED_AT];
+	struct span named = {c->offset, UINT64_MAX, 0, c->chunk.n}, others[SPANS_LOOKED_AT], behind[SPANS_LOOKED_AT];
 	if (!c->n_places) return;
-	bool ordinary = !overlaps && !c->recovered && span_in_head(p, &named);
-	if (ordinary && le64_at(p + c->places[0].at + 8) == named.low && le64_at(p + c->places[c->n_places - 1].at + 8) == named.high) return;
-	for (uint32_t i = 0; i < c->n_places; i++) {
-		uint64_t id = le64_at(p + c->places[i].at + 8);
-		if (id < all.low) all.low = id;
-		if (id > all.high) all.high = id;
-	}
+	uint32_t last = c->n_places - 1;
+	while (last && c->places[last].carved) last--;
+	bool has_head = c->chunk.n >= EVTX_CHUNK_HEADER && span_in_head(p, &named), ordinary = !overlaps && !c->recovered && has_head;
+	if (ordinary && le64_at(p + c->places[0].at + 8) == named.low && le64_at(p + c->places[last].at + 8) == named.high) return;
+	uint64_t *ids = xmalloc(c->n_places * sizeof *ids);
+	uint32_t n_ids = ids_of(p, c->places, c->n_places, ids), n_behind = 0, kept = 0;
+	bool foreign = n_ids && (!has_head || ids[0] < named.low || ids[n_ids - 1] > named.high), look_behind = foreign && has_head && !c->sure;
 	pthread_mutex_lock(&r->lock);
-	uint32_t n = spans_before(&r->spans, all, others), kept = 0;
+	uint32_t n = spans_before(&r->spans, c->offset, ids, n_ids, foreign, others);
+	if (look_behind && !r->has_heads) read_heads(r, c->offset);
+	if (look_behind) n_behind = spans_behind(&r->heads, &named, ids, n_ids, behind);
 	pthread_mutex_unlock(&r->lock);
-	if (!n && ordinary) return;
+	free(ids);
 	struct copies *copies = copies_new(p, c->places, c->n_places);
 	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
-	for (uint32_t i = 0; i < n; i++)
-		if (reader_load(r, others[i].offset, c->other_block, &c->other)) copies_compare(copies, c->other.p, others[i].n < c->other.n ? others[i].n : c->other.n);
+	for (uint32_t i = 0; i < n; i++) compare_with(c, copies, &others[i], false);
+	for (uint32_t i = 0; i < n_behind; i++) compare_with(c, copies, &behind[i], true);
 	for (uint32_t i = 0; i < c->n_places; i++) {
 		if (copies_has(copies, i)) leave_copy(c, &c->places[i]);
 		else c->places[kept++] = c->places[i];
 	}
 	c->n_places = kept;
 	free(copies);
+}
+
+/* Between blocks: templates are forgotten when there are so many that all cursors' would not fit, and read again where they are used. */
+void reader_trim(struct reader_cursor *c, uint32_t cursors)
+{
+	if (template_store_arena(c->store)->used <= STORES_MAX / (cursors ? cursors : 1)) return;
+	template_store_free(c->store);
+	direct_free(c->direct);
+	c->chunk.store = c->store = template_store_new();
+	c->direct = direct_new();
+	c->other.p = NULL;
+	chunk_forget(&c->chunk);
+	chunk_forget(&c->other);
 }
 
 /* Takes the next block of the file. False at the end. */
@@ -432,6 +482,7 @@ static bool next_chunk(struct reader_cursor *c)
 		pthread_mutex_unlock(&r->lock);
 		return false;
 	}
+	uint32_t cursors = r->running;
 	bool overlaps = false, claimed = claim(r, &c->offset, &overlaps);
 	int64_t n = claimed || r->failed ? 0 : take_block(r, c->block, &c->offset, &f);
 	if (n >= EVTX_RECORD_MIN && !all_zero(c->block, (size_t)n)) overlaps = spans_add(&r->spans, span_of(c->block, (uint32_t)n, c->offset));
@@ -451,6 +502,7 @@ static bool next_chunk(struct reader_cursor *c)
 	c->chunk.n = n > 0 ? (uint32_t)n : 0;
 	c->chunk.offset = c->offset;
 	chunk_forget(&c->chunk);
+	reader_trim(c, cursors);
 	if (n > 0) {
 		walk_chunk(c);
 		if (!r->options->carve) drop_copies(c, overlaps); /* else all are compared with all */
@@ -660,9 +712,9 @@ static void line_of_place(struct reader_cursor *c, const struct record_place *pl
 
 static bool cursor_lines(struct reader_cursor *c, struct buf *out, uint64_t *ret_batch)
 {
-	if (!next_places(c)) return false;
+	if (c->next_place >= c->n_places && !c->inner.end && !next_places(c)) return false;
 	*ret_batch = c->batch;
-	for (const struct record_place *place; (place = next_place(c));) line_of_place(c, place, out);
+	for (const struct record_place *place; out->n < LINES_PART && (place = next_place(c));) line_of_place(c, place, out);
 	if (c->chunk.fresh.n) recover_publish(c);
 	return true;
 }

@@ -33,6 +33,8 @@ struct reader {
 	uint64_t told_overflow, told_early; /* records that found no room in the table; stale ones told before all live ones were known */
 	uint64_t gaps, back, first_gap, first_back; /* of all cursors */
 	struct spans spans;              /* of the blocks taken so far */
+	struct spans heads;              /* what all chunks' headers name, where chunks stand side by side; read when it is first asked for */
+	bool has_heads;
 	uint8_t peeked_head[SPAN_HEAD];  /* what was read of it */
 	uint64_t n_copies, first_copy;   /* of all cursors */
 };
@@ -80,6 +82,8 @@ struct reader_cursor {
 enum {
 	BLOCK = 2 * EVTX_CHUNK,  /* a chunk, and what was put into it */
 	ARENA_BUDGET = 16 << 20, ARENA_WARM = 32 << 10,
+	STORES_MAX = 16 << 20,   /* bytes of all cursors' templates and what is made of them; more only within a block */
+	KNOWN_MAX = 65536,       /* templates of which the first place in the file is kept */
 	DEFERRED_MAX = 400000,   /* beyond them records with lost templates are read by the usual layout at once, stale ones compared with what came before them only */
 	CANDIDATES_MAX = 200000, /* definitions that are looked at for lost templates */
 	TOLD_SLOTS = 1 << 20     /* open addressing, three quarters used at most */
@@ -87,6 +91,9 @@ enum {
 
 /* A block of the file, as it stands there, into `block` [BLOCK + EVTX_PAD]; false when nothing can be read. */
 bool reader_load(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_chunk *chunk);
+
+/* Between blocks; `cursors` that run. */
+void reader_trim(struct reader_cursor *c, uint32_t cursors);
 
 /* --- record.c --- */
 

@@ -39,7 +39,7 @@ void recover_publish(struct reader_cursor *c)
 {
 	struct reader *r = c->r;
 	pthread_mutex_lock(&r->lock);
-	for (size_t i = 0; i < c->chunk.fresh.n; i++) {
+	for (size_t i = 0; i < c->chunk.fresh.n && r->known_at.n < KNOWN_MAX; i++) {
 		struct str id = {(const char *)&c->chunk.fresh.v[i].id, sizeof c->chunk.fresh.v[i].id};
 		bool fresh;
 		uint32_t *place = map_put(&r->known, id, (uint32_t)r->known_at.n, &fresh), at = *place;
@@ -189,6 +189,7 @@ bool recover_next(struct reader_cursor *c)
 	while (c->next_deferred < c->deferred.n) {
 		const struct deferred *d = &c->deferred.v[c->next_deferred++];
 		bool same = c->chunk.offset == d->chunk && c->chunk.n && c->next_deferred > 1 && c->deferred.v[c->next_deferred - 2].chunk == d->chunk;
+		if (!same) reader_trim(c, 1);
 		if (!same && !reader_load(c->r, d->chunk, c->block, &c->chunk)) {
 			report_damage(&c->local, d->chunk + d->at, d->size, "read error");
 			continue;

@@ -61,4 +61,14 @@ static bool holds_record(struct str head)
 	return false;
 }
 
+/* Binary XML is UTF-16 and small numbers: every second byte of a log is zero. Text has none, whatever somebody wrote into it. */
+bool seek_whole_chunk(struct str head)
+{
+	const uint8_t *p = (const uint8_t *)head.p;
+	uint32_t n = (uint32_t)head.n, at = seek_chunk(p, 0, n), zeros = 0;
+	if (n < at + EVTX_CHUNK_HEADER + EVTX_RECORD_MIN || !record_size(p + at + EVTX_CHUNK_HEADER, n - at - EVTX_CHUNK_HEADER)) return false;
+	for (uint32_t i = 0; i < n; i++) zeros += !p[i];
+	return zeros > n / 6;
+}
+
 bool seek_log_in(struct str head) { return seek_chunk((const uint8_t *)head.p, 0, (uint32_t)head.n) < head.n || holds_record(head); }

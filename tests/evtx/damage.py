@@ -148,6 +148,14 @@ def cases(b, seed):
     yield "a page twice", b[:c[2] + 12288] + b[c[2] + 8192:]
     yield "stale copies behind a chunk without a header", put(put(b, c[n - 1] + 40000, b[c[n - 2] + 40000:c[n - 1]]), c[n - 1], bytes(512))
     yield "half the file header cut off before it", b[:1000] + b[3000:]
+    yield "file header overwritten by an audit log", put(b, 0, b"type=SYSCALL msg=audit(1615280000.123:456): arch=c000003e syscall=59\n" * 40)
+    yield "file header overwritten by a journal's magic", put(b, 0, b"LPKSHHRH")
+    yield "file header overwritten by a web log's", put(b, 0, b"#Software: IIS\n#Fields: date time\n")
+    yield "stale copies behind a chunk whose header is another's", b[:HEAD] + b"".join(
+        b[c[0]:c[0] + 512] + (b[x + 512:x + 40000] + b[c[n - 2] + 40000:c[n - 1]] if x == c[n - 1] else b[x + 512:x + CHUNK]) for x in c)
+    yield "a part of a chunk over an earlier one", put(b, c[1] + 20000, b[c[4] + 20000:c[4] + 36000])
+    yield "a part of a chunk over one far behind", put(b, c[n - 2] + 20000, b[c[0] + 20000:c[0] + 36000])
+    yield "a chunk's end over an earlier one's", put(b, c[1] + 20000, b[c[n - 1] + 20000:c[n - 1] + CHUNK])
     first, second = record(n - 1, 0), record(n - 1, 1)
     last = second - first
     only = b[:c[n - 1]] + b[c[n - 1]:first + last]
@@ -198,8 +206,70 @@ def check(name, b, scratch, lines_of_base):
     return None
 
 
-print(f"1..{BASES}")
+def chunk_of(records, first, last):
+    head, body = bytearray(512), b"".join(records)
+    head[:8] = b"ElfChnk\0"
+    struct.pack_into("<QQQQIII", head, 8, first, last, first, last, 128, 512 + len(body) - len(records[-1]), 512 + len(body))
+    struct.pack_into("<I", head, 52, zlib.crc32(body))
+    struct.pack_into("<I", head, 124, zlib.crc32(head[128:], zlib.crc32(head[:120])))
+    return bytes(head) + body + bytes(CHUNK - 512 - len(body))
+
+
+def record_of(number, xml):
+    size = (28 + len(xml) + 7) // 8 * 8
+    return struct.pack("<4sIQQ", b"**\0\0", size, number, 0x01d4f00000000000) + xml.ljust(size - 28, b"\0") + struct.pack("<I", size)
+
+
+def one_id(chunks):
+    """Records of one id, all different."""
+    head, number = b"ElfFile".ljust(HEAD, b"\0"), iter(range(1 << 30))
+    return head + b"".join(chunk_of([record_of(7, b"\x0f\1\1\0\0" + struct.pack("<I", next(number))) for _ in range(1600)], 7, 7) for _ in range(chunks))
+
+
+def long_lines(chunks):
+    """One definition with a long text in a chunk, and as many records as find room that show it."""
+    out = [b"ElfFile".ljust(HEAD, b"\0")]
+    name = struct.pack("<IIHH", 512 + 24 + 14 + 24 + 4 + 7 + 4, 0, 0, 5) + "Event".encode("utf-16le") + b"\0\0"
+    text = b"\2\5\1" + struct.pack("<H", 20000) + "x".encode("utf-16le") * 20000 + b"\4\0"
+    xml = b"\x0f\1\1\0\1\xff\xff" + struct.pack("<I", len(name) + len(text) - 1) + name + text
+    guid = b"\1\2\3\4" * 4
+    use = b"\x0f\1\1\0\x0c\1" + guid[:4] + struct.pack("<I", 512 + 24 + 14)
+    define = bytes(4) + guid + struct.pack("<I", len(xml)) + xml
+    for number in range(1, chunks * 1000, 1000):
+        first = record_of(number, use + define + bytes(4))
+        rest = [record_of(number + 1 + i, use + bytes(4)) for i in range((CHUNK - 512 - len(first)) // len(record_of(1, use + bytes(4))))]
+        out.append(chunk_of([first] + rest, number, number + len(rest)))
+    return b"".join(out)
+
+
+def hostile(scratch):
+    """Files made to take long or much memory: (what is wrong) ..."""
+    path, sanitized = os.path.join(scratch, "h.evtx"), b"__asan_init" in open(PROGRAM, "rb").read()
+    for name, b, lines in (("records of one id", one_id(120), 120 * 1600), ("one long text in many records", long_lines(24), None)):
+        open(path, "wb").write(b)
+        for jobs in ("1", "4"):
+            log = os.path.join(scratch, "time")
+            run = subprocess.run([sys.executable, "-c", "import os, resource, subprocess, sys; subprocess.run(sys.argv[2:]); u = resource.getrusage(resource.RUSAGE_CHILDREN); "
+                                  "open(sys.argv[1], 'w').write('%d %f' % (u.ru_maxrss, u.ru_utime))", log, PROGRAM, "events", "-j", jobs, path], capture_output=True, timeout=120)
+            kib, seconds = open(log).read().split()
+            if lines and run.stdout.count(b"\n") != lines:
+                yield f"{name}: {run.stdout.count(10)} lines"
+            if not lines and len(run.stdout) < 100 << 20:
+                yield f"{name}: only {len(run.stdout)} bytes"
+            if float(seconds) > (20 if sanitized else 4):
+                yield f"{name}, {jobs} threads: {seconds} seconds"
+            if int(kib) > 64 << 10 and not sanitized:
+                yield f"{name}, {jobs} threads: {kib} KiB"
+
+
+print(f"1..{BASES + 1}")
 failed = 0
+with tempfile.TemporaryDirectory() as scratch:
+    bad = list(hostile(scratch))
+for line in bad:
+    print("# " + line)
+failed += bool(bad)
+print(f"{'not ok' if bad else 'ok'} 1 - files made to take long or much memory")
 for k in range(BASES):
     base, bad, n, lines_of_base = base_file(k), [], 0, set()
     with tempfile.TemporaryDirectory() as scratch:
@@ -211,5 +281,5 @@ for k in range(BASES):
     for line in bad:
         print("# " + line)
     failed += bool(bad)
-    print(f"{'not ok' if bad else 'ok'} {k + 1} - base {k}: {n} kinds of damage")
+    print(f"{'not ok' if bad else 'ok'} {k + 2} - base {k}: {n} kinds of damage")
 sys.exit(failed != 0)
