@@ -722,7 +722,9 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 		return shows(c, ret, depth) && expand(c, ret, ret->n_slots ? end - at : 0);
 	}
 	if (!c->lost || !c->find_template) return false;
-	if (behind != p.at && !values_fit(&p, p.at)) {
+	/* Content without values, behind a definition that can be seen to end there, is whole. */
+	bool none = depth && p.end - p.at >= 4 && p.end - p.at <= 12 && !le32_at(c->p + p.at);
+	if (behind != p.at && !none && !values_fit(&p, p.at)) {
 		p.at = behind;
 		return lost_inline(&p, id, depth, ret);
 	}

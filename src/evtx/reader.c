@@ -90,6 +90,21 @@ static uint32_t find_named(const struct reader_cursor *c, uint32_t at, uint32_t 
 	return 0;
 }
 
+static bool begins_xml(const uint8_t *record) { return !memcmp(record + EVTX_RECORD_HEAD, "\x0f\1\1", 3); }
+
+/* How far a record goes that is whole by its size and the copy of it, where checksums do not hold: whoever enlarges it hides those behind it. It ends where another begins
+ * when the size that it had stands there still. 0: it is none, for it begins with nothing that records begin with, and a record that does begins in it. */
+static uint32_t reaches(const uint8_t *p, uint32_t at, uint32_t size, uint32_t n)
+{
+	uint32_t in = at;
+	while ((in = seek_record(p, in + 1, n)) < at + size) {
+		if (le32_at(p + in + 4) % 8 || !begins_xml(p + in)) continue;
+		if (!begins_xml(p + at)) return 0;
+		if (in - at >= EVTX_RECORD_MIN && le32_at(p + in - 4) == in - at) return in - at;
+	}
+	return size;
+}
+
 /* Walks the records of one chunk; fills c->places and the account. */
 static void walk_chunk(struct reader_cursor *c)
 {
@@ -116,12 +131,27 @@ static void walk_chunk(struct reader_cursor *c)
 	bool behind = c->sure && n > EVTX_CHUNK;
 	uint32_t limit = free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || behind) ? free : n;
 	uint32_t gap = at; /* where bytes that belong to no record began */
+	/* Where checksums hold, a record may still have been enlarged to hide those behind it: then there are fewer than the header names. */
+	struct span named = {c->offset, 0, 0, n};
+	bool counts = c->sure && span_in_head(p, &named), look = !c->sure && !c->r->image;
 	for (;;) {
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
+		if (size && look) {
+			uint32_t claimed = size;
+			size = reaches(p, at, size, n);
+			if (size && size < claimed) report_note(r, c->offset + at, "record %llu was enlarged over those behind it", (unsigned long long)le64_at(p + at + 8));
+			c->recovered |= size && size < claimed;
+		}
 		/* Whole records may follow at once behind the end that the header names, as in a log that was not closed, or of which the header was
 		 * written by another tool: they are records like the others. */
 		if (!size) {
 			/* Behind the end of the records lies free space, as the chunk's header says. */
+			if (counts && !look && !c->recovered && c->n_places <= named.high - named.low) {
+				look = true;
+				c->n_places = 0;
+				gap = at = EVTX_CHUNK_HEADER;
+				continue;
+			}
 			uint32_t next = at < limit ? seek_record(p, at + 1, n) : n;
 			if (next >= limit && !(next = find_named(c, at, n))) break;
 			at = next;

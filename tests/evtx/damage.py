@@ -42,13 +42,11 @@ def truth(b):
     """A record that stands twice, byte for byte, counts once."""
     found, i = set(), b.find(b"\x2a\x2a\0\0")
     while i >= 0:
-        step = 1
         if i + 32 <= len(b):
             size = u32(b, i + 4)
             if 32 <= size <= CHUNK and i + size <= len(b) and u32(b, i + size - 4) == size:
                 found.add(b[i:i + size])
-                step = size
-        i = b.find(b"\x2a\x2a\0\0", i + step)
+        i = b.find(b"\x2a\x2a\0\0", i + 1)
     return found
 
 
@@ -148,6 +146,13 @@ def cases(b, seed):
     yield "a page twice", b[:c[2] + 12288] + b[c[2] + 8192:]
     yield "stale copies behind a chunk without a header", put(put(b, c[n - 1] + 40000, b[c[n - 2] + 40000:c[n - 1]]), c[n - 1], bytes(512))
     yield "half the file header cut off before it", b[:1000] + b[3000:]
+    hidden = size_of(a) + size_of(a + size_of(a))
+    both = a + hidden + size_of(a + hidden)
+    large = put(put(b, a + 4, struct.pack("<I", both - a)), both - 4, struct.pack("<I", both - a))
+    yield "a record enlarged over the two behind it", large
+    large = put(large, c[2] + 52, struct.pack("<I", zlib.crc32(large[c[2] + 512:c[2] + u32(b, c[2] + 48)])))
+    large = put(large, c[2] + 124, struct.pack("<I", zlib.crc32(large[c[2] + 128:c[2] + 512], zlib.crc32(large[c[2]:c[2] + 120]))))
+    yield "a record enlarged over the two behind it, checksums repaired", large
     yield "file header overwritten by an audit log", put(b, 0, b"type=SYSCALL msg=audit(1615280000.123:456): arch=c000003e syscall=59\n" * 40)
     yield "file header overwritten by a journal's magic", put(b, 0, b"LPKSHHRH")
     yield "file header overwritten by a web log's", put(b, 0, b"#Software: IIS\n#Fields: date time\n")
