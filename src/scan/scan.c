@@ -476,7 +476,7 @@ void scan_progress(const struct scan *s, struct scan_progress *ret)
 	/* The sources being read now: how far their hashing pass is. A torn read only shows a wrong percentage for a moment. */
 	pthread_mutex_lock(&mutable->lock);
 	for (size_t i = s->open.n; i-- > 0 && i + 16 > s->open.n;)
-		if (!s->open.v[i]->exhausted) ret->bytes += __atomic_load_n(&s->open.v[i]->input.at, __ATOMIC_RELAXED);
+		if (s->open.v[i]->cursors) ret->bytes += __atomic_load_n(&s->open.v[i]->input.at, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&mutable->lock);
 }
 
