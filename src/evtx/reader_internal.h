@@ -7,7 +7,7 @@
 
 /* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
 struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
-struct known_template { uint64_t chunk; uint32_t def, id; int32_t shift; bool sure; };
+struct known_template { uint64_t chunk; uint32_t def, id; int32_t shift; bool sure; struct fragment *fragment; }; /* as read in the last pass; NULL: not yet */
 
 struct reader {
 	struct input *in;

@@ -48,7 +48,7 @@ void recover_publish(struct reader_cursor *c)
 			fresh = true;
 		}
 		const struct fresh_template *t = &c->chunk.fresh.v[i];
-		struct known_template k = {t->chunk, t->def, t->id, t->shift, t->sure};
+		struct known_template k = {t->chunk, t->def, t->id, t->shift, t->sure, NULL};
 		if (fresh) vec_push(&r->known_at, k);
 		else if (k.sure != r->known_at.v[at].sure ? k.sure : k.chunk < r->known_at.v[at].chunk) r->known_at.v[at] = k;
 	}
@@ -98,7 +98,7 @@ static uint32_t search_block(struct reader *r, const struct evtx_chunk *block)
 	uint32_t end = last ? last : n, next = chunk_after(p, 0, n);
 	for (uint32_t at = 0; (at = seek_definition(p, block->n, at)) < end; at++) {
 		for (; next <= at; next = chunk_after(p, next, n)) begin = next;
-		if (r->candidates.n < CANDIDATES_MAX) vec_push(&r->candidates, (struct known_template){block->offset + begin, at - begin, le32_at(p + at + 4), 0, false});
+		if (r->candidates.n < CANDIDATES_MAX) vec_push(&r->candidates, (struct known_template){block->offset + begin, at - begin, le32_at(p + at + 4), 0, false, NULL});
 	}
 	return end;
 }
@@ -145,7 +145,8 @@ static struct fragment *find_template(void *arg, uint32_t id)
 	struct fragment *f = NULL;
 	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
 	if (at && *at == UINT32_MAX) return NULL;
-	if (at && (f = template_at(c, &r->known_at.v[*at]))) return f;
+	if (at && (f = r->known_at.v[*at].fragment)) return f;
+	if (at && (f = template_at(c, &r->known_at.v[*at]))) return r->known_at.v[*at].fragment = f;
 	if (!r->searched) search_file(c);
 	for (size_t first = first_candidate(r, id), i = first; !f && i < first + TRIES && i < r->candidates.n && r->candidates.v[i].id == id; i++) {
 		if (!(f = template_at(c, &r->candidates.v[i]))) continue;
