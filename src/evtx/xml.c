@@ -17,10 +17,17 @@ static bool xml_misleads(unsigned char a, unsigned char b, unsigned char c)
 	return a == 0xe2 && ((b == 0x80 && c >= 0xa8 && c <= 0xae) || (b == 0x81 && c >= 0xa6 && c <= 0xa9));
 }
 
+/* Whether the byte stands for itself, whatever comes behind it. */
+static bool xml_plain(unsigned char c) { return c >= 0x20 && c < 0x7f && c != '&' && c != '<' && c != '>' && c != '\'' && c != '"'; }
+
 /* Text as XML 1.0 allows it: markup escaped, characters that XML cannot hold as U+FFFD; those that JSON escapes too as references. */
 static void put_text(struct buf *out, struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {
+		size_t plain = i;
+		while (plain < s.n && xml_plain((unsigned char)s.p[plain])) plain++;
+		if (plain > i) buf_put(out, s.p + i, plain - i);
+		if ((i = plain) == s.n) return;
 		unsigned char c = (unsigned char)s.p[i];
 		if (c == '&') buf_lit(out, "&amp;");
 		else if (c == '<') buf_lit(out, "&lt;");
@@ -43,8 +50,11 @@ static void put_text(struct buf *out, struct str s)
 /* A name as XML allows it: those of Windows' own templates are; of a damaged or forged one what is not is shown as an underscore. */
 static void put_name(struct buf *out, struct str s)
 {
+	size_t letters = 0;
+	while (letters < s.n && (s.p[letters] | 32) >= 'a' && (s.p[letters] | 32) <= 'z') letters++;
+	buf_put(out, s.p, letters);
 	if (!s.n) buf_byte(out, '_');
-	for (size_t i = 0; i < s.n; i++) {
+	for (size_t i = letters; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 		bool letter = (c | 32) >= 'a' && (c | 32) <= 'z', later = (c >= '0' && c <= '9') || c == '-' || c == '.';
 		buf_byte(out, letter || c == '_' || c == ':' || (i && later) ? (char)c : '_');
