@@ -314,16 +314,19 @@ bool source_tree_cover(struct source_tree *t, uint64_t offset, uint64_t length, 
 	if (last == -2) return false;
 	/* Nested leaves lie behind the one that holds them, a few hundred at most. */
 	uint64_t best = UINT64_MAX, best_length = UINT64_MAX;
+	int64_t outer = t->framing == FRAMING_LINES || t->framing == FRAMING_BLOCKS ? last : -1;
 	for (int64_t i = last, steps = 0; i >= 0 && steps < 8192; i--, steps++) {
 		struct source_leaf l;
 		if (!leaf_at(t, (uint64_t)i, &l, f)) return false;
 		if (l.offset + l.length >= offset + length && l.length < best_length) best = (uint64_t)i, best_length = l.length;
+		if (t->framing == FRAMING_EVTX && l.offset + l.length > offset) outer = i; /* the one that holds the others is met last */
 		if (best != UINT64_MAX || t->framing == FRAMING_LINES || t->framing == FRAMING_BLOCKS) break;
 	}
 	*ret_n = 1;
-	if (best == UINT64_MAX && (t->framing == FRAMING_LINES || t->framing == FRAMING_BLOCKS) && last >= 0) {
-		if (!cover_run(t, last, offset, length, ret_n, f)) return false;
-		best = (uint64_t)last;
+	/* A record that reaches over the end of a block (in a disk image, or a log of which bytes were lost) has a run too. */
+	if (best == UINT64_MAX && outer >= 0) {
+		if (!cover_run(t, outer, offset, length, ret_n, f)) return false;
+		best = (uint64_t)outer;
 	}
 	if (best == UINT64_MAX) return not_covered(offset, length, f);
 	*ret_first = best;

@@ -592,7 +592,7 @@ static enum verify_answer derive_hit(struct rederive *d, const struct verify_fin
 			return VERIFY_NEEDS_SOURCES;
 		}
 		bool hit = false;
-		alone = alone && stands_alone(x->evidence[i].format);
+		alone = alone && stands_alone(x->evidence[i].format) && !x->evidence[i].recovered;
 		for (size_t k = 0; k < n; k++) {
 			if (h[k].rule != rule) continue;
 			hit = true;
@@ -600,6 +600,10 @@ static enum verify_answer derive_hit(struct rederive *d, const struct verify_fin
 			same |= !memcmp(h[k].says, says, sizeof says);
 		}
 		/* Of an event spread over several records the first is where it is read. */
+		if (!hit && !any && x->evidence[i].recovered) {
+			snprintf(why, 200, "the rule does not match what can be read of its record by itself");
+			return VERIFY_NEEDS_SOURCES;
+		}
 		if (!hit && !any) {
 			snprintf(why, 200, "the rule does not match the record");
 			return VERIFY_FAILED;

@@ -28,6 +28,7 @@ struct verify_evidence {
 	uint32_t line;
 	enum evidence_role role;
 	struct str bytes;
+	bool recovered;                   /* what it says may have been read with parts of the source that are not cited */
 };
 struct verify_finding {
 	int64_t id, run;

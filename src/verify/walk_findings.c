@@ -3,7 +3,7 @@
 
 bool walk_findings_begin(struct verify_walk *w, struct fault *f)
 {
-	w->evidence = case_db_prepare(w->db, "SELECT id, finding, source, offset, length, line, sha256, role, leaf, leaves FROM evidence "
+	w->evidence = case_db_prepare(w->db, "SELECT id, finding, source, offset, length, line, sha256, role, leaf, leaves, recovered FROM evidence "
 		"WHERE id >= ?1 AND id < ?1 + ?2 ORDER BY id", f);
 	w->record = case_db_prepare(w->db, "SELECT leaf, offset, bytes FROM record WHERE source = ?1 AND leaf >= ?2 AND leaf < ?2 + ?3 ORDER BY leaf", f);
 	return w->evidence && w->record;
@@ -70,7 +70,7 @@ static bool check_evidence(struct verify_walk *w, int64_t finding, struct eviden
 	if (sha.n != 32 || memcmp(sha.p, digest, 32)) return false;
 	ret->at = (size_t)(bytes.p - w->scratch.p);
 	ret->e = (struct verify_evidence){source, src->path, src->format, src->parameters, offset, length, (uint32_t)sqlite3_column_int64(s, 5),
-		str_eq(case_column_str(s, 7), STR("context")) ? EVIDENCE_CONTEXT : EVIDENCE_RECORD, {0}};
+		str_eq(case_column_str(s, 7), STR("context")) ? EVIDENCE_CONTEXT : EVIDENCE_RECORD, {0}, sqlite3_column_int64(s, 10) != 0};
 	return true;
 }
 

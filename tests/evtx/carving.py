@@ -212,6 +212,30 @@ def an_event_that_depends_on_what_is_not_there(scratch):
     need(len(lines) == 2 and b"<EventRecordID>2</EventRecordID>" in lines[1], lines)
 
 
+@test
+def a_case_of_a_disk_image(scratch):
+    """Records over the ends of blocks, and such as are read with a template that stands elsewhere: the case can be made, holds with the image, and never fails without it."""
+    r, chunk = random.Random(4), log(range(1, 70))[HEAD:HEAD + CHUNK]
+    image = bytes(3001)
+    for _, record in records(chunk):
+        image += record + r.randbytes(r.randrange(6000))
+    path, case, rule = (os.path.join(scratch, n) for n in ("disk.img", "x.case", "r.yml"))
+    with open(path, "wb") as f:
+        f.write(image)
+    with open(rule, "w") as f:
+        f.write("title: t\nid: 4f3f1e0e-9f5e-4b8e-8a39-0d1f4b1a0b11\nlogsource:\n  product: windows\ndetection:\n  s:\n    EventID: 4624\n  condition: s\n")
+    p = subprocess.run([PROGRAM, "scan", "-q", "--carve", "-r", rule, "-o", case, path], capture_output=True, timeout=60)
+    need(p.returncode == 0, p.stderr)
+    over = [i for i in range(len(image)) if image[i:i + 4] == b"**\0\0" and (i - HEAD) // CHUNK != (i - HEAD + struct.unpack_from("<I", image, i + 4)[0] - 1) // CHUNK]
+    need(over, "no record over the end of a block")
+    alone = subprocess.run([PROGRAM, "verify", case], capture_output=True, timeout=60).stdout
+    need(b"failed" not in alone and b"verdict: holds in part" in alone and b"needs the sources" in alone, alone[-300:])
+    full = subprocess.run([PROGRAM, "verify", "--sources", scratch, case], capture_output=True, timeout=60).stdout
+    need(full.splitlines()[-1] == b"verdict: holds", full[-300:])
+    other = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "verify.py"), case], capture_output=True, timeout=60).stdout
+    need(b"verdict: holds" in other, other[-300:])
+
+
 def more_stale_records_than_can_wait(scratch):
     """They are told all the same, and how many those were is noted; within 64 MB."""
     def record(i):  # without its template: read by the usual layout
