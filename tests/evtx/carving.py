@@ -224,7 +224,7 @@ def a_case_of_a_disk_image(scratch):
         f.write(image)
     with open(rule, "w") as f:
         f.write("title: t\nid: 4f3f1e0e-9f5e-4b8e-8a39-0d1f4b1a0b11\nlogsource:\n  product: windows\ndetection:\n  s:\n    EventID: 4624\n  condition: s\n")
-    p = subprocess.run([PROGRAM, "scan", "-q", "--carve", "-r", rule, "-o", case, path], capture_output=True, timeout=60)
+    p = subprocess.run([PROGRAM, "scan", "-q", "--carve", "-r", rule, "-o", case, "disk.img"], capture_output=True, timeout=60, cwd=scratch)
     need(p.returncode == 0, p.stderr)
     over = [i for i in range(len(image)) if image[i:i + 4] == b"**\0\0" and (i - HEAD) // CHUNK != (i - HEAD + struct.unpack_from("<I", image, i + 4)[0] - 1) // CHUNK]
     need(over, "no record over the end of a block")
