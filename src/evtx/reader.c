@@ -6,7 +6,7 @@
  * looked for in steps of eight bytes, and what lies between is damage. */
 #include "evtx/reader_internal.h"
 
-static bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcmp(p, p + 1, n - 1)); }
+bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcmp(p, p + 1, n - 1)); }
 
 /* --- accounting --- */
 
@@ -219,6 +219,8 @@ static void reader_free(struct reader *r)
 	vec_free(&r->candidates);
 	vec_free(&r->spans.v);
 	vec_free(&r->heads.v);
+	vec_free(&r->gaps_lost);
+	vec_free(&r->odd);
 	map_done(&r->known);
 	free(r->told);
 	free(r->carry);
@@ -433,9 +435,7 @@ static void read_heads(struct reader *r, uint64_t offset)
 	}
 }
 
-/* A chunk that is certainly read as its header says, and is not compared with others that name no id of its own: its checksums hold, and its records, all of
- * ids that it names, end where they should. */
-static bool is_certain(const struct evtx_chunk *c, const struct span *s)
+bool chunk_is_certain(const struct evtx_chunk *c, const struct span *s)
 {
 	const uint8_t *p = c->p;
 	uint32_t free = le32_at(p + 48), at = EVTX_CHUNK_HEADER;
@@ -451,7 +451,7 @@ static bool is_certain(const struct evtx_chunk *c, const struct span *s)
 /* What of the places stands in the block, too, is noted; of a block `behind` only when it is certain. */
 static void compare_with(struct reader_cursor *c, struct copies *copies, const struct span *s, bool behind)
 {
-	if (!reader_load(c->r, s->offset, c->other_block, &c->other) || (behind && !is_certain(&c->other, s))) return;
+	if (!reader_load(c->r, s->offset, c->other_block, &c->other) || (behind && !chunk_is_certain(&c->other, s))) return;
 	copies_compare(copies, c->other.p, s->n < c->other.n ? s->n : c->other.n);
 }
 
@@ -499,6 +499,7 @@ void reader_trim(struct reader_cursor *c, uint32_t cursors)
 	c->other.p = NULL;
 	chunk_forget(&c->chunk);
 	chunk_forget(&c->other);
+	for (size_t i = 0; c->last_pass && i < c->r->known_at.n; i++) c->r->known_at.v[i].fragment = NULL; /* the last pass is one cursor's */
 }
 
 /* Takes the next block of the file. False at the end. */
@@ -536,6 +537,7 @@ static bool next_chunk(struct reader_cursor *c)
 	if (n > 0) {
 		walk_chunk(c);
 		if (!r->options->carve) drop_copies(c, overlaps); /* else all are compared with all */
+		heal_note(c);
 	}
 	return n > 0;
 }
@@ -769,6 +771,7 @@ static void cursor_free(struct reader_cursor *c)
 	report_done(&c->local);
 	arena_done(&c->local_strings);
 	vec_free(&c->deferred);
+	vec_free(&c->healed);
 	vec_free(&c->chunk.fresh);
 	vec_free(&c->other.fresh);
 	direct_free(c->direct);
