@@ -92,15 +92,15 @@ static uint32_t find_named(const struct reader_cursor *c, uint32_t at, uint32_t 
 
 static bool begins_xml(const uint8_t *record) { return !memcmp(record + EVTX_RECORD_HEAD, "\x0f\1\1", 3); }
 
-/* How far a record goes that is whole by its size and the copy of it, where checksums do not hold: whoever enlarges it hides those behind it. It ends where another begins
- * when the size that it had stands there still. 0: it is none, for it begins with nothing that records begin with, and a record that does begins in it. */
+/* How far a record goes that is whole by its size and the copy of it, where checksums do not hold: to where another begins. Whoever enlarges a record hides those behind it; and
+ * a page that was overwritten may end, by chance, as the record before it would. 0: it is none, for it begins with nothing that records begin with. */
 static uint32_t reaches(const uint8_t *p, uint32_t at, uint32_t size, uint32_t n)
 {
 	uint32_t in = at;
 	while ((in = seek_record(p, in + 1, n)) < at + size) {
 		if (le32_at(p + in + 4) % 8 || !begins_xml(p + in)) continue;
 		if (!begins_xml(p + at)) return 0;
-		if (in - at >= EVTX_RECORD_MIN && le32_at(p + in - 4) == in - at) return in - at;
+		if (in - at >= EVTX_RECORD_MIN && in + le32_at(p + in + 4) <= at + size) return in - at;
 	}
 	return size;
 }
@@ -139,7 +139,7 @@ static void walk_chunk(struct reader_cursor *c)
 		if (size && look) {
 			uint32_t claimed = size;
 			size = reaches(p, at, size, n);
-			if (size && size < claimed) report_note(r, c->offset + at, "record %llu was enlarged over those behind it", (unsigned long long)le64_at(p + at + 8));
+			if (size && size < claimed) report_note(r, c->offset + at, "record %llu reaches over those behind it", (unsigned long long)le64_at(p + at + 8));
 			c->recovered |= size && size < claimed;
 		}
 		/* Whole records may follow at once behind the end that the header names, as in a log that was not closed, or of which the header was
