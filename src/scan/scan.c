@@ -131,6 +131,21 @@ void scan_note_unread(struct scan *s, uint64_t order, struct str path, const cha
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* The reader of event logs, when a log begins behind the first bytes of a file that is named like one: they were wiped, or something was put before it. */
+static const struct reader_ops *log_behind(const struct reader_ops *const *formats, size_t n_formats, struct input *in, char *window)
+{
+	enum { FAR = 64 << 20, STEP = HEAD_BYTES - 4096 };
+	const struct reader_ops *evtx = NULL;
+	for (size_t i = 0; i < n_formats; i++)
+		if (str_eq(str_of(formats[i]->format), STR("evtx"))) evtx = formats[i];
+	for (uint64_t at = STEP; evtx && at < in->size && at < FAR; at += STEP) {
+		int64_t n = input_pread(in, window, HEAD_BYTES, at, NULL);
+		if (n <= 0) break;
+		if (evtx->sniff((struct str){window, (size_t)n}, in->size, in->path)) return evtx;
+	}
+	return NULL;
+}
+
 const struct reader_ops *scan_format_of(const struct reader_ops *const *formats, size_t n_formats, struct str as, struct input *in, struct fault *f)
 {
 	const struct reader_ops *best = NULL;
@@ -145,6 +160,7 @@ const struct reader_ops *scan_format_of(const struct reader_ops *const *formats,
 		if (score > best_score) best_score = score, best = ops;
 		if (best_score >= 100) break; /* certain, and ties go to the first */
 	}
+	if (n == HEAD_BYTES && !best && !as.n && str_ends(in->path, STR(".evtx"))) best = log_behind(formats, n_formats, in, head);
 	free(head);
 	return best;
 }

@@ -155,6 +155,8 @@ def cases(b, seed):
     yield "a record enlarged over the two behind it, checksums repaired", large
     far = size_of(a) + size_of(a + size_of(a)) + 64
     yield "a record that ends, by chance, in the second one behind it", put(put(put(b, a + 4, struct.pack("<I", far)), a + far - 4, struct.pack("<I", far)), a + size_of(a) - 40, bytes(40))
+    yield "the first 70000 bytes wiped", put(b, 0, bytes(70000))
+    yield "100000 bytes of noise before the log", r.randbytes(100000) + b
     late = next(record(n - 2, i) for i in range(1000) if record(n - 2, i) > c[n - 2] + 40000)
     behind = put(b, late + CHUNK, b[late:late + size_of(late)])
     yield "a record lost of which a copy stands in free space", put(behind, late + 4, b"\x10\0\0\0")
