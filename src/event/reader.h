@@ -133,7 +133,7 @@ struct reader_ops {
 	struct event *(*next)(struct reader_cursor *c);
 	/* NULL, or: the events of the next block as lines of JSON, what next and event_ops.json would give, appended to `out`; those that
 	 * the options leave out are left out. False at the end. *ret_batch is the block's event.batch. Not to be mixed with next. A block that has more than
-	 * LINES_PART bytes of them comes in several parts: when `out` has that many, more of the same block may follow. */
+	 * LINES_PART bytes of them comes in several parts: when a call appends that many, more of the same block may follow. */
 	bool (*next_lines)(struct reader_cursor *c, struct buf *out, uint64_t *ret_batch);
 	void (*cursor_free)(struct reader_cursor *c);
 	/* After all cursors are freed: completes and hands over the report (rest of the file, deferred records are events of a

@@ -746,7 +746,8 @@ static bool cursor_lines(struct reader_cursor *c, struct buf *out, uint64_t *ret
 {
 	if (c->next_place >= c->n_places && !c->inner.end && !next_places(c)) return false;
 	*ret_batch = c->batch;
-	for (const struct record_place *place; out->n < LINES_PART && (place = next_place(c));) line_of_place(c, place, out);
+	size_t from = out->n;
+	for (const struct record_place *place; out->n - from < LINES_PART && (place = next_place(c));) line_of_place(c, place, out);
 	if (c->chunk.fresh.n) recover_publish(c);
 	return true;
 }
