@@ -1,6 +1,7 @@
-"""TAP, so that meson counts each test and each skip: main() runs the unittest cases of the calling module; a script that goes down a list says is_() for
-each check and plan() at the end."""
+"""TAP, so that meson counts each test and each skip: main() runs the unittest cases of the calling module; run() the functions marked @test, each with an empty
+folder; a script that goes down a list says is_() for each check and plan() at the end."""
 import sys
+import tempfile
 import unittest
 
 
@@ -46,6 +47,37 @@ def main():
             print('#', line)
     print(f'1..{result.n}')
     sys.exit(not result.wasSuccessful())
+
+
+tests = []
+
+
+def test(f):
+    tests.append(f)
+    return f
+
+
+def need(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def run(some=None, skip=None):
+    """All tests, or some of them; `skip`: why none is run."""
+    failed = 0
+    print(f"1..{len(some or tests)}")
+    for number, t in enumerate(some or tests, 1):
+        if skip:
+            print(f"ok {number} - {t.__name__} # SKIP {skip}")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                t(folder)
+                print(f"ok {number} - {t.__name__}", flush=True)
+            except AssertionError as e:
+                failed += 1
+                print(f"# {e}\nnot ok {number} - {t.__name__}", flush=True)
+    sys.exit(failed != 0)
 
 
 count = 0

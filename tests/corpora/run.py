@@ -1,23 +1,16 @@
 #!/usr/bin/env python3
 """The program against rules and logs that others published: SigmaHQ's rules and regression events, EVTX-ATTACK-SAMPLES, the recorded ProxyLogon.
 usage: run.py PROGRAM SOURCE_ROOT      TAP; every test is skipped when the corpora are not there ($EXHIBIT_CORPORA, or ../shared/corpora)."""
-import collections, glob, hashlib, json, os, random, re, shutil, struct, subprocess, sys, tempfile
+import collections, glob, hashlib, json, os, random, re, shutil, struct, subprocess, sys
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+import tap  # noqa: E402
+from tap import need, test  # noqa: E402
+
 C = os.environ.get("EXHIBIT_CORPORA") or os.path.join(ROOT, "..", "shared", "corpora")
 SIGMA = os.path.join(C, "sigma")
 TREES = [os.path.join(SIGMA, t) for t in ("rules", "rules-threat-hunting", "rules-emerging-threats")]
-TESTS = []
-
-
-def test(f):
-    TESTS.append(f)
-    return f
-
-
-def need(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def scan(scratch, *paths, rules=TREES, jobs=2):
@@ -188,17 +181,4 @@ def logs_of_others_are_accounted_for_line_by_line(scratch):
     print(f"# {len(stats['sources'])} logs of {len(logs)}, {sum(s['records'] for s in stats['sources'])} records, {sum(len(s['damage']) for s in stats['sources'])} pieces of damage, {lines} lines")
 
 
-print(f"1..{len(TESTS)}")
-failed = 0
-for number, t in enumerate(TESTS, 1):
-    if not os.path.isdir(C):
-        print(f"ok {number} - {t.__name__} # SKIP no corpora")
-        continue
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            t(folder)
-            print(f"ok {number} - {t.__name__}")
-        except AssertionError as e:
-            failed += 1
-            print(f"# {e}\nnot ok {number} - {t.__name__}")
-sys.exit(failed != 0)
+tap.run(skip=None if os.path.isdir(C) else "no corpora")

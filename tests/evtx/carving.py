@@ -1,24 +1,15 @@
 #!/usr/bin/env python3
 """--carve: records in the free space of logs and in any other file: each that is whole and can be read once, whatever stands around it, however often it stands there.
 usage: carving.py PROGRAM SOURCE_ROOT [large]      TAP; large: only what needs a log of 85 MB"""
-import json, os, random, struct, subprocess, sys, tempfile, time, zlib
+import json, os, random, struct, subprocess, sys, time, zlib
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+sys.path[:0] = [os.path.join(ROOT, "tools", "lib"), os.path.join(ROOT, "tests")]
 from evtx_writer import EvtxWriter  # noqa: E402
+import tap  # noqa: E402
+from tap import need, test  # noqa: E402
 
 CHUNK, HEAD, FIRST = 65536, 4096, 512
-TESTS = []
-
-
-def test(f):
-    TESTS.append(f)
-    return f
-
-
-def need(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def log(ids, channel="Security", text=300, per_chunk=None, **more):
@@ -275,16 +266,4 @@ def more_stale_records_than_can_wait(scratch):
     need(sum(source["bytes"].values()) == source["size"] and any("before all others were known" in n["text"] for n in source["notes"]), source["notes"][-3:])
 
 
-if sys.argv[3:] == ["large"]:
-    TESTS = [more_stale_records_than_can_wait]
-print(f"1..{len(TESTS)}")
-failed = 0
-for number, t in enumerate(TESTS, 1):
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            t(folder)
-            print(f"ok {number} - {t.__name__}")
-        except AssertionError as e:
-            failed += 1
-            print(f"# {e}\nnot ok {number} - {t.__name__}")
-sys.exit(failed != 0)
+tap.run([more_stale_records_than_can_wait] if sys.argv[3:] == ["large"] else None)

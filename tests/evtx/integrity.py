@@ -1,24 +1,15 @@
 #!/usr/bin/env python3
 """Findings of kind integrity: cleared logs, and holes in the numbers that a log gives its records; none where honest logs look odd.
 usage: integrity.py PROGRAM SOURCE_ROOT      TAP"""
-import hashlib, json, os, struct, subprocess, sys, tempfile, zlib
+import hashlib, json, os, struct, subprocess, sys, zlib
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+sys.path[:0] = [os.path.join(ROOT, "tools", "lib"), os.path.join(ROOT, "tests")]
 from evtx_writer import EvtxWriter  # noqa: E402
+import tap  # noqa: E402
+from tap import need, test  # noqa: E402
 
 CHUNK, HEAD = 65536, 4096
-TESTS = []
-
-
-def test(f):
-    TESTS.append(f)
-    return f
-
-
-def need(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def event(i, **more):
@@ -131,14 +122,4 @@ def gaps_of_exports_are_notes(scratch):
     need(any(n.startswith("19 gaps in the record ids") for n in notes) and any(n.startswith("19 events are earlier") for n in notes), notes)
 
 
-print(f"1..{len(TESTS)}")
-failed = 0
-for number, t in enumerate(TESTS, 1):
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            t(folder)
-            print(f"ok {number} - {t.__name__}")
-        except AssertionError as e:
-            failed += 1
-            print(f"# {e}\nnot ok {number} - {t.__name__}")
-sys.exit(failed != 0)
+tap.run()

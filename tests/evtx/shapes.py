@@ -2,30 +2,21 @@
 """What values come out as, in JSON and XML: values that are XML themselves, names that occur twice, text between elements, values shown again and
 again by few bytes; the same bytes at every processor level.
 usage: shapes.py PROGRAM SOURCE_ROOT      TAP"""
-import csv, json, os, random, struct, subprocess, sys, tempfile, zlib
+import csv, json, os, random, struct, subprocess, sys, zlib
 from xml.etree import ElementTree
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+sys.path[:0] = [os.path.join(ROOT, "tools", "lib"), os.path.join(ROOT, "tests")]
 import evtx_writer  # noqa: E402
 from evtx_writer import EvtxWriter, element, slot  # noqa: E402
+import tap  # noqa: E402
+from tap import need, test  # noqa: E402
 
 SYSTEM = {"channel": "Security", "provider": "P", "guid": "{54849625-5478-4994-a5ba-3e3b0328c30d}", "computer": "WS01", "event_id": 1,
           "time": "2021-03-01T12:00:00.1234567Z"}
 XML = ["Root", {"a": "1"}, ["Leaf", {}, 'te"xt'], ["Leaf", {"q": "z"}, "two"], ["Empty", {}]]
 OBJECT = {"Root": {"#attributes": {"a": "1"}, "Leaf": 'te"xt', "Leaf_1": {"#attributes": {"q": "z"}, "#text": "two"}, "Empty": None}}
 AS_XML = "<Root a='1'><Leaf>te&quot;xt</Leaf><Leaf q='z'>two</Leaf><Empty/></Root>"
-TESTS = []
-
-
-def test(f):
-    TESTS.append(f)
-    return f
-
-
-def need(condition, text):
-    if not condition:
-        raise AssertionError(text)
 
 
 def exhibit(*args, env=None, status=0):
@@ -288,14 +279,4 @@ def every_level_gives_the_same_bytes(scratch):
         need(len(set(out.values())) == 1, "levels differ")
 
 
-print(f"1..{len(TESTS)}")
-failed = 0
-for number, t in enumerate(TESTS, 1):
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            t(folder)
-            print(f"ok {number} - {t.__name__}")
-        except AssertionError as e:
-            failed += 1
-            print(f"# {e}\nnot ok {number} - {t.__name__}")
-sys.exit(failed != 0)
+tap.run()
