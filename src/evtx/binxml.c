@@ -688,6 +688,28 @@ static bool lost_inline(struct parse *p, uint32_t id, unsigned depth, struct ins
 	return fail(p->c, "template was overwritten, and where its values begin");
 }
 
+bool binxml_value_holds(const struct evtx_chunk *c, uint32_t at, uint32_t end, uint32_t from, uint32_t to, unsigned depth)
+{
+	const uint8_t *b = c->p;
+	if (depth > EVTX_DEPTH || end > c->n || end < at || end - at < 18 || b[at] != TOKEN_FRAGMENT || (b[at + 4] & ~TOKEN_MORE) != TOKEN_TEMPLATE) return false;
+	uint32_t id = le32_at(b + at + 6), def = le32_at(b + at + 10), p = at + 14;
+	if (def == p || (end - p >= 28 && is_definition(c, p, id))) {
+		if (end - p < 28 || le32_at(b + p + 20) > end - p - 28) return false;
+		p += 24 + le32_at(b + p + 20);
+	}
+	if (end - p < 4) return false;
+	uint32_t n = le32_at(b + p);
+	if (n > EVTX_SLOTS_MAX || n > (end - p - 4) / 4) return false;
+	uint32_t value = p + 4 + 4 * n;
+	for (uint32_t i = 0; i < n && value <= from; i++) {
+		uint32_t d = le32_at(b + p + 4 + 4 * i), size = d & 0xffff, type = d >> 16 & 0xff;
+		if (size > end - value) return false;
+		if (to <= value + size) return type != EVTX_XML || binxml_value_holds(c, value, value + size, from, to, depth + 1);
+		value += size;
+	}
+	return false;
+}
+
 bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned depth, struct instance *ret)
 {
 	struct parse p = {c, c->arena, at, end, false};

@@ -40,7 +40,8 @@ uint32_t ids_of(const uint8_t *p, const struct record_place *places, uint32_t n,
 	return kept;
 }
 
-bool span_has_id(const struct span *s, const uint64_t *ids, uint32_t n)
+/* Whether one of the ids, in order, lies in the span. */
+static bool has_id(const struct span *s, const uint64_t *ids, uint32_t n)
 {
 	uint32_t low = 0, high = n;
 	while (low < high) {
@@ -57,7 +58,7 @@ uint32_t spans_before(const struct spans *s, uint64_t offset, const uint64_t *id
 	for (size_t i = s->v.n, seen = 0; i-- && n < SPANS_LOOKED_AT && seen < SPANS_BACK;) {
 		if (s->v.v[i].offset >= offset) continue;
 		seen++;
-		if (nearest || span_has_id(&s->v.v[i], ids, n_ids)) ret[n++] = s->v.v[i];
+		if (nearest || has_id(&s->v.v[i], ids, n_ids)) ret[n++] = s->v.v[i];
 		nearest = false;
 	}
 	return n;
@@ -69,7 +70,7 @@ uint32_t spans_behind(const struct spans *s, const struct span *own, const uint6
 	for (size_t i = 0, seen = 0; i < s->v.n && n < SPANS_LOOKED_AT && seen < SPANS_BACK; i++) {
 		if (s->v.v[i].offset <= own->offset) continue;
 		seen++;
-		if (!overlap(own, &s->v.v[i]) && span_has_id(&s->v.v[i], ids, n_ids)) ret[n++] = s->v.v[i];
+		if (!overlap(own, &s->v.v[i]) && has_id(&s->v.v[i], ids, n_ids)) ret[n++] = s->v.v[i];
 	}
 	return n;
 }

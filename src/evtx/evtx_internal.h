@@ -166,6 +166,9 @@ void template_store_free(struct template_store *s);
 
 /* binxml.c: the fragment or template instance at `at` (chunk offset) up to `end`. False: c->why says why. */
 bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned depth, struct instance *ret);
+/* Whether the bytes [from, to) of the chunk lie within one value, that is no XML itself, of the instance that stands in [at, end): whatever they look like, they are its text or
+ * its data. Says no where the instance cannot be read. */
+bool binxml_value_holds(const struct evtx_chunk *c, uint32_t at, uint32_t end, uint32_t from, uint32_t to, unsigned depth);
 
 /* The template whose definition stands at chunk offset `def`; NULL: it is lost or cannot be read. */
 struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id);
@@ -203,8 +206,6 @@ struct span span_of(const uint8_t *p, uint32_t n, uint64_t offset);
 bool spans_add(struct spans *s, struct span span);
 /* The ids of places that are not stale, in order, into ret[n]. Returns how many. */
 uint32_t ids_of(const uint8_t *p, const struct record_place *places, uint32_t n, uint64_t *ret);
-/* Whether one of the ids, in order, lies in the span. */
-bool span_has_id(const struct span *s, const uint64_t *ids, uint32_t n);
 /* The nearest before `offset` that have some of the ids; with `nearest` also the one right before it, of which stale copies may be left whatever its header
  * names. Returns how many. */
 uint32_t spans_before(const struct spans *s, uint64_t offset, const uint64_t *ids, uint32_t n_ids, bool nearest, struct span ret[SPANS_LOOKED_AT]);

@@ -6,7 +6,7 @@
  * looked for in steps of eight bytes, and what lies between is damage. */
 #include "evtx/reader_internal.h"
 
-bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcmp(p, p + 1, n - 1)); }
+static bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcmp(p, p + 1, n - 1)); }
 
 /* --- accounting --- */
 
@@ -93,14 +93,20 @@ static uint32_t find_named(const struct reader_cursor *c, uint32_t at, uint32_t 
 static bool begins_xml(const uint8_t *record) { return !memcmp(record + EVTX_RECORD_HEAD, "\x0f\1\1", 3); }
 
 /* How far a record goes that is whole by its size and the copy of it, where checksums do not hold: to where another begins. Whoever enlarges a record hides those behind it; and
- * a page that was overwritten may end, by chance, as the record before it would. 0: it is none, for it begins with nothing that records begin with. */
-static uint32_t reaches(const uint8_t *p, uint32_t at, uint32_t size, uint32_t n)
+ * a page that was overwritten may end, by chance, as the record before it would. But what lies within one of its values is data: whoever causes an event may write there what looks like a
+ * record. 0: it is none, for it begins with nothing that records begin with. */
+static uint32_t reaches(const struct evtx_chunk *c, uint32_t at, uint32_t size, uint32_t n)
 {
-	uint32_t in = at;
-	while ((in = seek_record(p, in + 1, n)) < at + size) {
-		if (le32_at(p + in + 4) % 8 || !begins_xml(p + in)) continue;
+	enum { TRIES = 64 }; /* of pieces of data that look like records; nobody's record has more */
+	const uint8_t *p = c->p;
+	uint32_t in = at, tries = 0;
+	while (tries < TRIES && (in = seek_record(p, in + 1, n)) < at + size) {
+		uint32_t inner = le32_at(p + in + 4);
+		if (inner % 8 || !begins_xml(p + in)) continue;
 		if (!begins_xml(p + at)) return 0;
-		if (in - at >= EVTX_RECORD_MIN && in + le32_at(p + in + 4) <= at + size) return in - at;
+		if (in - at < EVTX_RECORD_MIN || inner > at + size - in) continue;
+		if (!binxml_value_holds(c, at + EVTX_RECORD_HEAD, at + size - 4, in, in + inner, 0)) return in - at;
+		tries++;
 	}
 	return size;
 }
@@ -138,7 +144,7 @@ static void walk_chunk(struct reader_cursor *c)
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
 		if (size && look) {
 			uint32_t claimed = size;
-			size = reaches(p, at, size, n);
+			size = reaches(&c->chunk, at, size, n);
 			if (size && size < claimed) report_note(r, c->offset + at, "record %llu reaches over those behind it", (unsigned long long)le64_at(p + at + 8));
 			c->recovered |= size && size < claimed;
 		}
@@ -219,8 +225,6 @@ static void reader_free(struct reader *r)
 	vec_free(&r->candidates);
 	vec_free(&r->spans.v);
 	vec_free(&r->heads.v);
-	vec_free(&r->gaps_lost);
-	vec_free(&r->odd);
 	map_done(&r->known);
 	free(r->told);
 	free(r->carry);
@@ -435,23 +439,24 @@ static void read_heads(struct reader *r, uint64_t offset)
 	}
 }
 
-bool chunk_is_certain(const struct evtx_chunk *c, const struct span *s)
+/* A chunk that is certainly read as its header says, and is not compared with others that name no id of its own: its checksums hold, and its records, all of
+ * ids that it names, end where they should. */
+static bool is_certain(const struct evtx_chunk *c, const struct span *s)
 {
 	const uint8_t *p = c->p;
+	if (c->n < EVTX_CHUNK || le32_at(p + 120) & 4 || le32_at(p + 40) != 128 || !header_holds(p) || !records_hold(p)) return false;
 	uint32_t free = le32_at(p + 48), at = EVTX_CHUNK_HEADER;
-	if (c->n < EVTX_CHUNK || le32_at(p + 120) & 4 || le32_at(p + 40) != 128 || free <= EVTX_CHUNK_HEADER || free > EVTX_CHUNK) return false;
-	if (crc32_of(crc32_of(0, p, 120), p + 128, 384) != le32_at(p + 124) || crc32_of(0, p + 512, free - 512) != le32_at(p + 52)) return false;
 	for (uint32_t size; at < free; at += size) {
 		uint64_t id = le64_at(p + at + 8);
 		if (!(size = record_size(p + at, free - at)) || id < s->low || id > s->high) return false;
 	}
-	return !record_size(p + free, EVTX_CHUNK - free);
+	return free > EVTX_CHUNK_HEADER && !record_size(p + free, EVTX_CHUNK - free);
 }
 
 /* What of the places stands in the block, too, is noted; of a block `behind` only when it is certain. */
 static void compare_with(struct reader_cursor *c, struct copies *copies, const struct span *s, bool behind)
 {
-	if (!reader_load(c->r, s->offset, c->other_block, &c->other) || (behind && !chunk_is_certain(&c->other, s))) return;
+	if (!reader_load(c->r, s->offset, c->other_block, &c->other) || (behind && !is_certain(&c->other, s))) return;
 	copies_compare(copies, c->other.p, s->n < c->other.n ? s->n : c->other.n);
 }
 
@@ -537,7 +542,6 @@ static bool next_chunk(struct reader_cursor *c)
 	if (n > 0) {
 		walk_chunk(c);
 		if (!r->options->carve) drop_copies(c, overlaps); /* else all are compared with all */
-		heal_note(c);
 	}
 	return n > 0;
 }
@@ -772,7 +776,6 @@ static void cursor_free(struct reader_cursor *c)
 	report_done(&c->local);
 	arena_done(&c->local_strings);
 	vec_free(&c->deferred);
-	vec_free(&c->healed);
 	vec_free(&c->chunk.fresh);
 	vec_free(&c->other.fresh);
 	direct_free(c->direct);

@@ -7,8 +7,6 @@
 
 /* A record that waits for the end of the file: its template is not in its chunk, or it is a stale one that may be live elsewhere. */
 struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
-/* Ids that a chunk's records should have and that none of its whole records has, and where in the chunk these stood. */
-struct lost_ids { uint64_t chunk, low, high; uint32_t from, to; };
 struct known_template { uint64_t chunk; uint32_t def, id; int32_t shift; bool sure; struct fragment *fragment; }; /* as read in the last pass; NULL: not yet */
 
 struct reader {
@@ -37,9 +35,6 @@ struct reader {
 	struct spans spans;              /* of the blocks taken so far */
 	struct spans heads;              /* what all chunks' headers name, where chunks stand side by side; read when it is first asked for */
 	bool has_heads;
-	VEC(struct lost_ids) gaps_lost;  /* heal.c */
-	VEC(struct span) odd;            /* blocks that hold other records than their headers name, or may do so */
-	bool odd_overflow, healed;
 	uint8_t peeked_head[SPAN_HEAD];  /* what was read of it */
 	uint64_t n_copies, first_copy;   /* of all cursors */
 };
@@ -77,7 +72,6 @@ struct reader_cursor {
 	bool last_pass, ended;
 	VEC(struct deferred) deferred;
 	size_t next_deferred;
-	VEC(uint64_t) healed;            /* ids of records that came from copies of them */
 	uint8_t *other_block;            /* a chunk from which a template is taken */
 	struct evtx_chunk other;
 	uint64_t first_written, last_written; /* FILETIME of the records' heads; 0 = none */
@@ -100,18 +94,6 @@ bool reader_load(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_
 
 /* Between blocks; `cursors` that run. */
 void reader_trim(struct reader_cursor *c, uint32_t cursors);
-
-bool all_zero(const uint8_t *p, size_t n);
-/* A chunk that is certainly read as its header says, and is not compared with others that name no id of its own: its checksums hold, and its records, all of
- * ids that it names, end where they should. */
-bool chunk_is_certain(const struct evtx_chunk *c, const struct span *s);
-
-/* --- heal.c --- */
-
-/* Notes what a chunk that was walked has lost. */
-void heal_note(struct reader_cursor *c);
-/* Puts whole copies of lost records, in free space, with what waits for the last pass. By the last cursor that runs. */
-void heal_find(struct reader_cursor *c);
 
 /* --- record.c --- */
 

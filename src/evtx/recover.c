@@ -170,17 +170,15 @@ bool recover_begin(struct reader_cursor *c)
 	pthread_mutex_lock(&r->lock);
 	if (!c->ended) r->running--;
 	c->ended = true;
-	bool heals = r->gaps_lost.n && !r->healed, mine = r->running == 0 && (r->deferred.n || heals);
+	bool mine = r->running == 0 && r->deferred.n;
 	if (mine) {
-		r->healed = true; /* a cursor made later may come here, too */
 		memcpy(&c->deferred, &r->deferred, sizeof c->deferred);
 		memset(&r->deferred, 0, sizeof r->deferred);
 	}
 	pthread_mutex_unlock(&r->lock);
 	if (!mine) return false;
 	input_settle(r->in);
-	if (heals) heal_find(c);
-	if (c->deferred.n) qsort(c->deferred.v, c->deferred.n, sizeof *c->deferred.v, by_place);
+	qsort(c->deferred.v, c->deferred.n, sizeof *c->deferred.v, by_place);
 	c->last_pass = true;
 	c->chunk.find_template = find_template;
 	c->chunk.find_arg = c;

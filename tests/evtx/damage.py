@@ -157,11 +157,6 @@ def cases(b, seed):
     yield "a record that ends, by chance, in the second one behind it", put(put(put(b, a + 4, struct.pack("<I", far)), a + far - 4, struct.pack("<I", far)), a + size_of(a) - 40, bytes(40))
     yield "the first 70000 bytes wiped", put(b, 0, bytes(70000))
     yield "100000 bytes of noise before the log", r.randbytes(100000) + b
-    late = next(record(n - 2, i) for i in range(1000) if record(n - 2, i) > c[n - 2] + 40000)
-    behind = put(b, late + CHUNK, b[late:late + size_of(late)])
-    yield "a record lost of which a copy stands in free space", put(behind, late + 4, b"\x10\0\0\0")
-    yield "two such, side by side", put(put(put(behind, late + CHUNK + size_of(late), b[late + size_of(late):late + size_of(late) + size_of(late + size_of(late))]), late, bytes(4)),
-        late + size_of(late), bytes(4))
     yield "file header overwritten by an audit log", put(b, 0, b"type=SYSCALL msg=audit(1615280000.123:456): arch=c000003e syscall=59\n" * 40)
     yield "file header overwritten by a journal's magic", put(b, 0, b"LPKSHHRH")
     yield "file header overwritten by a web log's", put(b, 0, b"#Software: IIS\n#Fields: date time\n")
