@@ -131,6 +131,8 @@ void scan_note_unread(struct scan *s, uint64_t order, struct str path, const cha
 	pthread_mutex_unlock(&s->lock);
 }
 
+bool scan_named_like_log(struct str path) { return path.n > 5 && str_eq_nocase(str_sub(path, path.n - 5, path.n), STR(".evtx")); }
+
 /* The reader of event logs, when a log begins behind the first bytes of a file that is named like one: they were wiped, or something was put before it. */
 static const struct reader_ops *log_behind(const struct reader_ops *const *formats, size_t n_formats, struct input *in, char *window)
 {
@@ -160,12 +162,10 @@ const struct reader_ops *scan_format_of(const struct reader_ops *const *formats,
 		if (score > best_score) best_score = score, best = ops;
 		if (best_score >= 100) break; /* certain, and ties go to the first */
 	}
-	if (n == HEAD_BYTES && !best && !as.n && str_ends(in->path, STR(".evtx"))) best = log_behind(formats, n_formats, in, head);
+	if (n == HEAD_BYTES && !best && !as.n && scan_named_like_log(in->path)) best = log_behind(formats, n_formats, in, head);
 	free(head);
 	return best;
 }
-
-bool scan_named_like_log(struct str path) { return path.n > 5 && str_eq_nocase(str_sub(path, path.n - 5, path.n), STR(".evtx")); }
 
 /* Opens the reader of an input; on failure notes the source as unread. */
 static bool open_reader(struct scan_worker *w, struct open_source *o)
