@@ -159,7 +159,7 @@ static void walk_chunk(struct reader_cursor *c)
 				continue;
 			}
 			uint32_t next = at < limit ? seek_record(p, at + 1, n) : n;
-			if (next >= limit && !(next = find_named(c, at, n))) break;
+			if (next >= limit && !(next = find_named(c, at < n ? at + 1 : n, n))) break;
 			at = next;
 			continue;
 		}
