@@ -130,6 +130,7 @@ struct evtx_chunk {
 	uint64_t offset;             /* of the chunk in the file */
 	int32_t shift;               /* how far what was read last stands behind where offsets say, for bytes were put in or lost; 0 in sound chunks */
 	int32_t shift_kept;          /* what it was when the record at hand had been read: what is asked of the event must not change how the next one is read */
+	int32_t shift_shown;         /* what it was before its content was read: what is shown of the event is read again from there on */
 	/* Where templates may still be found when they are lost here; NULL: nowhere, and the record fails. Then a stand-in by the usual
 	 * layout of System is taken when it finds none. */
 	struct fragment *(*find_template)(void *arg, uint32_t id);

@@ -237,7 +237,7 @@ static void decode(struct event *ev, uint32_t column, struct value *ret)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
 	c->chunk.expanded = c->chunk.nodes = 0;
-	c->chunk.shift = c->chunk.shift_kept;
+	c->chunk.shift = c->chunk.shift_shown;
 	if (column < SYS_COUNT) sys_value(c, (enum sys_field)column, ret);
 	else if (column == ALIAS_TIME) sys_value(c, SYS_TIME, ret);
 	else if (column - FIRST_LEAF < c->n_leaves) {
@@ -267,7 +267,7 @@ static uint32_t contexts(const struct event *ev, struct range *ret, uint32_t max
 static void json(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	c->chunk.shift = c->chunk.shift_kept;
+	c->chunk.shift = c->chunk.shift_shown;
 	if (c->chunk.format.special) evtx_json(&c->chunk, &c->root, out);
 	else evtx_json_fast(&c->chunk, &c->root, &c->content, out);
 }
@@ -275,7 +275,7 @@ static void json(struct event *ev, struct buf *out)
 static void xml(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	c->chunk.shift = c->chunk.shift_kept;
+	c->chunk.shift = c->chunk.shift_shown;
 	evtx_xml(&c->chunk, &c->root, out);
 }
 
@@ -348,7 +348,7 @@ const struct event_ops record_ops = {decode, contexts, json, xml, sift, undecode
 void evtx_json_by_walk(struct event *ev, struct buf *out)
 {
 	struct reader_cursor *c = (struct reader_cursor *)ev->impl;
-	c->chunk.shift = c->chunk.shift_kept;
+	c->chunk.shift = c->chunk.shift_shown;
 	evtx_json(&c->chunk, &c->root, out);
 }
 
@@ -375,6 +375,7 @@ static bool make_event(struct reader_cursor *c, const struct record_place *place
 		if (!c->root.fragment) return false;
 	}
 	input_hash_some(c->r->in);
+	c->chunk.shift_shown = c->chunk.shift;
 	if (!find_content(c)) {
 		if (c->chunk.lost && !final) return false;
 		*ret_why = c->chunk.why ? c->chunk.why : "content cannot be read";
