@@ -116,7 +116,7 @@ struct reader_options {
 
 struct reader;
 struct reader_cursor;
-enum { LINES_PART = 1 << 20 };
+enum { LINES_PART = 1 << 20 }; /* bytes: see next_lines */
 struct reader_ops {
 	const char *format;         /* "evtx"; also the word in --as, --stats and log-source data */
 	const char *what;           /* one line for people: "Windows event log (EVTX)" */

@@ -31,7 +31,7 @@ static int by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-uint32_t ids_of(const uint8_t *p, const struct record_place *places, uint32_t n, uint64_t *ret)
+uint32_t places_ids(const uint8_t *p, const struct record_place *places, uint32_t n, uint64_t *ret)
 {
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < n; i++)

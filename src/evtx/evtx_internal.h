@@ -206,7 +206,7 @@ struct span span_of(const uint8_t *p, uint32_t n, uint64_t offset);
 /* True: some of its ids were met before. */
 bool spans_add(struct spans *s, struct span span);
 /* The ids of places that are not stale, in order, into ret[n]. Returns how many. */
-uint32_t ids_of(const uint8_t *p, const struct record_place *places, uint32_t n, uint64_t *ret);
+uint32_t places_ids(const uint8_t *p, const struct record_place *places, uint32_t n, uint64_t *ret);
 /* The nearest before `offset` that have some of the ids; with `nearest` also the one right before it, of which stale copies may be left whatever its header
  * names. Returns how many. */
 uint32_t spans_before(const struct spans *s, uint64_t offset, const uint64_t *ids, uint32_t n_ids, bool nearest, struct span ret[SPANS_LOOKED_AT]);

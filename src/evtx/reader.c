@@ -92,21 +92,29 @@ static uint32_t find_named(const struct reader_cursor *c, uint32_t at, uint32_t 
 
 static bool begins_xml(const uint8_t *record) { return !memcmp(record + EVTX_RECORD_HEAD, "\x0f\1\1", 3); }
 
+/* The first whole record in p[at..n) that begins as records' content does; n: there is none. */
+static uint32_t seek_xml(const uint8_t *p, uint32_t at, uint32_t n)
+{
+	while ((at = seek_record(p, at, n)) < n && (le32_at(p + at + 4) % 8 || !begins_xml(p + at))) at++;
+	return at;
+}
+
 /* How far a record goes that is whole by its size and the copy of it, where checksums do not hold: to where another begins. Whoever enlarges a record hides those behind it; and
  * a page that was overwritten may end, by chance, as the record before it would. But what lies within one of its values is data: whoever causes an event may write there what looks like a
- * record. 0: it is none, for it begins with nothing that records begin with. */
-static uint32_t reaches(const struct evtx_chunk *c, uint32_t at, uint32_t size, uint32_t n)
+ * record. 0: it is none, for it begins with nothing that records begin with. *first: the first record of seek_xml behind `at`, kept from one call to the next, so that heads by the thousand
+ * do not each look for it. */
+static uint32_t reaches(const struct evtx_chunk *c, uint32_t at, uint32_t size, uint32_t n, uint32_t *first)
 {
-	enum { TRIES = 64 }; /* of pieces of data that look like records; nobody's record has more */
+	enum { TRIES = 64 }; /* of data that looks like a record; nobody's record has more */
 	const uint8_t *p = c->p;
-	uint32_t in = at, tries = 0;
-	while (tries < TRIES && (in = seek_record(p, in + 1, n)) < at + size) {
+	uint32_t end = at + size;
+	if (*first <= at) *first = seek_xml(p, at + 1, n);
+	if (*first >= end) return size;
+	if (!begins_xml(p + at)) return 0;
+	for (uint32_t in = *first, tries = 0; in < end && tries < TRIES; in = seek_xml(p, in + 1, end), tries++) {
 		uint32_t inner = le32_at(p + in + 4);
-		if (inner % 8 || !begins_xml(p + in)) continue;
-		if (!begins_xml(p + at)) return 0;
-		if (in - at < EVTX_RECORD_MIN || inner > at + size - in) continue;
-		if (!binxml_value_holds(c, at + EVTX_RECORD_HEAD, at + size - 4, in, in + inner, 0)) return in - at;
-		tries++;
+		if (in - at < EVTX_RECORD_MIN || inner > end - in) continue;
+		if (!binxml_value_holds(c, at + EVTX_RECORD_HEAD, end - 4, in, in + inner, 0)) return in - at;
 	}
 	return size;
 }
@@ -136,7 +144,7 @@ static void walk_chunk(struct reader_cursor *c)
 	/* What moved the next chunk was put in behind the records when their checksums hold. */
 	bool behind = c->sure && n > EVTX_CHUNK;
 	uint32_t limit = free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || behind) ? free : n;
-	uint32_t gap = at; /* where bytes that belong to no record began */
+	uint32_t gap = at, first_xml = 0; /* gap: where bytes that belong to no record began */
 	/* Where checksums hold, a record may still have been enlarged to hide those behind it: then there are fewer than the header names. */
 	struct span named = {c->offset, 0, 0, n};
 	bool counts = c->sure && span_in_head(p, &named), look = !c->sure && !c->r->image;
@@ -144,7 +152,7 @@ static void walk_chunk(struct reader_cursor *c)
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
 		if (size && look) {
 			uint32_t claimed = size;
-			size = reaches(&c->chunk, at, size, n);
+			size = reaches(&c->chunk, at, size, n, &first_xml);
 			if (size && size < claimed) report_note(r, c->offset + at, "record %llu reaches over those behind it", (unsigned long long)le64_at(p + at + 8));
 			c->recovered |= size && size < claimed;
 		}
@@ -473,7 +481,7 @@ static void drop_copies(struct reader_cursor *c, bool overlaps)
 	bool has_head = c->chunk.n >= EVTX_CHUNK_HEADER && span_in_head(p, &named), ordinary = !overlaps && !c->recovered && has_head;
 	if (ordinary && le64_at(p + c->places[0].at + 8) == named.low && le64_at(p + c->places[last].at + 8) == named.high) return;
 	uint64_t *ids = xmalloc(c->n_places * sizeof *ids);
-	uint32_t n_ids = ids_of(p, c->places, c->n_places, ids), n_behind = 0, kept = 0;
+	uint32_t n_ids = places_ids(p, c->places, c->n_places, ids), n_behind = 0, kept = 0;
 	bool foreign = n_ids && (!has_head || ids[0] < named.low || ids[n_ids - 1] > named.high), look_behind = foreign && has_head && !c->sure;
 	pthread_mutex_lock(&r->lock);
 	uint32_t n = spans_before(&r->spans, c->offset, ids, n_ids, foreign, others);

@@ -49,8 +49,8 @@ struct scan_config {
 
 /* Whether a file has the name of a Windows event log: what it holds should be one. */
 bool scan_named_like_log(struct str path);
-/* The format whose sniff of the first bytes is surest (`as`: that one, whatever the bytes), or NULL: no known format (f->kind
- * FAULT_NONE), an empty source (FAULT_NOT_FOUND) or a read error (FAULT_IO). Any thread. */
+/* The format whose sniff of the first bytes is surest (`as`: that one, whatever the bytes); where these say nothing of a file named like an event log,
+ * of those behind. NULL: no known format (f->kind FAULT_NONE), an empty source (FAULT_NOT_FOUND) or a read error (FAULT_IO). Any thread. */
 const struct reader_ops *scan_format_of(const struct reader_ops *const *formats, size_t n, struct str as, struct input *in, struct fault *f);
 
 /* A file, or a folder with everything below it, in byte order of names; links to folders below it are not followed. What cannot be listed or

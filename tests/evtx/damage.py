@@ -251,10 +251,28 @@ def long_lines(chunks):
     return b"".join(out)
 
 
+def heads(chunks):
+    """Heads by the thousand, each whole by its size and the copy of it, over a record that is none of theirs."""
+    n, xml = 1000, 512 + 32 * 1000
+    out = [b"ElfFile".ljust(HEAD, b"\0")]
+    for number in range(chunks):
+        b = bytearray(CHUNK)
+        struct.pack_into("<8sQQQQIII", b, 0, b"ElfChnk", number, number, number, number, 128, 512, CHUNK)
+        record = record_of(number, b"\x0f\1\1\0".ljust(36, b"\0"))
+        b[xml:xml + len(record)] = record
+        for i in range(n):
+            at, end = 512 + 32 * i, xml + len(record) + 8 * (i + 1)
+            struct.pack_into("<4sI", b, at, b"**\0\0", end - at)
+            struct.pack_into("<I", b, end - 4, end - at)
+        out.append(bytes(b))
+    return b"".join(out)
+
+
 def hostile(scratch):
     """Files made to take long or much memory: (what is wrong) ..."""
     path, sanitized = os.path.join(scratch, "h.evtx"), b"__asan_init" in open(PROGRAM, "rb").read()
-    for name, b, lines in (("records of one id", one_id(120), 120 * 1600), ("one long text in many records", long_lines(24), None)):
+    for name, b, lines in (("records of one id", one_id(120), 120 * 1600), ("one long text in many records", long_lines(24), None),
+                           ("heads by the thousand", heads(300), 300)):
         open(path, "wb").write(b)
         for jobs in ("1", "4"):
             log = os.path.join(scratch, "time")
