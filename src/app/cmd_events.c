@@ -7,12 +7,13 @@
 #include "app/formats.h"
 #include "event/event.h"
 #include "read/archive.h"
+#include "report/report.h"
 #include "scan/scan.h"
 #include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_TIMEZONE, OPT_XML, OPT_AUTH, OPT_CARVE, OPT_DIGITS, OPT_ABSENT, OPT_WHOLE, OPT_HALVES, OPT_EXACT };
+enum { OPT_JOBS, OPT_SINCE, OPT_UNTIL, OPT_IDS, OPT_AS, OPT_TIMEZONE, OPT_XML, OPT_AUTH, OPT_RANGES, OPT_CARVE, OPT_DIGITS, OPT_ABSENT, OPT_WHOLE, OPT_HALVES, OPT_EXACT };
 static const struct option_row rows[] = {
 	[OPT_JOBS] = {'j', "jobs", "N", "threads (default: one per processor)"},
 	[OPT_SINCE] = {0, "since", "TIME", "only events from this time on (RFC 3339, UTC)"},
@@ -22,6 +23,7 @@ static const struct option_row rows[] = {
 	[OPT_TIMEZONE] = APP_ZONE_ROW,
 	[OPT_XML] = {0, "xml", NULL, "Windows events as XML, as Windows shows them, one a line"},
 	[OPT_AUTH] = {0, "auth", NULL, "attempts to log in instead of events, each in the same words whatever log it\nstands in, with the lines it rests on"},
+	[OPT_RANGES] = {0, "ranges", NULL, "what became of every byte of a log instead of its events: header, records, recovered, slack,\ndamage and why, a range a line"},
 	[OPT_CARVE] = {0, "carve", NULL, "also read stale records in unused space of event logs, and those in any other file or disk image"},
 	[OPT_DIGITS] = {0, "time-digits", "6|7", "digits of Windows times behind the point: 6 as other tools write them (the default), 7 as they are kept"},
 	[OPT_ABSENT] = {0, "omit-absent", NULL, "leave out elements that depend on a value which is not there, as Windows does"},
@@ -256,6 +258,28 @@ static bool read_auth(struct settings *s, const struct reader_ops *ops, struct r
 	return auth_lines(s->auth, s->taxonomy, ops, r, &s->reader, path, put_auth, s);
 }
 
+/* Reads to the end with one cursor, for its account alone. */
+static void read_account(struct settings *s, const struct reader_ops *ops, struct reader *r)
+{
+	struct shape_table *shapes = s->taxonomy ? shape_table_new(s->taxonomy, SHAPE_BUDGET) : NULL;
+	struct reader_cursor *c = ops->cursor_new(r, shapes);
+	while (ops->next(c)) {}
+	ops->cursor_free(c);
+	if (shapes) shape_table_free(shapes);
+}
+
+/* What became of every byte, from the account. */
+static bool write_ranges(const struct source_report *account, struct str path)
+{
+	struct report_ranges_at at = {0};
+	struct buf out = {0};
+	bool ok = true;
+	for (bool more = true; ok && more; ok = write_out(&out)) more = report_ranges(account, path, &at, &out);
+	buf_done(&out);
+	if (account->more_ranges) app_error("%.*s: %llu more ranges found no room in the table", STR_FMT(path), (unsigned long long)account->more_ranges);
+	return ok;
+}
+
 /* Says on stderr what of the source was not read. */
 static bool tell(const char *path, const struct source_report *r)
 {
@@ -283,7 +307,7 @@ static void read_input(struct settings *s, struct input *in, bool named)
 	const struct reader_ops *const *formats = formats_all(&n);
 	const struct reader_ops *ops = scan_format_of(formats, n, s->reader.format, in, &f);
 	if (!ops && !f.kind && s->reader.carve) ops = scan_format_of(formats, n, STR("evtx"), in, &f); /* parts of logs, wherever they are */
-	if (ops && !s->taxonomy && (s->xml || s->auth || !ops->next_lines)) s->taxonomy = taxonomy_new(&f);
+	if (ops && !s->taxonomy && (s->xml || s->auth || s->reader.ranges || !ops->next_lines)) s->taxonomy = taxonomy_new(&f);
 	struct reader *r = ops && (s->taxonomy || !f.kind) ? ops->open(in, &s->reader, &f) : NULL;
 	if (!r) {
 		bool like_log = scan_named_like_log(in->path);
@@ -295,10 +319,13 @@ static void read_input(struct settings *s, struct input *in, bool named)
 	struct source_report report = {.arena = &strings};
 	arena_init(&strings, 64 << 20);
 	bool several = s->jobs > 1 && ops->max_cursors > 1 && in->size > 1 << 20;
-	bool ok = s->auth ? read_auth(s, ops, r, in->path) : several ? read_parallel(s, ops, r) && read_straight(s, ops, r) : read_straight(s, ops, r);
-	s->output_failed |= !ok;
+	bool ok = true;
+	if (s->reader.ranges) read_account(s, ops, r);
+	else ok = s->auth ? read_auth(s, ops, r, in->path) : several ? read_parallel(s, ops, r) && read_straight(s, ops, r) : read_straight(s, ops, r);
 	ops->finish(r, &report);
 	report_sort(&report);
+	ok = ok && (!s->reader.ranges || write_ranges(&report, in->path));
+	s->output_failed |= !ok;
 	if (!tell(path, &report)) worse(s, EXIT_INCOMPLETE);
 	report_done(&report);
 	ops->free(r);
@@ -396,6 +423,7 @@ static bool take_option(struct settings *s, int which, const char *argument)
 	case OPT_WHOLE: s->reader.whole_text = true; return true;
 	case OPT_HALVES: s->reader.lone_surrogates = true; return true;
 	case OPT_EXACT: s->reader.exact_times = s->reader.omit_absent = s->reader.whole_text = s->reader.lone_surrogates = true; return true;
+	case OPT_RANGES: return s->reader.ranges = true;
 	case OPT_CARVE: s->reader.carve = true; return true;
 	case OPT_XML: s->xml = true; return true;
 	case OPT_AUTH: return s->auth = auth_new(&f), s->auth || (app_fault(&f), false);
@@ -421,6 +449,7 @@ static int run(const struct command *self, int argc, char **argv)
 		if (which == OPTION_POSITIONAL) vec_push(&paths, argument);
 		else if (which == OPTION_BAD || !take_option(&s, which, argument)) status = EXIT_USAGE;
 	}
+	if (status == EXIT_DONE && s.reader.ranges && (s.auth || s.xml)) status = app_usage(self, "--ranges writes no events: leave out --auth and --xml");
 	if (status == EXIT_DONE && !paths.n) status = app_usage(self, "which logs? Name files or folders");
 	for (size_t i = 0; status == EXIT_DONE && i < paths.n && !s.output_failed; i++) {
 		s.argument = paths.v[i];
@@ -451,6 +480,7 @@ const struct command command_events = {
 		"  exhibit events --auth /var/log | jq -r '.\"auth.src_ip\"' | sort | uniq -c | sort -n\n"
 		"  exhibit events evidence.zip > all.jsonl\n"
 		"  exhibit events --record-ids 1200-1300 Security.evtx\n"
+		"  exhibit events --ranges Security.evtx | jq -c 'select(.kind == \"damage\")'\n"
 		"  exhibit events --since 2021-03-01T00:00:00Z -j 4 *.evtx | jq .Event.System.EventID\n\n"
 		"exit status: 0 done; 2 usage; 3 a log was not read in full; 4 failure",
 };

@@ -68,7 +68,11 @@ struct note {
 	struct str text;
 };
 
-enum { REPORT_MAX_DAMAGE = 10000, REPORT_MAX_NOTES = 1000 };
+/* Bytes that are no damage, where a table of them is kept. */
+enum range_kind { RANGE_HEADER, RANGE_RECORDS, RANGE_RECOVERED, RANGE_SLACK, RANGE_DAMAGE /* damage that `damage` had no room for */ };
+struct byte_range { uint64_t offset, length : 56, kind : 8; };
+
+enum { REPORT_MAX_DAMAGE = 10000, REPORT_MAX_NOTES = 1000, REPORT_MAX_RANGES = 1 << 20 };
 
 /* What became of every byte of a source. The five counts sum to its size. */
 struct source_report {
@@ -83,8 +87,33 @@ struct source_report {
 	VEC(struct note) notes;    /* by offset */
 	uint64_t more_damage, more_notes;
 	uint64_t limited;       /* events of which a limit cut something */
+	bool keep_ranges;       /* reader_options.ranges: then, with `damage`, every byte of the source stands in exactly one range: */
+	VEC(struct byte_range) ranges; /* by offset after report_sort, at most REPORT_MAX_RANGES; more_ranges counts the rest */
+	uint64_t more_ranges;
 	struct str parameters;  /* what is needed to read it again: "format=iis-w3c zone=UTC year=2021", space-separated */
 };
+/* Bytes of a kind. */
+void report_range(struct source_report *r, enum range_kind kind, uint64_t offset, uint64_t length);
+static inline void report_header(struct source_report *r, uint64_t offset, uint64_t n)
+{
+	r->header += n;
+	if (r->keep_ranges) report_range(r, RANGE_HEADER, offset, n);
+}
+static inline void report_records(struct source_report *r, uint64_t offset, uint64_t n)
+{
+	r->records += n;
+	if (r->keep_ranges) report_range(r, RANGE_RECORDS, offset, n);
+}
+static inline void report_recovered(struct source_report *r, uint64_t offset, uint64_t n)
+{
+	r->recovered += n;
+	if (r->keep_ranges) report_range(r, RANGE_RECOVERED, offset, n);
+}
+static inline void report_slack(struct source_report *r, uint64_t offset, uint64_t n)
+{
+	r->slack += n;
+	if (r->keep_ranges) report_range(r, RANGE_SLACK, offset, n);
+}
 /* Add an entry; `damage` also adds length to `damaged`. `reason` is copied into the report's arena when it is not static. */
 void report_damage(struct source_report *r, uint64_t offset, uint64_t length, const char *static_reason);
 void report_note(struct source_report *r, uint64_t offset, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -93,7 +122,7 @@ void report_note_odd(struct source_report *r);
 /* Adds `from` to `into`: counts, times, entries (texts are copied). For readers whose cursors each keep an account of their own;
  * the bounds on entries then hold after report_sort, which keeps the first ones by offset. */
 void report_join(struct source_report *into, const struct source_report *from);
-/* Sorts entries by offset; joins damage entries that touch and have the same reason. */
+/* Sorts entries by offset; joins damage entries that touch and have the same reason, and ranges that touch and are of one kind. */
 void report_sort(struct source_report *r);
 void report_done(struct source_report *r);
 
@@ -108,6 +137,7 @@ struct reader_options {
 	bool whole_text;            /* text behind a NUL is kept */
 	bool lone_surrogates;       /* halves of UTF-16 pairs are kept, as \ud8xx */
 	bool carve;                 /* also read stale records in slack */
+	bool ranges;                /* source_report.ranges are kept */
 	int32_t zone_seconds;       /* east of UTC, for sources that carry no zone */
 	struct zone zone;           /* the same with summer time; its text is empty: none. zone_seconds is then its standard time */
 	struct str format;          /* --as: empty, or the format's name */

@@ -4,6 +4,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+void report_range(struct source_report *r, enum range_kind kind, uint64_t offset, uint64_t length)
+{
+	struct byte_range *last = r->ranges.n ? &r->ranges.v[r->ranges.n - 1] : NULL;
+	if (!length) return;
+	if (last && last->kind == kind && last->offset + last->length == offset) last->length += length;
+	else if (r->ranges.n < REPORT_MAX_RANGES) vec_push(&r->ranges, (struct byte_range){offset, length, kind});
+	else r->more_ranges++;
+}
+
 void report_damage(struct source_report *r, uint64_t offset, uint64_t length, const char *static_reason)
 {
 	r->damaged += length;
@@ -14,6 +23,7 @@ void report_damage(struct source_report *r, uint64_t offset, uint64_t length, co
 	}
 	if (r->damage.n >= REPORT_MAX_DAMAGE) {
 		r->more_damage++;
+		if (r->keep_ranges) report_range(r, RANGE_DAMAGE, offset, length);
 		return;
 	}
 	vec_push(&r->damage, (struct damage){offset, length, str_of(static_reason)});
@@ -55,6 +65,7 @@ void report_join(struct source_report *into, const struct source_report *from)
 	into->n_events += from->n_events;
 	into->more_damage += from->more_damage;
 	into->more_notes += from->more_notes;
+	into->more_ranges += from->more_ranges;
 	into->limited += from->limited;
 	if (from->first.present && (!into->first.present || etime_cmp(from->first, into->first) < 0)) into->first = from->first;
 	if (etime_cmp(from->last, into->last) > 0) into->last = from->last;
@@ -62,6 +73,7 @@ void report_join(struct source_report *into, const struct source_report *from)
 		struct damage d = from->damage.v[i];
 		vec_push(&into->damage, d);
 	}
+	for (size_t i = 0; i < from->ranges.n; i++) report_range(into, from->ranges.v[i].kind, from->ranges.v[i].offset, from->ranges.v[i].length);
 	for (size_t i = 0; i < from->notes.n; i++) {
 		struct note n = from->notes.v[i];
 		n.text = arena_str(into->arena, n.text);
@@ -84,6 +96,20 @@ static int note_by_offset(const void *a, const void *b)
 	return str_cmp(x->text, y->text);
 }
 
+static int range_by_offset(const void *a, const void *b)
+{
+	const struct byte_range *x = a, *y = b;
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static void sort_ranges(struct source_report *r)
+{
+	size_t n = r->ranges.n;
+	qsort(r->ranges.v, n, sizeof *r->ranges.v, range_by_offset);
+	r->ranges.n = 0;
+	for (size_t i = 0; i < n; i++) report_range(r, r->ranges.v[i].kind, r->ranges.v[i].offset, r->ranges.v[i].length); /* joins; what is written stands before what is read */
+}
+
 void report_sort(struct source_report *r)
 {
 	if (r->notes.n) qsort(r->notes.v, r->notes.n, sizeof *r->notes.v, note_by_offset);
@@ -91,7 +117,10 @@ void report_sort(struct source_report *r)
 		r->more_notes += r->notes.n - REPORT_MAX_NOTES;
 		r->notes.n = REPORT_MAX_NOTES;
 	}
-	if (!r->damage.n) return;
+	if (!r->damage.n) {
+		if (r->ranges.n) sort_ranges(r);
+		return;
+	}
 	qsort(r->damage.v, r->damage.n, sizeof *r->damage.v, by_offset);
 	size_t kept = 1;
 	for (size_t i = 1; i < r->damage.n; i++) {
@@ -101,13 +130,16 @@ void report_sort(struct source_report *r)
 	}
 	if (kept > REPORT_MAX_DAMAGE) {
 		r->more_damage += kept - REPORT_MAX_DAMAGE;
+		for (size_t i = REPORT_MAX_DAMAGE; r->keep_ranges && i < kept; i++) report_range(r, RANGE_DAMAGE, r->damage.v[i].offset, r->damage.v[i].length);
 		kept = REPORT_MAX_DAMAGE;
 	}
 	r->damage.n = kept;
+	if (r->ranges.n) sort_ranges(r);
 }
 
 void report_done(struct source_report *r)
 {
 	vec_free(&r->damage);
 	vec_free(&r->notes);
+	vec_free(&r->ranges);
 }

@@ -42,7 +42,7 @@ static uint32_t walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, u
 	while (at < end) {
 		uint32_t next = c->r->options->carve ? seek_record(c->chunk.p, at, n) : end;
 		if (next > end) next = end;
-		if (!why) c->local.slack += next - at;
+		if (!why) report_slack(&c->local, c->offset + at, next - at);
 		else if (next > at) report_damage(&c->local, c->offset + at, next - at, why);
 		if (next == end) return end;
 		uint32_t size = record_size(c->chunk.p + next, n - next);
@@ -55,7 +55,7 @@ static uint32_t walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, u
 static void no_records(struct reader_cursor *c, uint32_t from, uint32_t to, const char *why)
 {
 	if (from >= to) return;
-	if (c->r->image || all_zero(c->chunk.p + from, to - from)) c->local.slack += to - from;
+	if (c->r->image || all_zero(c->chunk.p + from, to - from)) report_slack(&c->local, c->offset + from, to - from);
 	else report_damage(&c->local, c->offset + from, to - from, why);
 }
 
@@ -130,7 +130,7 @@ static void walk_chunk(struct reader_cursor *c)
 	c->sure = c->chunk.sure = false;
 	c->recovered = !has_header;
 	if (all_zero(p, n)) {
-		r->slack += n;
+		report_slack(r, c->offset, n);
 		return;
 	}
 	if (has_header) {
@@ -138,7 +138,7 @@ static void walk_chunk(struct reader_cursor *c)
 		at = c->sure ? EVTX_CHUNK_HEADER : seek_record(p, 56, n);
 		if (at > EVTX_CHUNK_HEADER) at = EVTX_CHUNK_HEADER; /* before it: bytes of the header were lost */
 		else if (at < EVTX_CHUNK_HEADER) c->recovered = true;
-		r->header += at;
+		report_header(r, c->offset, at);
 	}
 	uint32_t free = has_header ? le32_at(p + 48) : 0;
 	/* What moved the next chunk was put in behind the records when their checksums hold. */
@@ -199,8 +199,10 @@ static void count_record(struct reader_cursor *c, const struct record_place *pla
 		report_note(r, c->offset + place->at, "record %llu: %s", (unsigned long long)le64_at(p + 8), why);
 		r->limited++;
 	}
-	if (c->recovered || place->carved || c->last_pass || c->r->image || why) r->recovered += place->size, r->n_recovered++;
-	else r->records += place->size;
+	bool recovered = c->recovered || place->carved || c->last_pass || c->r->image || why;
+	if (recovered) report_recovered(r, c->offset + place->at, place->size);
+	else report_records(r, c->offset + place->at, place->size);
+	r->n_recovered += recovered;
 	r->n_records++;
 	if (c->first_written && written >= c->first_written && written <= c->last_written) return;
 	if (!written) return; /* none */
@@ -250,6 +252,7 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 	pthread_mutex_init(&r->lock, NULL);
 	arena_init(&r->notes, 4 << 20);
 	r->report.arena = &r->notes;
+	r->report.keep_ranges = options->ranges;
 	int64_t n = input_pread(in, head, 8, 0, f);
 	bool no_header = n < 8 || memcmp(head, "ElfFile", 8);
 	/* A file that does not begin with the file's header: chunks are looked for from the first byte on. */
@@ -271,7 +274,7 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 		return NULL;
 	}
 	if (n < EVTX_FILE_HEADER && ends == EVTX_FILE_HEADER) report_damage(&r->report, 0, (uint64_t)n, "file cut off in its header");
-	else r->report.header += (uint64_t)n;
+	else report_header(&r->report, 0, (uint64_t)n);
 	if (ends < EVTX_FILE_HEADER) report_note(&r->report, 0, "the file header is %u bytes short", EVTX_FILE_HEADER - ends);
 	if (n == EVTX_FILE_HEADER) {
 		uint32_t flags = le32_at(head + 120);
@@ -291,6 +294,7 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	arena_init(&c->arena, ARENA_BUDGET);
 	arena_init(&c->local_strings, 4 << 20);
 	c->local.arena = &c->local_strings;
+	c->local.keep_ranges = r->options->ranges;
 	c->block = xmalloc(BLOCK + EVTX_PAD);
 	c->places = xmalloc(EVTX_PLACES_MAX * sizeof *c->places);
 	c->event = (struct event){.arena = &c->arena, .ops = &record_ops, .impl = c, .records = &c->record, .n_records = 1, .has_record_id = true};
@@ -432,7 +436,7 @@ bool reader_load(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_
 /* A record that was told is not told again. Of stale ones that is the rule, and nothing to note. */
 static void leave_copy(struct reader_cursor *c, const struct record_place *place)
 {
-	c->local.slack += place->size;
+	report_slack(&c->local, c->offset + place->at, place->size);
 	if (!place->carved && (!c->n_copies++ || c->offset + place->at < c->first_copy)) c->first_copy = c->offset + place->at;
 }
 
@@ -657,7 +661,7 @@ static const struct record_place *next_place(struct reader_cursor *c)
 {
 	if (c->inner.end) {
 		uint32_t at = seek_record(c->chunk.p, c->inner.at, c->inner.end);
-		c->local.slack += at - c->inner.at;
+		report_slack(&c->local, c->offset + c->inner.at, at - c->inner.at);
 		if (at < c->inner.end) {
 			c->inner.place = (struct record_place){at, record_size(c->chunk.p + at, c->inner.end - at), true, true};
 			c->inner.at = at + c->inner.place.size;
@@ -693,7 +697,7 @@ static struct event *take_place(struct reader_cursor *c, const struct record_pla
 	}
 	/* Outside a log's own records a head alone is none: any bytes may look like one, and hold one. */
 	if ((place->carved || c->r->image) && (!ok || c->bare)) {
-		c->local.slack++;
+		report_slack(&c->local, c->offset + place->at, 1);
 		c->inner.at = place->at + 1;
 		if (place != &c->inner.place) c->inner.end = place->at + place->size;
 		return NULL;

@@ -342,7 +342,7 @@ static bool next(struct reader *r)
 		return true;
 	}
 	while (lines_next(&r->lines, &line)) {
-		if (!str_trim(line.text).n || str_eq(str_trim(line.text), STR("----"))) r->report.slack += line.size;
+		if (!str_trim(line.text).n || str_eq(str_trim(line.text), STR("----"))) report_slack(&r->report, line.offset, line.size);
 		else if (take(r, &line)) return true;
 		else text_damage(r, &line, line.ended ? "no record of the audit system" : "line cut off");
 		o->pending = JOINED_NONE;

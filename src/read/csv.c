@@ -176,7 +176,7 @@ static void take_header(struct reader *r)
 		}
 		o->columns[o->n++] = (struct column){.name = name};
 	}
-	r->report.header += d->size;
+	report_header(&r->report, d->offset, d->size);
 	classify(r);
 }
 
@@ -219,7 +219,7 @@ static void take_directive(struct reader *r)
 {
 	struct own *o = own(r);
 	struct str v, line = o->csv.text;
-	r->report.header += o->csv.size;
+	report_header(&r->report, o->csv.offset, o->csv.size);
 	if (str_starts(line, STR("#separator "))) {
 		o->zeek_from = o->csv.offset;
 		o->csv.dialect.separator = zeek_separator(line);
@@ -415,7 +415,7 @@ static bool next(struct reader *r)
 		if (got == DELIMITED_COMMENT) take_directive(r);
 		else if (!o->n) take_header(r);
 		/* The header again: files that were joined. */
-		else if (o->table != T_ZEEK && str_eq(d->text, o->fields)) r->report.header += d->size;
+		else if (o->table != T_ZEEK && str_eq(d->text, o->fields)) report_header(&r->report, d->offset, d->size);
 		else if ((why = misfit(o))) delimited_damage(r, d, why);
 		else if (make_event(r)) return true;
 		else delimited_damage(r, d, "too large for the memory of one record");

@@ -69,7 +69,7 @@ enum delimited_got delimited_next(struct reader *r, struct delimited *d)
 		struct str w = lines_window(l);
 		if (!w.n) continue;
 		if (w.p[0] == '\n' || (w.p[0] == '\r' && w.n > 1 && w.p[1] == '\n')) {
-			r->report.slack += lines_take(l, w.p[0] == '\n' ? 1 : 2);
+			lines_take_slack(l, w.p[0] == '\n' ? 1 : 2);
 			continue;
 		}
 		if (w.p[0] != '#') {

@@ -380,7 +380,7 @@ static void take_directive(struct reader *r)
 	struct own *o = own(r);
 	const struct delimited *d = &o->csv;
 	struct str v;
-	r->report.header += d->size;
+	report_header(&r->report, d->offset, d->size);
 	if ((v = directive(d->text, "Log-type")).p) {
 		snprintf(o->type, sizeof o->type, "%.*s", STR_FMT(v));
 		o->type_at = (struct range){d->offset, d->length};
@@ -475,7 +475,7 @@ static bool next(struct reader *r)
 		if (got == DELIMITED_COMMENT) {
 			take_directive(r);
 		} else if (is_header(d->text)) {
-			r->report.header += d->size;
+			report_header(&r->report, d->offset, d->size);
 			if (!set_header(r, d->text, (struct range){d->offset, d->length})) report_note(&r->report, d->offset,
 				"a header without names or with too many");
 		} else if (((why = misfit(o)) && !assume_header(r)) || (why = record_time(r, &t) ? NULL : "no time where the header says")) {

@@ -336,7 +336,7 @@ static struct event *make_event(struct reader *r, uint64_t at, uint64_t size, ui
 	o->layout = audit_layout(r, mark, n_fields);
 	uint64_t us = o->entry.realtime;
 	struct etime time = us && us < (uint64_t)INT64_MAX ? etime_from_unix((int64_t)(us / 1000000), (uint32_t)(us % 1000000) * 1000, 6) : (struct etime){0};
-	struct event *ev = text_event(r, o->layout->shape, &ops, time, at, size, taken, 0, NULL);
+	struct event *ev = text_event(r, o->layout->shape, &ops, time, at, size, o->recovering ? 0 : taken, 0, NULL);
 	if (lost || cut) {
 		ev->flags |= EVENT_LIMITED;
 		r->report.limited++;
@@ -344,8 +344,7 @@ static struct event *make_event(struct reader *r, uint64_t at, uint64_t size, ui
 	if (o->recovering) {
 		ev->flags |= EVENT_RECOVERED;
 		r->report.n_recovered++;
-		r->report.records -= taken;
-		r->report.recovered += taken;
+		report_recovered(&r->report, at, taken);
 	}
 	ev->has_record_id = true;
 	ev->record_id = o->entry.seqnum;
@@ -423,7 +422,7 @@ static void no_objects(struct reader *r, uint64_t from, uint64_t to, const char 
 		size_t zeros = 0;
 		while (p && zeros < n && !p[zeros]) zeros++;
 		bool all = zeros == n;
-		if (all) r->report.slack += n;
+		if (all) report_slack(&r->report, from, n);
 		else report_damage(&r->report, from, n, p ? why : "read error");
 		from += n;
 	}
@@ -461,7 +460,7 @@ static bool skip_zeros(struct reader *r)
 	}
 	o->at = o->at < size ? o->at & ~(uint64_t)7 : size;
 	if (o->at < from) o->at = from;
-	r->report.slack += o->at - from;
+	report_slack(&r->report, from, o->at - from);
 	return o->at > from;
 }
 
@@ -508,9 +507,9 @@ static struct event *take_object(struct reader *r, uint8_t type, uint64_t at, ui
 		if (!ev) report_damage(&r->report, at, taken, "entry could not be read");
 		o->recovering = false;
 		return ev;
-	case J_DATA: r->report.records += taken; break;
+	case J_DATA: report_records(&r->report, at, taken); break;
 	case J_TAG: o->n_tags++; /* fall through */
-	default: r->report.slack += taken; break;
+	default: report_slack(&r->report, at, taken); break;
 	}
 	return ev;
 }
@@ -575,7 +574,7 @@ static bool begin(struct reader *r, struct fault *f)
 	(void)journal_ahead(&o->j.bytes, 0, r->in->size < J_HEADER_MAX ? (size_t)r->in->size : J_HEADER_MAX);
 	journal_header_read((struct str){(const char *)o->j.bytes.window, o->j.bytes.n}, &o->j.h);
 	o->at = o->j.h.size < r->in->size ? o->j.h.size : r->in->size;
-	if (o->j.h.sound) r->report.header += o->at;
+	if (o->j.h.sound) report_header(&r->report, 0, o->at);
 	else report_damage(&r->report, 0, o->at, "no sound journal header");
 	if (o->j.h.incompatible & ~(uint32_t)J_INCOMPATIBLE) report_note(&r->report, 12, "flags of a newer format: %#x", o->j.h.incompatible & ~(uint32_t)J_INCOMPATIBLE);
 	if (o->j.h.sound && o->j.h.state == 1) report_note(&r->report, 16, "not closed: it was being written when it was copied, or its writer died");

@@ -248,7 +248,7 @@ static bool next(struct reader *r)
 		if (!w.n && !lines_more(&r->lines)) return false;
 		w = lines_window(&r->lines);
 		if (w.p[0] == '\n') {
-			r->report.slack += lines_take(&r->lines, 1);
+			lines_take_slack(&r->lines, 1);
 			continue;
 		}
 		enum part part = one_entry(o, w, &n);

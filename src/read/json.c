@@ -31,7 +31,7 @@ static void end(struct reader *r) { json_events_end(&own(r)->events); }
 /* --- the stream --- */
 
 /* Bytes in front of the next value that are no value: blanks, commas, brackets. */
-static void take_slack(struct reader *r, size_t n) { r->report.slack += lines_take(&r->lines, n); }
+static void take_slack(struct reader *r, size_t n) { lines_take_slack(&r->lines, n); }
 
 static size_t blanks(struct str s, size_t at)
 {
@@ -124,7 +124,7 @@ static bool leave_wrapper(struct reader *r)
 		if (at >= w.n && lines_more(l)) continue;
 		if (at >= w.n) return false;
 		if (w.p[at] == '}') {
-			r->report.header += lines_take(l, at + 1);
+			lines_take_header(l, at + 1);
 			if (--o->in_wrapper) continue;
 			o->stream.in_array = false;
 			return true;
@@ -137,7 +137,7 @@ static bool leave_wrapper(struct reader *r)
 		else if (status == JSON_OK) status = colon < w.n ? JSON_BAD : JSON_MORE;
 		if (status == JSON_MORE && lines_more(l)) continue;
 		if (status != JSON_OK) return false;
-		r->report.header += lines_take(l, value_end);
+		lines_take_header(l, value_end);
 	}
 }
 
@@ -198,14 +198,14 @@ static bool next_value(struct reader *r, struct json_span *ret)
 				size_t lf = str_find_byte(w, '\n', at);
 				if (lf == SIZE_MAX && lines_more(l)) continue;
 				take_slack(r, at);
-				r->report.header += lines_take(l, lf == SIZE_MAX ? w.n - at : lf + 1 - at);
+				lines_take_header(l, lf == SIZE_MAX ? w.n - at : lf + 1 - at);
 				continue;
 			}
 			if (at < w.n && w.p[at] == '{' && w.n - at < 4096 && !l->final && lines_more(l)) continue;
 			uint32_t depth;
 			size_t bracket = at < w.n && w.p[at] == '{' ? wrapper(w, at, &depth) : SIZE_MAX;
 			if (bracket != SIZE_MAX) {
-				r->report.header += lines_take(l, bracket);
+				lines_take_header(l, bracket);
 				o->in_wrapper = depth;
 				o->stream.started = true;
 				continue;
@@ -261,7 +261,7 @@ static bool next(struct reader *r)
 	o->take = o->take_lines = 0;
 	while (next_value(r, &span)) {
 		if (o->events.object.tape.v[0].type == JSON_OBJECT && make_event(r, span)) {
-			r->report.slack += lines_bytes(&r->lines, 0, span.start);
+			report_slack(&r->report, lines_offset(&r->lines, 0), lines_bytes(&r->lines, 0, span.start));
 			o->take = span.end;
 			return true;
 		}

@@ -39,7 +39,7 @@ bool lines_open(struct lines *l, struct input *in, struct source_report *report,
 	if (n < 0) return false;
 	l->encoding = encoding_of((struct str){head, (size_t)n}, &mark);
 	if (mark && input_next(in, head, mark, f) != (int64_t)mark) return false;
-	report->header += mark;
+	report_header(report, 0, mark);
 	l->offset = mark;
 	if (l->encoding != TEXT_UTF8) l->raw = xmalloc(LINES_BLOCK + 4);
 	return true;
@@ -177,12 +177,24 @@ uint64_t lines_take_counted(struct lines *l, size_t n, uint32_t ends)
 
 uint64_t lines_take(struct lines *l, size_t n) { return lines_take_counted(l, n, n ? count_ends(l->buf + l->at, n) : 0); }
 
+void lines_take_slack(struct lines *l, size_t n)
+{
+	uint64_t from = l->offset;
+	report_slack(l->report, from, lines_take(l, n));
+}
+
+void lines_take_header(struct lines *l, size_t n)
+{
+	uint64_t from = l->offset;
+	report_header(l->report, from, lines_take(l, n));
+}
+
 static void skip_zeros(struct lines *l)
 {
 	do {
 		size_t n = 0;
 		while (l->at + n < l->end && l->buf[l->at + n] == 0) n++;
-		l->report->slack += lines_take(l, n);
+		lines_take_slack(l, n);
 		if (l->at < l->end) return;
 	} while (lines_more(l));
 }
@@ -194,7 +206,7 @@ void lines_skip_marks(struct lines *l)
 		if (l->buf[l->at] == 0) {
 			skip_zeros(l);
 		} else if (l->buf[l->at] == bom[0] && (l->end - l->at >= 3 || lines_more(l)) && str_starts(lines_window(l), STR(bom))) {
-			l->report->header += lines_take(l, 3);
+			lines_take_header(l, 3);
 		} else {
 			return;
 		}

@@ -56,7 +56,10 @@ uint64_t lines_offset(const struct lines *l, size_t at);
 uint64_t lines_bytes(const struct lines *l, size_t from, size_t n);
 /* Takes n bytes off the window's front; returns how many source bytes they are, for the report. */
 uint64_t lines_take(struct lines *l, size_t n);
-/* The same when it is known that `ends` line ends are among them. */
+/* Takes them and enters them into the report. */
+void lines_take_slack(struct lines *l, size_t n);
+void lines_take_header(struct lines *l, size_t n);
+/* The same as lines_take when it is known that `ends` line ends are among them. */
 uint64_t lines_take_counted(struct lines *l, size_t n, uint32_t ends);
 
 /* The beginning of a source as UTF-8 for those who only look: without BOM, converted when it is UTF-16 (into *scratch, which the

@@ -381,9 +381,9 @@ static bool next(struct reader *r)
 		bool usual = false, plain = false;
 		while (text.n && text.p[text.n - 1] == ' ') text.n--;
 		if (!text.n) {
-			r->report.slack += line.size;
+			report_slack(&r->report, line.offset, line.size);
 		} else if (text.p[0] == '#') {
-			r->report.header += line.size;
+			report_header(&r->report, line.offset, line.size);
 		} else if (!(usual = ncsa_part_usual(text, &o->day, &o->access, &plain)) && !ncsa_part(text, &o->access)) {
 			text_damage(r, &line, line.ended ? "no line of an access log" : "line cut off");
 		} else {

@@ -660,7 +660,7 @@ static bool next(struct reader *r)
 	struct own *o = own(r);
 	struct line line;
 	while (lines_next(&r->lines, &line)) {
-		if (is_blank(line.text)) r->report.slack += line.size;
+		if (is_blank(line.text)) report_slack(&r->report, line.offset, line.size);
 		else if (!parse(o, line.text)) text_damage(r, &line, line.ended ? "no line of syslog" : "line cut off");
 		else {
 			make_event(r, &line);

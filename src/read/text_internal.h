@@ -54,7 +54,7 @@ void text_free(struct reader *r);
 	.finish = text_finish, .free = text_free
 
 /* Begins the event of one record of `length` bytes at `offset`: shape, unread cells, time; enters it into the report as a record of
- * `size` bytes (with its line end). `bytes`: the record as it stands in the source, or NULL. */
+ * `size` bytes (with its line end; 0: they are entered otherwise). `bytes`: the record as it stands in the source, or NULL. */
 struct event *text_event(struct reader *r, const struct shape *shape, const struct event_ops *ops, struct etime time, uint64_t offset,
 	uint64_t length, uint64_t size, uint32_t line, const void *bytes);
 /* The same for a line. */
@@ -78,7 +78,7 @@ static inline size_t text_take_blanks(struct reader *r, size_t n)
 	struct str w = str_sub(lines_window(&r->lines), 0, n);
 	size_t front = 0;
 	while (front < w.n && (uint8_t)w.p[front] <= ' ') front++;
-	r->report.slack += lines_take(&r->lines, front);
+	lines_take_slack(&r->lines, front);
 	return n - front;
 }
 /* Bytes that are no record. */

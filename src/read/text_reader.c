@@ -31,6 +31,7 @@ struct reader *text_open(const struct text_format *format, struct input *in, con
 	arena_init(&r->arena, TEXT_BATCH);
 	arena_init(&r->keep, TEXT_KEEP);
 	r->report.arena = &r->notes;
+	r->report.keep_ranges = options->ranges;
 	r->own = xcalloc(1, format->own_size + 1);
 	if (parse_logsource(r, f) && (format->binary || lines_open(&r->lines, in, &r->report, f)) && (!format->begin || format->begin(r, f))) return r;
 	text_free(r);
@@ -122,7 +123,7 @@ struct event *text_event(struct reader *r, const struct shape *shape, const stru
 	r->record = (struct record_ref){.offset = offset, .length = length, .line = line, .bytes = bytes};
 	r->event = (struct event){.shape = shape, .cells = r->cells, .arena = &r->arena, .ops = ops, .impl = r, .time = time,
 		.records = &r->record, .n_records = 1};
-	r->report.records += size;
+	report_records(&r->report, offset, size);
 	r->report.n_records++;
 	r->report.n_events++;
 	count_time(&r->report, time, offset);

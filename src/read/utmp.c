@@ -185,7 +185,7 @@ static void skip(struct reader *r, size_t n, const char *why)
 {
 	struct own *o = own(r);
 	if (why) report_damage(&r->report, o->offset + o->at, n, why);
-	else r->report.slack += n;
+	else report_slack(&r->report, o->offset + o->at, n);
 	o->at += n;
 }
 

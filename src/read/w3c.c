@@ -184,7 +184,7 @@ static void take_directive(struct reader *r, const struct line *line)
 {
 	struct own *o = own(r);
 	struct str v;
-	r->report.header += line->size;
+	report_header(&r->report, line->offset, line->size);
 	if ((v = directive(line->text, "Software")).p) {
 		snprintf(o->software, sizeof o->software, "%.*s", STR_FMT(v));
 		o->local = false;
@@ -419,7 +419,7 @@ static bool next(struct reader *r)
 	while (lines_next(&r->lines, line)) {
 		struct etime t = {0};
 		if (!str_trim(line->text).n) {
-			r->report.slack += line->size;
+			report_slack(&r->report, line->offset, line->size);
 		} else if (line->text.p[0] == '#') {
 			take_directive(r, line);
 		} else if (!o->has_header && !assume_header(r, line->text)) {

@@ -175,7 +175,7 @@ static bool next(struct reader *r)
 	struct own *o = own(r);
 	struct line line;
 	while (lines_next(&r->lines, &line)) {
-		if (!str_trim(line.text).n) r->report.slack += line.size;
+		if (!str_trim(line.text).n) report_slack(&r->report, line.offset, line.size);
 		else if (!part(line.text, &o->parts)) text_damage(r, &line, "no line of a web server's error log");
 		else {
 			text_line_event(r, shape_of(r, o->parts.nginx), &ops, text_zoned(r, o->parts.when), &line);

@@ -191,7 +191,7 @@ static bool make_event(struct reader *r, enum form form, size_t n)
 	bool fits = clean.n || !end, event = fits && read_record(&o->event, form, clean, &r->arena);
 	if (event && win_make(r, &o->state, &o->event, l->offset, bytes, bytes, l->number, l->encoding == TEXT_UTF8 ? text.p : NULL)) {
 		o->take = n;
-		r->report.slack += lines_bytes(l, end, n - end);
+		report_slack(&r->report, lines_offset(l, end), lines_bytes(l, end, n - end));
 		return true;
 	}
 	uint64_t from = l->offset;

@@ -145,7 +145,7 @@ static void take_between(struct reader *r, size_t n)
 	if (!w.n) return;
 	bool markup = (w.p[0] == '<' || str_starts(w, STR("Record "))) && w.n < 4096 && str_find(w, STR("<Event>"), 0) == SIZE_MAX && str_find(w, STR("<Event "), 0) == SIZE_MAX;
 	uint64_t from = l->offset, bytes = lines_take(l, w.n);
-	if (markup) r->report.header += bytes;
+	if (markup) report_header(&r->report, from, bytes);
 	else report_damage(&r->report, from, bytes, "no event");
 }
 

@@ -107,6 +107,11 @@ struct report_run {
 /* One JSON object and LF. */
 void report_stats(const struct report_run *run, struct buf *out);
 
+/* What became of every byte of a source whose account kept its ranges and is sorted, a line of JSON a range: some of them, from *at on, which begins as {0}.
+ * False when there are no more. doc/formats.md. */
+struct report_ranges_at { size_t range, damage; };
+bool report_ranges(const struct source_report *a, struct str path, struct report_ranges_at *at, struct buf *out);
+
 /* Counts of findings for the summary, gathered as they pass. */
 struct tally;
 struct tally *tally_new(void);

@@ -5,6 +5,7 @@ import collections, glob, hashlib, json, os, random, re, shutil, struct, subproc
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path.insert(0, os.path.join(ROOT, "tests"))
+import account  # noqa: E402
 import tap  # noqa: E402
 from tap import need, test  # noqa: E402
 
@@ -101,6 +102,7 @@ def attack_samples_are_accounted_for_and_citations_are_true(scratch):
     need(len(stats["sources"]) >= 277, f"{len(stats['sources'])} sources")
     for s in stats["sources"]:
         need(sum(s["bytes"].values()) == s["size"], f"{s['path']}: bytes do not sum to its size")
+    account.agrees(PROGRAM, stats["sources"], root)
     r = random.Random(len(found))
     for f in r.sample(found, min(300, len(found))):
         need(f["evidence"], "a finding without evidence")
@@ -164,6 +166,7 @@ def logs_of_others_are_accounted_for_line_by_line(scratch):
     logs = [p for p in sorted(glob.glob(os.path.join(C, "logs", "**", "*"), recursive=True)) if os.path.isfile(p)]
     logs += [os.path.join(C, "evtx", "attack-samples", "Command and Control", n) for n in ("Tunna_rdp_tunnel_IIS.log", "web_attack_and_isp_webshell_localhost_access_log.txt")]
     _, stats, _ = scan(scratch, *logs, rules=["default"])
+    account.agrees(PROGRAM, stats["sources"], *logs)
     clean, lines = {"Linux_2k.log": 2000, "OpenSSH_2k.log": 2000, "Apache_2k.log": 2000}, 0
     odd = []
     for s in stats["sources"]:

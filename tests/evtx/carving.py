@@ -6,6 +6,7 @@ import json, os, random, struct, subprocess, sys, time, zlib
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 sys.path[:0] = [os.path.join(ROOT, "tools", "lib"), os.path.join(ROOT, "tests")]
 from evtx_writer import EvtxWriter  # noqa: E402
+import account  # noqa: E402
 import tap  # noqa: E402
 from tap import need, test  # noqa: E402
 
@@ -49,6 +50,7 @@ def run(scratch, data, *options):
     subprocess.run([PROGRAM, "scan", "-q", "--carve", "-o", found, "--stats", stats, path], capture_output=True, timeout=60)
     source, = json.load(open(stats))["sources"]
     need(sum(source["bytes"].values()) == len(data) == source["size"], f"{source['bytes']} are not {len(data)}")
+    account.agrees(PROGRAM, [source], "--carve", *options, path)
     return [json.loads(line) for line in out[0].stdout.splitlines()], source, [json.loads(line) for line in open(found)]
 
 

@@ -7,8 +7,9 @@ import json, os, random, re, struct, subprocess, sys, tempfile, zlib
 
 PROGRAM, ROOT = os.path.abspath(sys.argv[1]), sys.argv[2]
 BASES = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+sys.path[:0] = [os.path.join(ROOT, "tools", "lib"), os.path.join(ROOT, "tests")]
 from evtx_writer import EvtxWriter  # noqa: E402
+import account  # noqa: E402
 
 CHUNK, HEAD = 65536, 4096
 MARK = re.compile(rb',"(recovered|incomplete)":true')
@@ -200,6 +201,10 @@ def check(name, b, scratch, lines_of_base):
     lines = events.stdout.count(b"\n")
     if sum(source["bytes"].values()) != len(b):
         return f"bytes {source['bytes']} do not sum to {len(b)}"
+    try:
+        account.agrees(PROGRAM, sources, *named, path)
+    except AssertionError as e:
+        return str(e)
     if source["records"] != len(want) or lines != len(want):
         return f"{len(want)} whole records, {source['records']} counted, {lines} events"
     if source.get("recovered_records", 0) != sum(bool(MARK.search(line)) for line in events.stdout.splitlines()) or events.returncode != stats.returncode:

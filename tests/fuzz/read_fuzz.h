@@ -4,6 +4,7 @@
 #pragma once
 #include "base/base.h"
 #include "read/read.h"
+#include "tests/account_check.h"
 #include "tests/oracle/sift_promise.h"
 #include "text/json_read.h"
 
@@ -48,7 +49,7 @@ static inline int read_fuzz(const char *format, const uint8_t *data, size_t size
 	static struct taxonomy *taxonomy; /* the data does not change: parsed once a process */
 	size_t n;
 	const struct reader_ops *const *all = read_formats(&n), *ops = NULL;
-	struct reader_options none = {.zone_seconds = 3600};
+	struct reader_options none = {.zone_seconds = 3600, .ranges = true};
 	if (!taxonomy) taxonomy = taxonomy_new(NULL);
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(all[i]->format, format)) ops = all[i];
@@ -75,7 +76,7 @@ static inline int read_fuzz(const char *format, const uint8_t *data, size_t size
 	ops->cursor_free(c);
 	ops->finish(r, &report);
 	verify(input_finish(&in, sha, &f));
-	verify(report.header + report.records + report.recovered + report.slack + report.damaged == size);
+	verify(account_holds(&report, size));
 	verify(report.n_events == events);
 	ops->free(r);
 	input_close(&in);
