@@ -11,7 +11,7 @@ static bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcm
 /* --- accounting --- */
 
 /* Whether the checksums of a whole chunk, which has some, hold: of its header, of its records. */
-static bool header_holds(const uint8_t *p) { return crc32_of(crc32_of(0, p, 120), p + 128, 384) == le32_at(p + 124); }
+bool chunk_header_holds(const uint8_t *p) { return crc32_of(crc32_of(0, p, 120), p + 128, 384) == le32_at(p + 124); }
 static bool records_hold(const uint8_t *p)
 {
 	uint32_t free = le32_at(p + 48);
@@ -23,7 +23,7 @@ static bool checksums_hold(struct source_report *r, const uint8_t *p, uint32_t n
 {
 	uint32_t flags = le32_at(p + 120), free = le32_at(p + 48);
 	if (flags & 4 || n < EVTX_CHUNK) return false;
-	bool header = header_holds(p), records = records_hold(p);
+	bool header = chunk_header_holds(p), records = records_hold(p);
 	if (!header) report_note(r, offset, "wrong checksum of the chunk header");
 	if (free < EVTX_CHUNK_HEADER || free > EVTX_CHUNK) report_note(r, offset, "free-space offset out of bounds");
 	else if (!records) report_note(r, offset, "wrong checksum of the records");
@@ -35,18 +35,20 @@ static void add_place(struct reader_cursor *c, uint32_t at, uint32_t size, bool 
 	if (c->n_places < EVTX_PLACES_MAX) c->places[c->n_places++] = (struct record_place){at, size, carved, false};
 }
 
-/* Free space: stale records in it are places too when they are wanted; what remains is slack, or damage when there is a reason. Returns
- * where it ended: behind `end`, up to `n`, where a record reaches over it. */
+/* Free space: stale records in it are places too when they are wanted, else they wait for what is missing at the end; what remains is slack, or damage when there is a
+ * reason. Returns where it ended: behind `end`, up to `n`, where a record reaches over it. */
 static uint32_t walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, uint32_t n, const char *why)
 {
 	while (at < end) {
-		uint32_t next = c->r->options->carve ? seek_record(c->chunk.p, at, n) : end;
+		bool carve = c->r->options->carve;
+		uint32_t next = seek_record(c->chunk.p, at, n);
 		if (next > end) next = end;
 		if (!why) report_slack(&c->local, c->offset + at, next - at);
 		else if (next > at) report_damage(&c->local, c->offset + at, next - at, why);
 		if (next == end) return end;
 		uint32_t size = record_size(c->chunk.p + next, n - next);
-		add_place(c, next, size, true);
+		if (carve) add_place(c, next, size, true);
+		else missing_stale(c, next, size, why);
 		at = next + size;
 	}
 	return at;
@@ -72,22 +74,6 @@ static void walk_between(struct reader_cursor *c, uint32_t at, uint32_t end)
 		if (c->n_places) c->places[c->n_places - 1].loose = true;
 		at = next + size;
 	}
-}
-
-/* The first whole record from `at` on that the chunk's header names, by its ids, and that was not met before the end of records which it gives: bytes that were put
- * in have moved it. 0: there is none. */
-static uint32_t find_named(const struct reader_cursor *c, uint32_t at, uint32_t n)
-{
-	const uint8_t *p = c->chunk.p;
-	if (n < EVTX_CHUNK_HEADER || memcmp(p, "ElfChnk", 8) || c->sure) return 0;
-	uint64_t first = le64_at(p + 24), last = le64_at(p + 32), met = first - 1;
-	if (last < first || last - first >= EVTX_CHUNK / EVTX_RECORD_MIN) return 0;
-	if (c->n_places) met = le64_at(p + c->places[c->n_places - 1].at + 8);
-	for (; met < last && (at = seek_record(p, at, n)) < n; at++) {
-		uint64_t id = le64_at(p + at + 8);
-		if (id > met && id >= first && id <= last) return at;
-	}
-	return 0;
 }
 
 static bool begins_xml(const uint8_t *record) { return !memcmp(record + EVTX_RECORD_HEAD, "\x0f\1\1", 3); }
@@ -166,15 +152,12 @@ static void walk_chunk(struct reader_cursor *c)
 				gap = at = EVTX_CHUNK_HEADER;
 				continue;
 			}
-			uint32_t next = at < limit ? seek_record(p, at + 1, n) : n;
-			if (next >= limit && !(next = find_named(c, at < n ? at + 1 : n, n))) break;
-			at = next;
+			if (at < limit) at = seek_record(p, at + 1, n);
+			if (at >= limit) break;
 			continue;
 		}
 		if (at > gap) {
-			uint32_t end = at < limit || gap > limit ? at : limit;
-			no_records(c, gap, end, has_header ? "no record" : "no chunk header and no record");
-			walk_slack(c, end, at, at, NULL);
+			no_records(c, gap, at, has_header ? "no record" : "no chunk header and no record");
 			c->recovered = true;
 		}
 		add_place(c, at, size, false);
@@ -231,6 +214,7 @@ static void reader_free(struct reader *r)
 {
 	report_done(&r->report);
 	vec_free(&r->deferred);
+	missing_free(r);
 	vec_free(&r->known_at);
 	vec_free(&r->candidates);
 	vec_free(&r->spans.v);
@@ -331,8 +315,9 @@ static uint32_t reaches_over(const uint8_t *block, uint32_t n, const uint8_t *be
  * further on, for something was put in. In a chunk of which something is wrong the last record may reach over its end. */
 static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 {
-	uint8_t head[8], *ahead;
-	if (n < EVTX_CHUNK || input_pread(r->in, head, sizeof head, r->in->at, NULL) != sizeof head || !memcmp(head, "ElfChnk", 8) || all_zero(head, sizeof head)) return n;
+	uint8_t head[EVTX_CHUNK_HEADER], *ahead;
+	int64_t behind = n < EVTX_CHUNK ? 0 : input_pread(r->in, head, sizeof head, r->in->at, NULL);
+	if (behind < 8 || !memcmp(head, "ElfChnk", 8) || all_zero(head, (size_t)behind)) return n;
 	uint8_t edge[EVTX_CHUNK_HEADER];
 	uint32_t half = sizeof edge / 2, within = seek_chunk(block, EVTX_CHUNK_HEADER, n);
 	if (within < n) return within;
@@ -342,7 +327,7 @@ static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 	int64_t got = input_pread(r->in, ahead, EVTX_CHUNK, r->in->at, NULL);
 	const uint8_t *chunk = got > 0 ? memmem(ahead, (size_t)got, "ElfChnk\0", 8) : NULL;
 	if (chunk) n += (uint32_t)(chunk - ahead);
-	else if (got > 0 && (le32_at(block + 120) & 4 || !header_holds(block) || !records_hold(block))) n += reaches_over(block, n, ahead, (uint32_t)got);
+	else if (got > 0 && (le32_at(block + 120) & 4 || !chunk_header_holds(block) || !records_hold(block))) n += reaches_over(block, n, ahead, (uint32_t)got);
 	free(ahead);
 	return n;
 }
@@ -409,7 +394,7 @@ static bool claim(struct reader *r, uint64_t *ret_offset, bool *ret_overlaps)
 	if (!span_in_head(head, &span)) return false;
 	int64_t got = input_pread(in, next, sizeof next, in->at + EVTX_CHUNK, NULL);
 	bool chunk_behind = got >= 8 && !memcmp(next, "ElfChnk", 8);
-	if (got < 0 || (got >= 8 && !chunk_behind && !all_zero(next, 8))) return false; /* as block_end */
+	if (got < 0 || (got >= 8 && !chunk_behind)) return false; /* block_end looks further */
 	if (chunk_behind && got == sizeof next) {
 		r->peeked = in->at + EVTX_CHUNK;
 		memcpy(head, next, sizeof next);
@@ -456,7 +441,7 @@ static void read_heads(struct reader *r, uint64_t offset)
 static bool is_certain(const struct evtx_chunk *c, const struct span *s)
 {
 	const uint8_t *p = c->p;
-	if (c->n < EVTX_CHUNK || le32_at(p + 120) & 4 || le32_at(p + 40) != 128 || !header_holds(p) || !records_hold(p)) return false;
+	if (c->n < EVTX_CHUNK || le32_at(p + 120) & 4 || le32_at(p + 40) != 128 || !chunk_header_holds(p) || !records_hold(p)) return false;
 	uint32_t free = le32_at(p + 48), at = EVTX_CHUNK_HEADER;
 	for (uint32_t size; at < free; at += size) {
 		uint64_t id = le64_at(p + at + 8);
@@ -553,7 +538,10 @@ static bool next_chunk(struct reader_cursor *c)
 	reader_trim(c, cursors);
 	if (n > 0) {
 		walk_chunk(c);
-		if (!r->options->carve) drop_copies(c, overlaps); /* else all are compared with all */
+		if (!r->options->carve) { /* else all are compared with all */
+			drop_copies(c, overlaps);
+			missing_block(c);
+		}
 	}
 	return n > 0;
 }

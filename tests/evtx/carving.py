@@ -84,6 +84,34 @@ def copies_in_free_space_are_told_once(scratch):
 
 
 @test
+def without_carve_only_what_is_missing_comes_from_free_space(scratch):
+    """A log that turned over: its free space holds records of before. A page of it is lost, and then stands in the free space of another chunk, twice."""
+    old, new = log(range(1, 401), per_chunk=100), bytearray(log(range(401, 601), per_chunk=50))
+    for k in range(4):
+        free, = struct.unpack_from("<I", new, HEAD + CHUNK * k + 48)
+        new[HEAD + CHUNK * k + free + 8:HEAD + CHUNK * (k + 1)] = old[HEAD + CHUNK * k + free + 8:HEAD + CHUNK * (k + 1)]
+    path = os.path.join(scratch, "x.evtx")
+
+    def told(data):
+        with open(path, "wb") as f:
+            f.write(data)
+        p = subprocess.run([PROGRAM, "events", path], capture_output=True, timeout=60)
+        account.ranges(PROGRAM, path)
+        return [json.loads(line) for line in p.stdout.splitlines()]
+
+    need(ids(told(new)) == list(range(401, 601)), "the log as it is")
+    at, taken = zip(*[(HEAD + CHUNK + at, record) for at, record in records(new[HEAD + CHUNK:HEAD + 2 * CHUNK])][10:14])
+    lost = [struct.unpack_from("<Q", record, 8)[0] for record in taken]
+    new[at[0]:at[0] + sum(map(len, taken))] = bytes(sum(map(len, taken)))
+    need(ids(told(new)) == [i for i in range(401, 601) if i not in lost], "with a hole")
+    for k in (2, 3):
+        new[HEAD + CHUNK * (k + 1) - 8000:HEAD + CHUNK * (k + 1)] = b"".join(taken).ljust(8000, b"\0")
+    events = told(new)
+    need(sorted(ids(events)) == list(range(401, 601)) and [int(ids([e])[0]) for e in events if "recovered" in e and int(ids([e])[0]) not in range(451, 501)] == [], f"{ids(events)}")
+    need(not any("carved" in e for e in events) and ids(events)[-4:] == lost and all(e["recovered"] for e in events[-4:]), "what was missing is not marked")
+
+
+@test
 def what_somebody_changed_stands_beside_what_it_was(scratch):
     data = log(range(1, 21))
     (at, record), = [x for x in records(data[HEAD:]) if struct.unpack_from("<Q", x[1], 8)[0] == 7]

@@ -173,6 +173,24 @@ def cases(b, seed):
     only = put(only, c[n - 1] + 48, struct.pack("<I", 512 + last)) + bytes(CHUNK - 512 - last)
     yield "bytes put in before a chunk's only record", only[:first] + r.randbytes(99) + only[first:]
     yield "so many that it stands behind the end of records", only[:first] + r.randbytes(9000) + only[first:]
+    # Pages that change places; those of the last chunk's end are free space.
+    pages, last = [b[x:x + 4096] for x in range(0, len(b), 4096)], len(b) // 4096 - 1
+    changed = pages[:]
+    changed[1 + 16 * 2 + 5], changed[last] = pages[last], pages[1 + 16 * 2 + 5]
+    yield "a page changed places with free space", b"".join(changed)
+    changed = pages[:]
+    changed[1 + 16 * 2], changed[last] = pages[last], pages[1 + 16 * 2]
+    yield "a chunk header changed places with free space", b"".join(changed)
+    changed = pages[:]
+    changed[1 + 16], changed[5] = pages[5], pages[1 + 16]
+    yield "a chunk header changed places with a page of records", b"".join(changed)
+    inner = pages[last - 14:]
+    r.shuffle(inner)
+    yield "the last chunk's pages shuffled", b"".join(pages[:last - 14] + inner)
+    inner = pages[1:]
+    r.shuffle(inner)
+    yield "all pages shuffled", b"".join(pages[:1] + inner)
+    yield "the log begins in its middle", b"".join(pages[:1] + pages[40:] + pages[1:40])
     # What the others say must not change: their templates stand elsewhere.
     for k, letter in enumerate(("EventID", "Execution", "System")):
         at = b.find(letter.encode("utf-16le"), c[2])
