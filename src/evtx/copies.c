@@ -64,17 +64,6 @@ uint32_t spans_before(const struct spans *s, uint64_t offset, const uint64_t *id
 	return n;
 }
 
-uint32_t spans_behind(const struct spans *s, const struct span *own, const uint64_t *ids, uint32_t n_ids, struct span ret[SPANS_LOOKED_AT])
-{
-	uint32_t n = 0;
-	for (size_t i = 0, seen = 0; i < s->v.n && n < SPANS_LOOKED_AT && seen < SPANS_BACK; i++) {
-		if (s->v.v[i].offset <= own->offset) continue;
-		seen++;
-		if (!overlap(own, &s->v.v[i]) && has_id(&s->v.v[i], ids, n_ids)) ret[n++] = s->v.v[i];
-	}
-	return n;
-}
-
 bool span_in_head(const uint8_t head[SPAN_HEAD], struct span *s)
 {
 	uint64_t low = le64_at(head + 24), high = le64_at(head + 32);
@@ -101,6 +90,8 @@ static bool same(const struct copies *c, const struct record_place *place, const
 	return place->size == size && !memcmp(c->p + place->at, p, size);
 }
 
+static bool belongs(const struct span *s, uint64_t id) { return id >= s->low && id <= s->high; }
+
 /* By all bytes of a record, not by its id alone: a hostile log may give all the same. */
 static uint32_t slot_of(const uint8_t *p, uint32_t size) { return (crc32_of(0, p, size) * 0x9e3779b1u >> 8) % SLOTS; }
 
@@ -122,8 +113,12 @@ void copies_compare(struct copies *c, const uint8_t *p, uint32_t n)
 {
 	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
 	uint32_t at = has_header ? EVTX_CHUNK_HEADER : 0, free = has_header ? le32_at(p + 48) : 0;
-	/* What is certainly read as records there. */
-	uint32_t limit = n > EVTX_CHUNK && has_header ? 0 : free >= EVTX_CHUNK_HEADER && free <= n ? free : n;
+	bool holds = has_header && chunk_holds(p, n);
+	/* What is certainly read as records there: as walk_chunk has it. */
+	uint32_t limit = free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || holds) ? free : n;
+	/* What a damaged chunk's header does not name may be told of another place: stray.c. */
+	struct span named;
+	bool only_named = has_header && !holds && span_in_head(p, &named) && (!record_size(p + at, n - at) || belongs(&named, le64_at(p + at + 8)));
 	for (;;) {
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
 		if (!size) {
@@ -131,7 +126,8 @@ void copies_compare(struct copies *c, const uint8_t *p, uint32_t n)
 			if (at >= limit) return;
 			continue;
 		}
-		for (uint32_t s = slot_of(p + at, size), probes = 0; c->slots[s] && probes < PROBES; s = (s + 1) % SLOTS, probes++)
+		bool told = !only_named || belongs(&named, le64_at(p + at + 8));
+		for (uint32_t s = slot_of(p + at, size), probes = 0; told && c->slots[s] && probes < PROBES; s = (s + 1) % SLOTS, probes++)
 			if (same(c, &c->places[c->slots[s] - 1], p + at, size)) c->copy[c->slots[s] - 1] = true;
 		at += size;
 	}

@@ -5,7 +5,7 @@
 #include "evtx/format.h"
 
 enum {
-	EVTX_FILE_HEADER = 4096, EVTX_CHUNK = 65536, EVTX_CHUNK_HEADER = 512, EVTX_RECORD_HEAD = 24, EVTX_RECORD_MIN = 32,
+	EVTX_FILE_HEADER = 4096, EVTX_FILE_HEADER_USED = 128, EVTX_CHUNK = 65536, EVTX_CHUNK_HEADER = 512, EVTX_RECORD_HEAD = 24, EVTX_RECORD_MIN = 32,
 	EVTX_PAD = 64,          /* readable bytes behind a chunk buffer */
 	EVTX_WHERE = 1024,      /* a power of two: buckets for the templates of a chunk */
 	EVTX_DEPTH = 32,        /* nested elements and values */
@@ -185,6 +185,10 @@ static inline uint32_t record_size(const uint8_t *p, uint32_t left)
 uint32_t seek_record(const uint8_t *p, uint32_t at, uint32_t end);
 /* The first chunk from `at` on: its magic, and the size that it gives for its header. */
 uint32_t seek_chunk(const uint8_t *p, uint32_t at, uint32_t end);
+/* Whether the checksums of a whole chunk hold: of its header, of its records; whether it has some, and both do. */
+bool chunk_header_holds(const uint8_t *p);
+bool chunk_records_hold(const uint8_t *p);
+bool chunk_holds(const uint8_t *p, uint32_t n);
 /* Where the first record begins that the end of the block tears. For places without chunks, where nothing says how records lie. */
 uint32_t seek_torn(const uint8_t *p, uint32_t n);
 /* The first offset from `at` on where something looks like a definition of a template that ends within the `n` bytes. */
@@ -210,8 +214,6 @@ uint32_t places_ids(const uint8_t *p, const struct record_place *places, uint32_
 /* The nearest before `offset` that have some of the ids; with `nearest` also the one right before it, of which stale copies may be left whatever its header
  * names. Returns how many. */
 uint32_t spans_before(const struct spans *s, uint64_t offset, const uint64_t *ids, uint32_t n_ids, bool nearest, struct span ret[SPANS_LOOKED_AT]);
-/* The nearest behind `own` that have some of the ids, where those that both name differ. */
-uint32_t spans_behind(const struct spans *s, const struct span *own, const uint64_t *ids, uint32_t n_ids, struct span ret[SPANS_LOOKED_AT]);
 /* Compares `places` of the block `p` with one another, and with the records of other blocks. Free it. */
 struct copies *copies_new(const uint8_t *p, const struct record_place *places, uint32_t n);
 void copies_compare(struct copies *c, const uint8_t *p, uint32_t n);

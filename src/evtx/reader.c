@@ -10,20 +10,12 @@ static bool all_zero(const uint8_t *p, size_t n) { return !n || (!p[0] && !memcm
 
 /* --- accounting --- */
 
-/* Whether the checksums of a whole chunk, which has some, hold: of its header, of its records. */
-bool chunk_header_holds(const uint8_t *p) { return crc32_of(crc32_of(0, p, 120), p + 128, 384) == le32_at(p + 124); }
-static bool records_hold(const uint8_t *p)
-{
-	uint32_t free = le32_at(p + 48);
-	return free >= EVTX_CHUNK_HEADER && free <= EVTX_CHUNK && crc32_of(0, p + 512, free - 512) == le32_at(p + 52);
-}
-
 /* Checks a chunk's checksums. True when they are there and hold: then its header says truly where its records end. */
 static bool checksums_hold(struct source_report *r, const uint8_t *p, uint32_t n, uint64_t offset)
 {
 	uint32_t flags = le32_at(p + 120), free = le32_at(p + 48);
 	if (flags & 4 || n < EVTX_CHUNK) return false;
-	bool header = chunk_header_holds(p), records = records_hold(p);
+	bool header = chunk_header_holds(p), records = chunk_records_hold(p);
 	if (!header) report_note(r, offset, "wrong checksum of the chunk header");
 	if (free < EVTX_CHUNK_HEADER || free > EVTX_CHUNK) report_note(r, offset, "free-space offset out of bounds");
 	else if (!records) report_note(r, offset, "wrong checksum of the records");
@@ -48,7 +40,7 @@ static uint32_t walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, u
 		if (next == end) return end;
 		uint32_t size = record_size(c->chunk.p + next, n - next);
 		if (carve) add_place(c, next, size, true);
-		else missing_stale(c, next, size, why);
+		else stray_in_slack(c, next, size, why);
 		at = next + size;
 	}
 	return at;
@@ -214,17 +206,29 @@ static void reader_free(struct reader *r)
 {
 	report_done(&r->report);
 	vec_free(&r->deferred);
-	missing_free(r);
+	stray_free(r);
 	vec_free(&r->known_at);
 	vec_free(&r->candidates);
 	vec_free(&r->spans.v);
-	vec_free(&r->heads.v);
 	map_done(&r->known);
 	free(r->told);
 	free(r->carry);
 	arena_done(&r->notes);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
+}
+
+/* Where the file's header ends: when bytes of it were lost, where the first chunk begins; when a page of records was written over it, where the first of them begins. */
+static uint32_t header_ends(const uint8_t *head, uint32_t n)
+{
+	uint32_t chunk = seek_chunk(head, 8, n), ends = chunk < EVTX_FILE_HEADER ? chunk : EVTX_FILE_HEADER;
+	for (uint32_t at = EVTX_FILE_HEADER_USED; at + EVTX_RECORD_MIN <= ends; at++) {
+		const uint8_t *hit = memmem(head + at, ends - at, "\x2a\x2a\0", 4);
+		if (!hit) break;
+		at = (uint32_t)(hit - head);
+		if (le32_at(hit + 4) >= EVTX_RECORD_MIN && le32_at(hit + 4) <= EVTX_CHUNK && begins_xml(hit)) return at;
+	}
+	return ends;
 }
 
 static struct reader *reader_open(struct input *in, const struct reader_options *options, struct fault *f)
@@ -247,11 +251,8 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 		r->image = options->carve && !chunk;
 		return r;
 	}
-	/* A header of which bytes were lost ends where the first chunk begins. */
-	uint32_t ends = EVTX_FILE_HEADER;
 	if (n >= 0) n = input_pread(in, head, sizeof head, 0, f);
-	if (n > EVTX_FILE_HEADER) ends = seek_chunk(head, 8, (uint32_t)n);
-	if (ends > EVTX_FILE_HEADER) ends = EVTX_FILE_HEADER;
+	uint32_t ends = n > EVTX_FILE_HEADER ? header_ends(head, (uint32_t)n) : EVTX_FILE_HEADER;
 	if (n >= 0) n = input_next(in, head, ends, f);
 	if (n < 0) {
 		reader_free(r);
@@ -259,7 +260,7 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 	}
 	if (n < EVTX_FILE_HEADER && ends == EVTX_FILE_HEADER) report_damage(&r->report, 0, (uint64_t)n, "file cut off in its header");
 	else report_header(&r->report, 0, (uint64_t)n);
-	if (ends < EVTX_FILE_HEADER) report_note(&r->report, 0, "the file header is %u bytes short", EVTX_FILE_HEADER - ends);
+	if (ends < EVTX_FILE_HEADER) report_note(&r->report, 0, "the file header ends %u bytes early", EVTX_FILE_HEADER - ends);
 	if (n == EVTX_FILE_HEADER) {
 		uint32_t flags = le32_at(head + 120);
 		if (!(flags & 4) && crc32_of(0, head, 120) != le32_at(head + 124)) report_note(&r->report, 0, "wrong checksum of the file header");
@@ -295,39 +296,65 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	return c;
 }
 
-/* How far a whole record that begins in the `n` bytes of a block reaches into the `more` bytes behind them. 0: there is none. */
-static uint32_t reaches_over(const uint8_t *block, uint32_t n, const uint8_t *behind, uint32_t more)
+/* How far a whole record that begins at `at` in the `n` bytes of a block reaches into the `more` bytes behind them. 0: there is none. */
+static uint32_t reach(const uint8_t *block, uint32_t at, uint32_t n, const uint8_t *behind, uint32_t more)
 {
-	for (uint32_t at = EVTX_CHUNK_HEADER; at + 8 <= n; at++) {
-		const uint8_t *hit = memmem(block + at, n - at, "\x2a\x2a\0", 4);
-		if (!hit || n - (uint32_t)(hit - block) < 8) return 0;
+	uint8_t head[8], copy[4];
+	if (more < sizeof head) return 0;
+	for (uint32_t i = 0; i < sizeof head; i++) head[i] = at + i < n ? block[at + i] : behind[at + i - n];
+	uint32_t size = le32_at(head + 4), over = size - (n - at);
+	if (le32_at(head) != 0x2a2a || size < EVTX_RECORD_MIN || size > EVTX_CHUNK || size <= n - at || over > more) return 0;
+	for (uint32_t i = 0; i < sizeof copy; i++) copy[i] = over + i < 4 ? block[n + over + i - 4] : behind[over + i - 4];
+	return le32_at(copy) == size ? over : 0;
+}
+
+/* The same for the first record from `at` on that does. */
+static uint32_t reaches_over(const uint8_t *block, uint32_t at, uint32_t n, const uint8_t *behind, uint32_t more)
+{
+	uint32_t over = 0;
+	for (const uint8_t *hit; !over && at + 4 <= n && (hit = memmem(block + at, n - at, "\x2a\x2a\0", 4)); at++) {
 		at = (uint32_t)(hit - block);
-		uint32_t size = le32_at(hit + 4), over = size - (n - at);
-		if (size > EVTX_CHUNK || size <= n - at || over > more) continue;
-		uint8_t copy[4];
-		for (uint32_t i = 0; i < 4; i++) copy[i] = over + i < 4 ? block[n + over + i - 4] : behind[over + i - 4];
-		if (le32_at(copy) == size) return over;
+		over = reach(block, at, n, behind, more);
 	}
-	return 0;
+	for (at = n - 3; !over && at < n; at++) over = reach(block, at, n, behind, more); /* of which not even that much stands before the end */
+	return over;
+}
+
+/* Where the next chunk begins in a block that begins with one; n: nowhere. What lies within a whole record is data. */
+static uint32_t chunk_within(const uint8_t *block, uint32_t n)
+{
+	uint32_t at = EVTX_CHUNK_HEADER, record = at, end = at; /* the last record that begins before `at`, and its end */
+	for (; (at = seek_chunk(block, at, n)) < n; at = end > at ? end : at + 1) {
+		while (record < at) {
+			uint32_t next = seek_record(block, record, n);
+			if (next >= at) break;
+			record = end = next + record_size(block + next, n - next);
+		}
+		if (end <= at) return at;
+	}
+	return n;
 }
 
 /* Where a block that begins with a chunk ends. Behind a whole chunk comes the next one, or zeros. Otherwise the next one may stand in it, for bytes of it were lost; or
- * further on, for something was put in. In a chunk of which something is wrong the last record may reach over its end. */
+ * further on, for something was put in. Behind the end of records, and in a chunk of which something is wrong, a record may reach over its end. */
 static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 {
 	uint8_t head[EVTX_CHUNK_HEADER], *ahead;
 	int64_t behind = n < EVTX_CHUNK ? 0 : input_pread(r->in, head, sizeof head, r->in->at, NULL);
-	if (behind < 8 || !memcmp(head, "ElfChnk", 8) || all_zero(head, (size_t)behind)) return n;
+	if (behind >= 8 && !memcmp(head, "ElfChnk", 8)) return n;
+	/* Zeros may be the free space of a chunk that begins in this one. */
+	bool ends = behind < 8 || all_zero(head, (size_t)behind), holds = chunk_holds(block, n);
+	if (ends && holds) return n;
 	uint8_t edge[EVTX_CHUNK_HEADER];
-	uint32_t half = sizeof edge / 2, within = seek_chunk(block, EVTX_CHUNK_HEADER, n);
-	if (within < n) return within;
+	uint32_t half = sizeof edge / 2, within = chunk_within(block, n);
+	if (within < n || ends) return within;
 	int64_t some = input_pread(r->in, edge, sizeof edge, r->in->at - half, NULL); /* its head may lie on both sides of the end */
 	if (some > half && (within = seek_chunk(edge, 0, (uint32_t)some)) < half) return n - half + within;
 	ahead = xmalloc(EVTX_CHUNK);
 	int64_t got = input_pread(r->in, ahead, EVTX_CHUNK, r->in->at, NULL);
 	const uint8_t *chunk = got > 0 ? memmem(ahead, (size_t)got, "ElfChnk\0", 8) : NULL;
 	if (chunk) n += (uint32_t)(chunk - ahead);
-	else if (got > 0 && (le32_at(block + 120) & 4 || !chunk_header_holds(block) || !records_hold(block))) n += reaches_over(block, n, ahead, (uint32_t)got);
+	else if (got > 0) n += reaches_over(block, holds ? le32_at(block + 48) : EVTX_CHUNK_HEADER, n, ahead, (uint32_t)got);
 	free(ahead);
 	return n;
 }
@@ -394,8 +421,8 @@ static bool claim(struct reader *r, uint64_t *ret_offset, bool *ret_overlaps)
 	if (!span_in_head(head, &span)) return false;
 	int64_t got = input_pread(in, next, sizeof next, in->at + EVTX_CHUNK, NULL);
 	bool chunk_behind = got >= 8 && !memcmp(next, "ElfChnk", 8);
-	if (got < 0 || (got >= 8 && !chunk_behind)) return false; /* block_end looks further */
-	if (chunk_behind && got == sizeof next) {
+	if (!chunk_behind) return false; /* block_end looks further */
+	if (got == sizeof next) {
 		r->peeked = in->at + EVTX_CHUNK;
 		memcpy(head, next, sizeof next);
 	}
@@ -425,63 +452,29 @@ static void leave_copy(struct reader_cursor *c, const struct record_place *place
 	if (!place->carved && (!c->n_copies++ || c->offset + place->at < c->first_copy)) c->first_copy = c->offset + place->at;
 }
 
-/* What the headers of all chunks name, as far as they stand side by side with the one at `offset`. Under the lock. */
-static void read_heads(struct reader *r, uint64_t offset)
-{
-	uint8_t head[SPAN_HEAD];
-	r->has_heads = true;
-	for (uint64_t at = offset % EVTX_CHUNK; at + EVTX_CHUNK <= r->in->size; at += EVTX_CHUNK) {
-		struct span s = {at, 0, 0, EVTX_CHUNK};
-		if (input_pread(r->in, head, sizeof head, at, NULL) == sizeof head && span_in_head(head, &s)) vec_push(&r->heads.v, s);
-	}
-}
-
-/* A chunk that is certainly read as its header says, and is not compared with others that name no id of its own: its checksums hold, and its records, all of
- * ids that it names, end where they should. */
-static bool is_certain(const struct evtx_chunk *c, const struct span *s)
-{
-	const uint8_t *p = c->p;
-	if (c->n < EVTX_CHUNK || le32_at(p + 120) & 4 || le32_at(p + 40) != 128 || !chunk_header_holds(p) || !records_hold(p)) return false;
-	uint32_t free = le32_at(p + 48), at = EVTX_CHUNK_HEADER;
-	for (uint32_t size; at < free; at += size) {
-		uint64_t id = le64_at(p + at + 8);
-		if (!(size = record_size(p + at, free - at)) || id < s->low || id > s->high) return false;
-	}
-	return free > EVTX_CHUNK_HEADER && !record_size(p + free, EVTX_CHUNK - free);
-}
-
-/* What of the places stands in the block, too, is noted; of a block `behind` only when it is certain. */
-static void compare_with(struct reader_cursor *c, struct copies *copies, const struct span *s, bool behind)
-{
-	if (!reader_load(c->r, s->offset, c->other_block, &c->other) || (behind && !is_certain(&c->other, s))) return;
-	copies_compare(copies, c->other.p, s->n < c->other.n ? s->n : c->other.n);
-}
-
 /* Leaves out records that stand elsewhere in the file already. Only where something hints at them: ids that another block has, or others than the chunk's header
- * names, or no header. What was written into a chunk whose checksums fail may also stand in a sound one behind it, which does not look back. */
+ * names, or no header. */
 static void drop_copies(struct reader_cursor *c, bool overlaps)
 {
 	struct reader *r = c->r;
 	const uint8_t *p = c->chunk.p;
-	struct span named = {c->offset, UINT64_MAX, 0, c->chunk.n}, others[SPANS_LOOKED_AT], behind[SPANS_LOOKED_AT];
+	struct span named = {c->offset, UINT64_MAX, 0, c->chunk.n}, others[SPANS_LOOKED_AT];
 	if (!c->n_places) return;
 	uint32_t last = c->n_places - 1;
 	while (last && c->places[last].carved) last--;
 	bool has_head = c->chunk.n >= EVTX_CHUNK_HEADER && span_in_head(p, &named), ordinary = !overlaps && !c->recovered && has_head;
 	if (ordinary && le64_at(p + c->places[0].at + 8) == named.low && le64_at(p + c->places[last].at + 8) == named.high) return;
 	uint64_t *ids = xmalloc(c->n_places * sizeof *ids);
-	uint32_t n_ids = places_ids(p, c->places, c->n_places, ids), n_behind = 0, kept = 0;
-	bool foreign = n_ids && (!has_head || ids[0] < named.low || ids[n_ids - 1] > named.high), look_behind = foreign && has_head && !c->sure;
+	uint32_t n_ids = places_ids(p, c->places, c->n_places, ids), kept = 0;
+	bool foreign = n_ids && (!has_head || ids[0] < named.low || ids[n_ids - 1] > named.high);
 	pthread_mutex_lock(&r->lock);
 	uint32_t n = spans_before(&r->spans, c->offset, ids, n_ids, foreign, others);
-	if (look_behind && !r->has_heads) read_heads(r, c->offset);
-	if (look_behind) n_behind = spans_behind(&r->heads, &named, ids, n_ids, behind);
 	pthread_mutex_unlock(&r->lock);
 	free(ids);
 	struct copies *copies = copies_new(p, c->places, c->n_places);
 	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
-	for (uint32_t i = 0; i < n; i++) compare_with(c, copies, &others[i], false);
-	for (uint32_t i = 0; i < n_behind; i++) compare_with(c, copies, &behind[i], true);
+	for (uint32_t i = 0; i < n; i++)
+		if (reader_load(r, others[i].offset, c->other_block, &c->other)) copies_compare(copies, c->other.p, others[i].n < c->other.n ? others[i].n : c->other.n);
 	for (uint32_t i = 0; i < c->n_places; i++) {
 		if (copies_has(copies, i)) leave_copy(c, &c->places[i]);
 		else c->places[kept++] = c->places[i];
@@ -539,8 +532,8 @@ static bool next_chunk(struct reader_cursor *c)
 	if (n > 0) {
 		walk_chunk(c);
 		if (!r->options->carve) { /* else all are compared with all */
+			stray_block(c);
 			drop_copies(c, overlaps);
-			missing_block(c);
 		}
 	}
 	return n > 0;

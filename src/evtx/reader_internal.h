@@ -1,5 +1,5 @@
 /* reader_internal: what the parts of the reader share: reader.c (the file and its chunks), record.c (a record as an event), recover.c (what has to wait for the whole
- * file), missing.c (records in free space that should stand elsewhere). */
+ * file), stray.c (records that stand where they do not belong). */
 #pragma once
 #include "evtx/evtx.h"
 #include "evtx/plan_internal.h"
@@ -9,8 +9,8 @@
 struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
 struct known_template { uint64_t chunk; uint32_t def, id; int32_t shift; bool sure; struct fragment *fragment; }; /* as read in the last pass; NULL: not yet */
 
-/* A record in free space. */
-struct stale { uint64_t chunk, id, hash; uint32_t at, size; const char *why; }; /* why it is damage, where it is not told; NULL: it is slack */
+/* A record that stands in free space, or, when it is `foreign`, in a chunk whose header does not name it; `copy`: what stands elsewhere, too. */
+struct stray { uint64_t chunk, id, hash; uint32_t at, size; const char *why; bool foreign, copy; }; /* why it is damage, where it is not told; NULL: it is slack */
 /* Ids: what the headers of damaged chunks name, what was met. */
 struct id_run { uint64_t low, high; };
 struct id_runs { VEC(struct id_run) v; bool full; };
@@ -33,9 +33,10 @@ struct reader {
 	VEC(struct known_template) known_at;
 	bool searched;                   /* for templates that no record which could be read has: */
 	VEC(struct known_template) candidates;
-	VEC(struct stale) stale;         /* without --carve */
-	uint64_t more_stale;             /* that found no room */
+	VEC(struct stray) strays;        /* without --carve */
+	uint64_t more_strays;            /* that found no room */
 	struct id_runs named, met;
+	VEC(struct span) misnamed;       /* blocks of which the header names other records than stand behind it */
 	bool unsure;                     /* a block's checksums do not hold */
 	const struct reader_cursor *carver; /* --carve: the one cursor that takes the blocks, for what is told first must not depend on threads */
 	uint64_t *told;                  /* hashes of the records that were told, for --carve; 0 = free */
@@ -43,8 +44,6 @@ struct reader {
 	uint64_t told_overflow, told_early; /* records that found no room in the table; stale ones told before all live ones were known */
 	uint64_t gaps, back, first_gap, first_back; /* of all cursors */
 	struct spans spans;              /* of the blocks taken so far */
-	struct spans heads;              /* what all chunks' headers name, where chunks stand side by side; read when it is first asked for */
-	bool has_heads;
 	uint8_t peeked_head[SPAN_HEAD];  /* what was read of it */
 	uint64_t n_copies, first_copy;   /* of all cursors */
 };
@@ -105,18 +104,15 @@ bool reader_load(struct reader *r, uint64_t offset, uint8_t *block, struct evtx_
 /* Between blocks; `cursors` that run. */
 void reader_trim(struct reader_cursor *c, uint32_t cursors);
 
-/* Whether the checksum of a chunk's header holds. */
-bool chunk_header_holds(const uint8_t *p);
+/* --- stray.c: without --carve --- */
 
-/* --- missing.c --- */
-
-/* Without --carve: a record that stands in the free space of the block at hand. It is accounted for when it is told, or by missing_begin: as damage, if that is `why`, or slack. */
-void missing_stale(struct reader_cursor *c, uint32_t at, uint32_t size, const char *why);
-/* The block at hand was read: what its header names, what was met in it. */
-void missing_block(struct reader_cursor *c);
-/* At the end, under the lock: stale records that are missing are put aside for the last pass, the others are slack. */
-void missing_begin(struct reader *r);
-void missing_free(struct reader *r);
+/* A record stands in the free space of the block at hand. It is accounted for when it is told, or by stray_begin: as damage, if that is `why`, or slack. */
+void stray_in_slack(struct reader_cursor *c, uint32_t at, uint32_t size, const char *why);
+/* The block at hand was read. Of its places those are taken out that do not belong there. */
+void stray_block(struct reader_cursor *c);
+/* At the end, under the lock: strays that no other place has are put aside for the last pass; the others are slack. */
+void stray_begin(struct reader_cursor *c);
+void stray_free(struct reader *r);
 
 /* --- record.c --- */
 

@@ -170,7 +170,7 @@ bool recover_begin(struct reader_cursor *c)
 	pthread_mutex_lock(&r->lock);
 	if (!c->ended) r->running--;
 	c->ended = true;
-	if (r->running == 0 && r->stale.n) missing_begin(r);
+	if (r->running == 0) stray_begin(c);
 	bool mine = r->running == 0 && r->deferred.n;
 	if (mine) {
 		memcpy(&c->deferred, &r->deferred, sizeof c->deferred);

@@ -14,10 +14,21 @@ uint32_t seek_record(const uint8_t *p, uint32_t at, uint32_t end)
 	return end;
 }
 
+bool chunk_header_holds(const uint8_t *p) { return crc32_of(crc32_of(0, p, 120), p + 128, 384) == le32_at(p + 124); }
+
+bool chunk_records_hold(const uint8_t *p)
+{
+	uint32_t free = le32_at(p + 48);
+	return free >= EVTX_CHUNK_HEADER && free <= EVTX_CHUNK && crc32_of(0, p + 512, free - 512) == le32_at(p + 52);
+}
+
+bool chunk_holds(const uint8_t *p, uint32_t n) { return n >= EVTX_CHUNK && !(le32_at(p + 120) & 4) && chunk_header_holds(p) && chunk_records_hold(p); }
+
 uint32_t seek_torn(const uint8_t *p, uint32_t n)
 {
 	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};
-	for (uint32_t at = 0; at + 8 <= n;) {
+	uint32_t at = 0;
+	while (at + sizeof magic <= n) {
 		const uint8_t *hit = memmem(p + at, n - at, magic, sizeof magic);
 		if (!hit || n - (uint32_t)(hit - p) < 8) return hit && hit > p ? (uint32_t)(hit - p) : n;
 		at = (uint32_t)(hit - p);
@@ -25,7 +36,7 @@ uint32_t seek_torn(const uint8_t *p, uint32_t n)
 		if (size >= EVTX_RECORD_MIN && size <= EVTX_CHUNK && size > n - at) return at;
 		at += whole ? whole : 1;
 	}
-	return n;
+	return at && at < n && !memcmp(p + at, magic, n - at) ? at : n;
 }
 
 uint32_t seek_definition(const uint8_t *p, uint32_t n, uint32_t at)
