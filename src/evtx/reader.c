@@ -237,6 +237,7 @@ static struct reader *reader_open(struct input *in, const struct reader_options 
 	uint8_t head[EVTX_FILE_HEADER + EVTX_CHUNK_HEADER];
 	r->in = in;
 	r->options = options;
+	r->lowest_named = r->lowest_met = UINT64_MAX;
 	pthread_mutex_init(&r->lock, NULL);
 	arena_init(&r->notes, 4 << 20);
 	r->report.arena = &r->notes;

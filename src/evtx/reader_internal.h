@@ -9,11 +9,8 @@
 struct deferred { uint64_t chunk; uint32_t at, size; bool carved; };
 struct known_template { uint64_t chunk; uint32_t def, id; int32_t shift; bool sure; struct fragment *fragment; }; /* as read in the last pass; NULL: not yet */
 
-/* A record that stands in free space, or, when it is `foreign`, in a chunk whose header does not name it; `copy`: what stands elsewhere, too. */
-struct stray { uint64_t chunk, id, hash; uint32_t at, size; const char *why; bool foreign, copy; }; /* why it is damage, where it is not told; NULL: it is slack */
-/* Ids: what the headers of damaged chunks name, what was met. */
-struct id_run { uint64_t low, high; };
-struct id_runs { VEC(struct id_run) v; bool full; };
+/* A record that stands in free space, or, when it is `foreign`, among others that it does not belong to. `why`: it is damage where it is not told, else slack. `told`: of another place. */
+struct stray { uint64_t chunk, id, hash, time; uint32_t at, size; const char *why; bool foreign, told; };
 
 struct reader {
 	struct input *in;
@@ -35,8 +32,8 @@ struct reader {
 	VEC(struct known_template) candidates;
 	VEC(struct stray) strays;        /* without --carve */
 	uint64_t more_strays;            /* that found no room */
-	struct id_runs named, met;
-	VEC(struct span) misnamed;       /* blocks of which the header names other records than stand behind it */
+	VEC(struct span) misnamed;       /* blocks without a header, or of which it names other records than stand behind it: the ids met */
+	uint64_t lowest_named, lowest_met; /* ids; UINT64_MAX: none */
 	bool unsure;                     /* a block's checksums do not hold */
 	const struct reader_cursor *carver; /* --carve: the one cursor that takes the blocks, for what is told first must not depend on threads */
 	uint64_t *told;                  /* hashes of the records that were told, for --carve; 0 = free */

@@ -1,52 +1,8 @@
-/* stray.c: records that stand where they do not belong: in free space, or in a damaged chunk whose header does not name them, as pages of a file that changed places, or were written over
- * others, leave them. Whether they are told is known at the end: when no other place has them. Decision 0217. */
+/* stray.c: records that stand where they do not belong, as pages of a file that changed places, or were written over others, leave them: in free space, in a damaged chunk whose header does not
+ * name them, between two chunks. Whether they are told is known at the end: when no other place has them. Decision 0217. */
 #include "evtx/reader_internal.h"
 
-enum { RUNS_MAX = 65536, STRAYS_MAX = 65536 };
-
-/* --- runs of ids --- */
-
-static int by_low(const void *a, const void *b)
-{
-	const struct id_run *x = a, *y = b;
-	return (x->low > y->low) - (x->low < y->low);
-}
-
-/* In order, apart from each other. */
-static void runs_order(struct id_runs *s)
-{
-	size_t kept = 0;
-	if (s->v.n) qsort(s->v.v, s->v.n, sizeof *s->v.v, by_low);
-	for (size_t i = 0; i < s->v.n; i++) {
-		struct id_run *last = kept ? &s->v.v[kept - 1] : NULL, run = s->v.v[i];
-		if (last && run.low <= last->high + 1) last->high = run.high > last->high ? run.high : last->high;
-		else s->v.v[kept++] = run;
-	}
-	s->v.n = kept;
-}
-
-static void runs_add(struct id_runs *s, uint64_t low, uint64_t high)
-{
-	struct id_run *last = s->v.n ? &s->v.v[s->v.n - 1] : NULL;
-	if (last && low >= last->low && low <= last->high + 1) {
-		if (high > last->high) last->high = high;
-		return;
-	}
-	if (s->v.n == RUNS_MAX) runs_order(s);
-	if (s->v.n > RUNS_MAX / 4 * 3) s->full = true;
-	if (!s->full) vec_push(&s->v, (struct id_run){low, high});
-}
-
-static bool runs_have(const struct id_runs *s, uint64_t id)
-{
-	size_t low = 0, high = s->v.n;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (s->v.v[middle].high < id) low = middle + 1;
-		else high = middle;
-	}
-	return low < s->v.n && s->v.v[low].low <= id;
-}
+enum { STRAYS_MAX = 65536 };
 
 /* --- as blocks pass --- */
 
@@ -74,8 +30,8 @@ void stray_in_slack(struct reader_cursor *c, uint32_t at, uint32_t size, const c
 	if (!room) left(&c->local, &s);
 }
 
-/* Which ids belong into the block by its header: those that it names and, as in a log that was not closed, those that go on behind them. False: there is none, or it is of an earlier use of the chunk, and newer
- * records begin behind it. */
+/* Which ids belong into the block by its header: those that it names and, as in a log that was not closed, those that go on behind them. False: there is none, or it is of an earlier use of the
+ * chunk, and newer records begin behind it. */
 static bool belonging(const struct reader_cursor *c, struct span *ret)
 {
 	const uint8_t *p = c->chunk.p;
@@ -94,30 +50,22 @@ void stray_block(struct reader_cursor *c)
 {
 	struct reader *r = c->r;
 	const uint8_t *p = c->chunk.p;
-	struct span named, own = {c->offset, 0, UINT64_MAX, c->chunk.n};
-	bool has_head = c->chunk.n >= EVTX_CHUNK_HEADER && span_in_head(p, &named), belongs = !c->sure && belonging(c, &own);
-	struct span met = {c->offset, UINT64_MAX, 0, c->chunk.n};
-	uint32_t kept = 0;
+	struct span own = {c->offset, 0, 0, c->chunk.n}, met = {c->offset, UINT64_MAX, 0, c->chunk.n};
+	bool belongs = c->sure ? span_in_head(p, &own) : belonging(c, &own), sound = c->sure && belongs && c->chunk.n <= EVTX_CHUNK;
+	uint32_t kept = sound ? c->n_places : 0;
 	pthread_mutex_lock(&r->lock);
-	if (has_head) runs_add(c->sure ? &r->met : &r->named, named.low, named.high);
-	for (uint32_t i = 0; i < c->n_places; i++) {
+	for (uint32_t i = kept; i < c->n_places; i++) {
 		struct stray s = {.chunk = c->offset, .id = le64_at(p + c->places[i].at + 8), .at = c->places[i].at, .size = c->places[i].size, .foreign = true};
-		bool foreign = c->sure ? c->places[i].loose : belongs && (s.id < own.low || s.id > own.high);
-		if (foreign && add(r, &s)) continue;
+		if ((c->sure ? c->places[i].loose : belongs && (s.id < own.low || s.id > own.high)) && add(r, &s)) continue;
 		c->places[kept++] = c->places[i];
-		if (c->sure && !c->places[i].loose) continue;
-		runs_add(&r->met, s.id, s.id);
 		met.low = s.id < met.low ? s.id : met.low;
 		met.high = s.id > met.high ? s.id : met.high;
 	}
 	c->n_places = kept;
-	if (has_head && !c->sure && !belongs && kept) vec_push(&r->misnamed, met);
-	/* Without a header the records themselves name what lies between them. */
-	if (!has_head && kept && met.high - met.low < EVTX_PLACES_MAX) runs_add(&r->named, met.low, met.high);
-	r->unsure |= !c->sure && (has_head || c->n_places);
-	/* Heads of chunks that do not stand where one begins. */
-	for (uint32_t at = EVTX_CHUNK_HEADER; !c->sure && (at = seek_chunk(p, at, c->chunk.n)) < c->chunk.n; at++)
-		if (span_in_head(p + at, &named)) runs_add(&r->named, named.low, named.high);
+	if (kept && !belongs) vec_push(&r->misnamed, met);
+	uint64_t *lowest = belongs ? &r->lowest_named : &r->lowest_met, low = belongs ? own.low : met.low;
+	if (low < *lowest) *lowest = low;
+	r->unsure |= !c->sure && (belongs || kept);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -144,8 +92,15 @@ static size_t first_from(const struct stray *s, size_t n, uint64_t id)
 	return low;
 }
 
-/* Which of the strays stand, byte for byte, among the records of a block that belong there. */
-static void find_copies(struct stray *s, size_t n, const struct evtx_chunk *block, const struct span *own)
+/* Strays that a record is, which stands where it belongs: the same bytes; of free space also what it may have been before it was damaged: the same id, and the same time or size. */
+static void compare(struct stray *s, size_t from, size_t to, const uint8_t *record, uint32_t size)
+{
+	uint64_t hash = hash_bytes(record, size), time = le64_at(record + 16);
+	for (size_t i = from; i < to; i++) s[i].told |= s[i].foreign ? s[i].size == size && s[i].hash == hash : s[i].size == size || s[i].time == time;
+}
+
+/* The records of a block that belong there, by their ids. */
+static void compare_block(struct stray *s, size_t n, const struct evtx_chunk *block, const struct span *own)
 {
 	const uint8_t *p = block->p;
 	bool has_head = block->n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
@@ -157,52 +112,53 @@ static void find_copies(struct stray *s, size_t n, const struct evtx_chunk *bloc
 		size_t from = id < own->low || id > own->high ? n : first_from(s, n, id), to = from;
 		bool stray = false;
 		for (; to < n && s[to].id == id; to++) stray |= s[to].chunk + s[to].at == own->offset + at;
-		uint64_t hash = from < to && !stray ? hash_bytes(p + at, size) : 0;
-		for (size_t i = from; i < to && !stray; i++) s[i].copy |= s[i].size == size && s[i].hash == hash;
+		if (from < to && !stray) compare(s, from, to, p + at, size);
+	}
+}
+
+static void compare_file(struct reader_cursor *c, struct stray *s, size_t n)
+{
+	struct reader *r = c->r;
+	for (size_t i = 0; i < r->spans.v.n + r->misnamed.n; i++) {
+		const struct span *own = i < r->spans.v.n ? &r->spans.v.v[i] : &r->misnamed.v[i - r->spans.v.n];
+		size_t first = first_from(s, n, own->low);
+		if (first < n && s[first].id <= own->high && reader_load(r, own->offset, c->other_block, &c->other)) compare_block(s, n, &c->other, own);
 	}
 }
 
 void stray_begin(struct reader_cursor *c)
 {
 	struct reader *r = c->r;
+	struct stray *all = r->strays.v;
 	size_t n = 0, kept = 0;
+	/* What a log that turned over left in free space is older than all that it holds. */
+	uint64_t lowest = r->lowest_named != UINT64_MAX ? r->lowest_named : r->lowest_met;
 	if (!r->strays.n) return;
-	/* What no header names, but lies between those of neighbours: a block without a header. */
-	for (size_t i = 1; i < r->spans.v.n; i++) {
-		const struct span *a = &r->spans.v.v[i - 1], *b = &r->spans.v.v[i];
-		if (a->high < b->low && b->low - a->high > 1 && b->low - a->high <= EVTX_PLACES_MAX) runs_add(&r->named, a->high + 1, b->low - 1);
-	}
-	runs_order(&r->named);
-	runs_order(&r->met);
 	if (!c->other_block) c->other_block = xcalloc(1, BLOCK + EVTX_PAD);
 	for (size_t i = 0; i < r->strays.n; i++) {
-		struct stray s = r->strays.v[i];
-		bool missing = r->unsure && !r->met.full && runs_have(&r->named, s.id) && !runs_have(&r->met, s.id);
-		if ((s.foreign || missing) && input_pread(r->in, c->other_block, s.size, s.chunk + s.at, NULL) == s.size) {
-			s.hash = hash_bytes(c->other_block, s.size);
-			r->strays.v[n++] = s;
-		} else if (s.foreign) {
+		struct stray s = all[i];
+		if (!s.foreign && (!r->unsure || s.id < lowest)) {
+			left(&r->report, &s);
+		} else if (input_pread(r->in, c->other_block, s.size, s.chunk + s.at, NULL) != s.size) {
 			report_damage(&r->report, s.chunk + s.at, s.size, "the file changed while it was read");
 		} else {
-			left(&r->report, &s);
+			s.hash = hash_bytes(c->other_block, s.size);
+			s.time = le64_at(c->other_block + 16);
+			all[n++] = s;
 		}
 	}
-	struct stray *all = r->strays.v;
 	if (n) qsort(all, n, sizeof *all, by_content);
-	for (size_t i = 0; i < r->spans.v.n + r->misnamed.n; i++) {
-		const struct span *own = i < r->spans.v.n ? &r->spans.v.v[i] : &r->misnamed.v[i - r->spans.v.n];
-		size_t first = first_from(all, n, own->low);
-		if (first < n && all[first].id <= own->high && reader_load(r, own->offset, c->other_block, &c->other)) find_copies(all, n, &c->other, own);
-	}
+	if (n) compare_file(c, all, n);
 	for (size_t i = 0; i < n; i++) {
-		bool copy = all[i].copy || (kept && all[kept - 1].id == all[i].id && all[kept - 1].hash == all[i].hash);
-		if (copy && all[i].foreign && (!r->n_copies++ || all[i].chunk + all[i].at < r->first_copy)) r->first_copy = all[i].chunk + all[i].at;
-		if (copy) left(&r->report, &all[i]);
-		else all[kept++] = all[i];
+		struct stray *s = &all[i];
+		s->told |= kept && all[kept - 1].id == s->id && all[kept - 1].hash == s->hash;
+		if (s->told && s->foreign && (!r->n_copies++ || s->chunk + s->at < r->first_copy)) r->first_copy = s->chunk + s->at;
+		if (s->told) left(&r->report, s);
+		else all[kept++] = *s;
 	}
 	for (size_t i = 0; i < kept; i++) vec_push(&r->deferred, (struct deferred){all[i].chunk, all[i].at, all[i].size, false});
-	if (r->unsure && (r->more_strays || r->met.full || r->named.full))
-		report_note(&r->report, 0, "not all records in free space were compared with those that are missing: --carve reads them");
+	if (r->unsure && r->more_strays)
+		report_note(&r->report, 0, "%llu records in free space, or where they do not belong, were not compared with those of other places", (unsigned long long)r->more_strays);
 	r->strays.n = 0;
 	c->other.p = NULL;
 }
@@ -211,6 +167,4 @@ void stray_free(struct reader *r)
 {
 	vec_free(&r->strays);
 	vec_free(&r->misnamed);
-	vec_free(&r->met.v);
-	vec_free(&r->named.v);
 }

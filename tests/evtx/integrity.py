@@ -131,8 +131,9 @@ def data_that_looks_like_a_record_is_data(scratch):
             size = struct.unpack_from("<I", b, at + 4)[0]
             yield b[at:at + size]
             at += size
-    forged = list(live(log([4711])))[0]
-    for ahead in (b"", b"pad", forged[:40]):
+    other = log([4711])
+    forged = list(live(other))[0]
+    for ahead in (b"", b"pad", forged[:40], other[HEAD:HEAD + 512]):  # the last: a whole chunk
         w = EvtxWriter()
         for i in range(1, 6):
             w.add(event(i, data=[["Text", "string", "x"], ["Blob", "binary", (ahead + forged + b"tail").hex() if i == 3 else "01"]]))
