@@ -33,7 +33,7 @@ static uint32_t walk_slack(struct reader_cursor *c, uint32_t at, uint32_t end, u
 {
 	while (at < end) {
 		bool carve = c->r->options->carve;
-		uint32_t next = seek_record(c->chunk.p, at, n);
+		uint32_t next = all_zero(c->chunk.p + at, end - at) ? end : seek_record(c->chunk.p, at, n);
 		if (next > end) next = end;
 		if (!why) report_slack(&c->local, c->offset + at, next - at);
 		else if (next > at) report_damage(&c->local, c->offset + at, next - at, why);

@@ -2,7 +2,7 @@
  * name them, between two chunks. Whether they are told is known at the end: when no other place has them. Decision 0217. */
 #include "evtx/reader_internal.h"
 
-enum { STRAYS_MAX = 65536 };
+enum { STRAYS_MAX = 65536, SAME_ID_MAX = 64 /* that are compared: more are made on purpose */ };
 
 /* --- as blocks pass --- */
 
@@ -92,6 +92,22 @@ static size_t first_from(const struct stray *s, size_t n, uint64_t id)
 	return low;
 }
 
+static void tell(struct reader *r, const struct stray *s) { vec_push(&r->deferred, (struct deferred){s->chunk, s->at, s->size, false}); }
+
+/* Of the n strays, by content, those that are compared; what becomes of the others is settled. */
+static size_t few_of_an_id(struct reader *r, struct stray *s, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool many = kept >= SAME_ID_MAX && s[kept - SAME_ID_MAX].id == s[i].id;
+		r->more_strays += many;
+		if (!many) s[kept++] = s[i];
+		else if (s[i].foreign) tell(r, &s[i]);
+		else left(&r->report, &s[i]);
+	}
+	return kept;
+}
+
 /* Strays that a record is, which stands where it belongs: the same bytes; of free space also what it may have been before it was damaged: the same id, and the same time or size. */
 static void compare(struct stray *s, size_t from, size_t to, const uint8_t *record, uint32_t size)
 {
@@ -148,6 +164,7 @@ void stray_begin(struct reader_cursor *c)
 		}
 	}
 	if (n) qsort(all, n, sizeof *all, by_content);
+	n = few_of_an_id(r, all, n);
 	if (n) compare_file(c, all, n);
 	for (size_t i = 0; i < n; i++) {
 		struct stray *s = &all[i];
@@ -156,7 +173,7 @@ void stray_begin(struct reader_cursor *c)
 		if (s->told) left(&r->report, s);
 		else all[kept++] = *s;
 	}
-	for (size_t i = 0; i < kept; i++) vec_push(&r->deferred, (struct deferred){all[i].chunk, all[i].at, all[i].size, false});
+	for (size_t i = 0; i < kept; i++) tell(r, &all[i]);
 	if (r->unsure && r->more_strays)
 		report_note(&r->report, 0, "%llu records in free space, or where they do not belong, were not compared with those of other places", (unsigned long long)r->more_strays);
 	r->strays.n = 0;

@@ -258,6 +258,16 @@ def one_id(chunks):
     return head + b"".join(chunk_of([record_of(7, b"\x0f\1\1\0\0" + struct.pack("<I", next(number))) for _ in range(1600)], 7, 7) for _ in range(chunks))
 
 
+def strays(chunks):
+    """Records of one id that stand among others, and as many where they belong."""
+    out, number = [b"ElfFile".ljust(HEAD, b"\0")], iter(range(1 << 20, 1 << 30))
+    for k in range(chunks):
+        b = bytearray(chunk_of([record_of(7 if i else 1, b"\x0f\1\1\0\0" + struct.pack("<I", next(number))) for i in range(1600)], 1, 1))
+        b[52] ^= 1
+        out.append(bytes(b))
+    return b"".join(out) + one_id(chunks)[HEAD:]
+
+
 def long_lines(chunks):
     """One definition with a long text in a chunk, and as many records as find room that show it."""
     out = [b"ElfFile".ljust(HEAD, b"\0")]
@@ -295,7 +305,7 @@ def hostile(scratch):
     """Files made to take long or much memory: (what is wrong) ..."""
     path, sanitized = os.path.join(scratch, "h.evtx"), b"__asan_init" in open(PROGRAM, "rb").read()
     for name, b, lines in (("records of one id", one_id(120), 120 * 1600), ("one long text in many records", long_lines(24), None),
-                           ("heads by the thousand", heads(300), 300)):
+                           ("heads by the thousand", heads(300), 300), ("strays of one id", strays(45), 90 * 1600)):
         open(path, "wb").write(b)
         for jobs in ("1", "4"):
             log = os.path.join(scratch, "time")
