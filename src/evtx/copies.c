@@ -112,10 +112,8 @@ struct copies *copies_new(const uint8_t *p, const struct record_place *places, u
 void copies_compare(struct copies *c, const uint8_t *p, uint32_t n)
 {
 	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
-	uint32_t at = has_header ? EVTX_CHUNK_HEADER : 0, free = has_header ? le32_at(p + 48) : 0;
 	bool holds = has_header && chunk_holds(p, n);
-	/* What is certainly read as records there: as walk_chunk has it. */
-	uint32_t limit = free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || holds) ? free : n;
+	uint32_t at = has_header ? EVTX_CHUNK_HEADER : 0, limit = records_end(p, n, holds); /* what is certainly read as records there */
 	/* What a damaged chunk's header does not name may be told of another place: stray.c. */
 	struct span named;
 	bool only_named = has_header && !holds && span_in_head(p, &named) && (!record_size(p + at, n - at) || belongs(&named, le64_at(p + at + 8)));

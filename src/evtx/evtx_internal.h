@@ -189,6 +189,8 @@ uint32_t seek_chunk(const uint8_t *p, uint32_t at, uint32_t end);
 bool chunk_header_holds(const uint8_t *p);
 bool chunk_records_hold(const uint8_t *p);
 bool chunk_holds(const uint8_t *p, uint32_t n);
+/* Where the records of a block end as its header says, when that can be believed of a block of its size; else n. `holds`: as chunk_holds. */
+uint32_t records_end(const uint8_t *p, uint32_t n, bool holds);
 /* Where the first record begins that the end of the block tears. For places without chunks, where nothing says how records lie. */
 uint32_t seek_torn(const uint8_t *p, uint32_t n);
 /* The first offset from `at` on where something looks like a definition of a template that ends within the `n` bytes. */

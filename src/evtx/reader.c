@@ -118,10 +118,9 @@ static void walk_chunk(struct reader_cursor *c)
 		else if (at < EVTX_CHUNK_HEADER) c->recovered = true;
 		report_header(r, c->offset, at);
 	}
-	uint32_t free = has_header ? le32_at(p + 48) : 0;
 	/* What moved the next chunk was put in behind the records when their checksums hold. */
 	bool behind = c->sure && n > EVTX_CHUNK;
-	uint32_t limit = free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || behind) ? free : n;
+	uint32_t limit = records_end(p, n, c->sure);
 	uint32_t gap = at, first_xml = 0; /* gap: where bytes that belong to no record began */
 	/* Where checksums hold, a record may still have been enlarged to hide those behind it: then there are fewer than the header names. */
 	struct span named = {c->offset, 0, 0, n};

@@ -24,6 +24,12 @@ bool chunk_records_hold(const uint8_t *p)
 
 bool chunk_holds(const uint8_t *p, uint32_t n) { return n >= EVTX_CHUNK && !(le32_at(p + 120) & 4) && chunk_header_holds(p) && chunk_records_hold(p); }
 
+uint32_t records_end(const uint8_t *p, uint32_t n, bool holds)
+{
+	uint32_t free = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8) ? le32_at(p + 48) : n;
+	return free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || holds) ? free : n;
+}
+
 uint32_t seek_torn(const uint8_t *p, uint32_t n)
 {
 	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};

@@ -119,9 +119,7 @@ static void compare(struct stray *s, size_t from, size_t to, const uint8_t *reco
 static void compare_block(struct stray *s, size_t n, const struct evtx_chunk *block, const struct span *own)
 {
 	const uint8_t *p = block->p;
-	bool has_head = block->n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
-	uint32_t end = own->n < block->n ? own->n : block->n, free = has_head ? le32_at(p + 48) : end;
-	if (free >= EVTX_CHUNK_HEADER && free < end) end = free;
+	uint32_t n_block = own->n < block->n ? own->n : block->n, end = records_end(p, n_block, chunk_holds(p, n_block));
 	for (uint32_t at = 0, size; (at = seek_record(p, at, end)) < end; at += size) {
 		uint64_t id = le64_at(p + at + 8);
 		size = le32_at(p + at + 4);
