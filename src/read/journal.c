@@ -499,6 +499,7 @@ static struct event *take_object(struct reader *r, uint8_t type, uint64_t at, ui
 	uint64_t size = r->in->size, taken = aligned(n) < size - at ? aligned(n) : size - at;
 	struct event *ev = NULL;
 	o->n_objects++;
+	o->n_tags += type == J_TAG;
 	o->at = at + taken;
 	switch ((enum journal_type)type) {
 	case J_ENTRY:
@@ -508,7 +509,6 @@ static struct event *take_object(struct reader *r, uint8_t type, uint64_t at, ui
 		o->recovering = false;
 		return ev;
 	case J_DATA: report_records(&r->report, at, taken); break;
-	case J_TAG: o->n_tags++; /* fall through */
 	default: report_slack(&r->report, at, taken); break;
 	}
 	return ev;

@@ -9,7 +9,7 @@
 
 static const char *const words[] = {"", " ", "x", "x from 1.2.3.4", "x from 1.2.3.4 port 22 ssh2", "x from 1.2.3.4 port 22 ssh2: y", "1.2.3.4", "x 1.2.3.4", "x 1.2.3.4 port 5 [preauth]",
 	"'@'1.2.3.4' (using password: NO)", ">, method=PLAIN, rip=1.2.3.4, lip=5.6.7.8, session=<x>", "]: FAIL LOGIN: Client \"1.2.3.4\"", "x rhost=1.2.3.4", "x rhost=1.2.3.4  user=root", "[1.2.3.4]",
-	") [1.2.3.4]: 535 Incorrect authentication data (set_id=x", ", ip=[1.2.3.4]", "' from 1.2.3.4", "\", client: 1.2.3.4, server: x", "CORP\\joe", "joe@corp.example", "\xc3\xbcser", "$(id)", "' or 1=1--", "a\x01""b", "from", "ssh2",
+	") [1.2.3.4]: 535 Incorrect authentication data (set_id=x", ", ip=[1.2.3.4]", "' from 1.2.3.4", "\", client: 1.2.3.4, server: x", "CORP\\joe", "joe@corp.example", "\xc3\xbcser", "$(id)", "' or 1=1--", "a\001b", "from", "ssh2",
 	"for invalid user x from 1.2.3.4", "1.2.3.4 (using password: YES)", "user x from 1.2.3.4 not allowed because not listed in AllowUsers"};
 
 /* The pattern's own message, with `word` in each place of the client's: its name, and with `any` also what may be its words or the server's. */

@@ -132,7 +132,7 @@ TEST(correlations_come_with_the_rules_they_name)
 	struct verify_result r;
 	struct heard h;
 	struct case_file c;
-	int64_t id;
+	int64_t id = 0;
 	need_ok(case_open(path, dir, &c, &fault) && case_db_int(c.db, "SELECT max(id) FROM finding WHERE kind = 'correlation'", &id, &fault), &fault);
 	case_done(&c);
 	int64_t ids[] = {1, id, 1};
