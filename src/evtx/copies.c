@@ -116,7 +116,7 @@ void copies_compare(struct copies *c, const uint8_t *p, uint32_t n)
 	uint32_t at = has_header ? EVTX_CHUNK_HEADER : 0, limit = records_end(p, n, holds); /* what is certainly read as records there */
 	/* What a damaged chunk's header does not name may be told of another place: stray.c. */
 	struct span named;
-	bool only_named = has_header && !holds && span_in_head(p, &named) && (!record_size(p + at, n - at) || belongs(&named, le64_at(p + at + 8)));
+	bool only_named = has_header && !holds && span_in_head(p, &named) && (!record_size(p + at, n - at) || !begins_xml(p + at) || belongs(&named, le64_at(p + at + 8)));
 	for (;;) {
 		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
 		if (!size) {

@@ -181,6 +181,8 @@ static inline uint32_t record_size(const uint8_t *p, uint32_t left)
 	uint32_t size = le32_at(p + 4);
 	return size >= EVTX_RECORD_MIN && size <= left && le32_at(p + size - 4) == size ? size : 0;
 }
+/* Whether a record's content begins as Windows begins it. */
+static inline bool begins_xml(const uint8_t *record) { return !memcmp(record + EVTX_RECORD_HEAD, "\x0f\1\1", 3); }
 /* The first whole record at or after `at`. Damage may have moved what follows, so every byte may begin one. */
 uint32_t seek_record(const uint8_t *p, uint32_t at, uint32_t end);
 /* The first chunk from `at` on: its magic, and the size that it gives for its header. */

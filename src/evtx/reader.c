@@ -68,8 +68,6 @@ static void walk_between(struct reader_cursor *c, uint32_t at, uint32_t end)
 	}
 }
 
-static bool begins_xml(const uint8_t *record) { return !memcmp(record + EVTX_RECORD_HEAD, "\x0f\1\1", 3); }
-
 /* The first whole record in p[at..n) that begins as records' content does; n: there is none. */
 static uint32_t seek_xml(const uint8_t *p, uint32_t at, uint32_t n)
 {

@@ -74,7 +74,7 @@ static bool holds_record(struct str head)
 	const uint8_t *p = (const uint8_t *)head.p;
 	uint32_t n = (uint32_t)head.n;
 	for (uint32_t at = 0; (at = seek_record(p, at, n)) < n; at++)
-		if (le32_at(p + at + 4) % 8 == 0 && !memcmp(p + at + EVTX_RECORD_HEAD, "\x0f\1\1", 3)) return true;
+		if (le32_at(p + at + 4) % 8 == 0 && begins_xml(p + at)) return true;
 	return false;
 }
 

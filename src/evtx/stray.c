@@ -120,7 +120,7 @@ static void compare_block(struct stray *s, size_t n, const struct evtx_chunk *bl
 {
 	const uint8_t *p = block->p;
 	uint32_t n_block = own->n < block->n ? own->n : block->n, end = records_end(p, n_block, chunk_holds(p, n_block));
-	for (uint32_t at = 0, size; (at = seek_record(p, at, end)) < end; at += size) {
+	for (uint32_t at = 0, size; (at = seek_record(p, at, n_block)) < end; at += size) {
 		uint64_t id = le64_at(p + at + 8);
 		size = le32_at(p + at + 4);
 		size_t from = id < own->low || id > own->high ? n : first_from(s, n, id), to = from;
