@@ -57,6 +57,9 @@ void app_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A usage error, with the hint to --help. Returns EXIT_USAGE. */
 int app_usage(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Whether any of the paths named exists; else a usage error is printed that says so of each. Of several those that are missing are told where they would be read. */
+bool app_paths_exist(const struct command *command, const char *const *paths, size_t n);
+
 /* The argument of --timezone, into zone_seconds and zone: +HH:MM, a rule of POSIX, or the name of a place, whose rule is read from the system's files. False after
  * the error was printed. */
 bool app_zone(const struct command *command, const char *word, struct reader_options *ret);

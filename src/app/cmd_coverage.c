@@ -186,6 +186,7 @@ static int run(const struct command *self, int argc, char **argv)
 		else vec_push(&paths, (char *)argument);
 	}
 	if (status < 0 && !paths.n) status = app_usage(self, "which logs? Name files or folders");
+	if (status < 0 && !app_paths_exist(self, (const char *const *)paths.v, paths.n)) status = EXIT_USAGE;
 	if (status < 0) status = coverage(paths.v, paths.n, &rules, &zone, json);
 	vec_free(&paths);
 	vec_free(&rules.paths);

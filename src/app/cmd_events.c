@@ -451,6 +451,7 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (status == EXIT_DONE && s.reader.ranges && (s.auth || s.xml)) status = app_usage(self, "--ranges writes no events: leave out --auth and --xml");
 	if (status == EXIT_DONE && !paths.n) status = app_usage(self, "which logs? Name files or folders");
+	if (status == EXIT_DONE && !app_paths_exist(self, paths.v, paths.n)) status = EXIT_USAGE;
 	for (size_t i = 0; status == EXIT_DONE && i < paths.n && !s.output_failed; i++) {
 		s.argument = paths.v[i];
 		scan_walk_path(s.argument, &(struct path_sink){&s, read_file, not_read});

@@ -170,6 +170,7 @@ static int run(const struct command *self, int argc, char **argv)
 		else vec_push(&paths, (char *)argument);
 	}
 	if (status < 0 && !paths.n) status = app_usage(self, "which files? Name files or folders");
+	if (status < 0 && !app_paths_exist(self, (const char *const *)paths.v, paths.n)) status = EXIT_USAGE;
 	if (status < 0) status = identify(paths.v, paths.n, &zone, json);
 	vec_free(&paths);
 	return status;

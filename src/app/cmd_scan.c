@@ -169,9 +169,7 @@ static int parse(struct settings *s, int argc, char **argv)
 	qsort(s->paths.v, s->paths.n, sizeof *s->paths.v, by_bytes);
 	if (s->add_to && (s->new_case || s->outputs.n)) return app_usage(s->self, "--case takes no -o: its findings may rest on logs that are not read now");
 	if ((s->salt_key || s->note) && !s->add_to && !s->new_case) return app_usage(s->self, "--salt-key and --note are for a case: -o X.case or --case X.case");
-	for (size_t i = 0; i < s->paths.n; i++)
-		if (access(s->paths.v[i], F_OK) != 0 && s->paths.n == 1) return app_usage(s->self, "%s: %s", s->paths.v[i], strerror(errno));
-	return -1;
+	return app_paths_exist(s->self, (const char *const *)s->paths.v, s->paths.n) ? -1 : EXIT_USAGE;
 }
 
 /* --- phase two: outputs ------------------------------------------------------------------------------------ */

@@ -1,6 +1,8 @@
 /* options.c: arguments by a table of rows, from which --help is generated too. See app.h. */
 #include "app/app.h"
+#include <errno.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 void options_begin(struct options *o, const struct command *command, int argc, char **argv)
 {
@@ -16,6 +18,15 @@ int app_usage(const struct command *command, const char *format, ...)
 	va_end(ap);
 	app_error("%s\nTry: exhibit %s --help", text, command->name);
 	return EXIT_USAGE;
+}
+
+bool app_paths_exist(const struct command *command, const char *const *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (access(paths[i], F_OK) == 0 || errno != ENOENT) return true;
+	for (size_t i = 0; i + 1 < n; i++) app_error("%s: %s", paths[i], strerror(ENOENT));
+	app_usage(command, "%s: %s", paths[n - 1], strerror(ENOENT));
+	return false;
 }
 
 static bool is_end(const struct option_row *r) { return !r->name && !r->letter; }
