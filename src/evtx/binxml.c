@@ -557,7 +557,7 @@ static struct fragment *template_by_content(struct evtx_chunk *c, uint32_t def, 
 		vec_push(&s->fragments, f);
 	}
 	if (c->sure) map_put(&s->by_guid, (struct str){(const char *)key.guid, 16}, index, NULL);
-	if (c->sure || !known) vec_push(&c->fresh, (struct fresh_template){c->offset, id, def, c->shift, c->sure});
+	if ((c->sure || !known) && !c->showing) vec_push(&c->fresh, (struct fresh_template){c->offset, id, def, c->shift, c->sure});
 	return s->fragments.v[index];
 }
 
@@ -580,7 +580,7 @@ struct fragment *binxml_template(struct evtx_chunk *c, uint32_t def, uint32_t id
 	struct str key = {(const char *)guid, 16};
 	uint32_t *at = c->sure ? map_get(&c->store->by_guid, key) : NULL;
 	f = at ? c->store->fragments.v[*at] : template_by_content(c, def, id, size);
-	if (f) chunk_note(c, def, id, size, f);
+	if (f && (c->sure || !c->showing)) chunk_note(c, def, id, size, f);
 	return f;
 }
 
@@ -716,6 +716,7 @@ bool binxml_instance(struct evtx_chunk *c, uint32_t at, uint32_t end, unsigned d
 	uint8_t unknown, token;
 	uint32_t id, def, size;
 	if (depth > EVTX_DEPTH) return fail(c, "values nested too deep");
+	if (depth) c->shift = c->shift_shown; /* in whichever order values are asked for */
 	if (!fragment_header(&p)) return false;
 	if (p.at >= p.end) return fail(c, "empty record");
 	token = c->p[p.at] & ~TOKEN_MORE;

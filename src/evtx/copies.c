@@ -111,23 +111,14 @@ struct copies *copies_new(const uint8_t *p, const struct record_place *places, u
 
 void copies_compare(struct copies *c, const uint8_t *p, uint32_t n)
 {
-	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8);
-	bool holds = has_header && chunk_holds(p, n);
-	uint32_t at = has_header ? EVTX_CHUNK_HEADER : 0, limit = records_end(p, n, holds); /* what is certainly read as records there */
-	/* What a damaged chunk's header does not name may be told of another place: stray.c. */
+	struct told t = told_in(p, n);
+	/* What a damaged chunk's header does not name is told of another place, if that has it: stray.c. */
 	struct span named;
-	bool only_named = has_header && !holds && span_in_head(p, &named) && (!record_size(p + at, n - at) || !begins_xml(p + at) || belongs(&named, le64_at(p + at + 8)));
-	for (;;) {
-		uint32_t size = at < n ? record_size(p + at, n - at) : 0;
-		if (!size) {
-			at = at < limit ? seek_record(p, at + 1, n) : n;
-			if (at >= limit) return;
-			continue;
-		}
-		bool told = !only_named || belongs(&named, le64_at(p + at + 8));
-		for (uint32_t s = slot_of(p + at, size), probes = 0; told && c->slots[s] && probes < PROBES; s = (s + 1) % SLOTS, probes++)
-			if (same(c, &c->places[c->slots[s] - 1], p + at, size)) c->copy[c->slots[s] - 1] = true;
-		at += size;
+	bool only_named = !t.holds && n >= EVTX_CHUNK_HEADER && span_in_head(p, &named);
+	while (told_next(&t)) {
+		if (only_named && !belongs(&named, le64_at(p + t.at + 8))) continue;
+		for (uint32_t s = slot_of(p + t.at, t.size), probes = 0; c->slots[s] && probes < PROBES; s = (s + 1) % SLOTS, probes++)
+			if (same(c, &c->places[c->slots[s] - 1], p + t.at, t.size)) c->copy[c->slots[s] - 1] = true;
 	}
 }
 

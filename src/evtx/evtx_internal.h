@@ -131,6 +131,7 @@ struct evtx_chunk {
 	int32_t shift;               /* how far what was read last stands behind where offsets say, for bytes were put in or lost; 0 in sound chunks */
 	int32_t shift_kept;          /* what it was when the record at hand had been read: what is asked of the event must not change how the next one is read */
 	int32_t shift_shown;         /* what it was before its content was read: what is shown of the event is read again from there on */
+	bool showing;                /* the record at hand was read: what is asked of the event, and in which order, must not change how others are read */
 	/* Where templates may still be found when they are lost here; NULL: nowhere, and the record fails. Then a stand-in by the usual
 	 * layout of System is taken when it finds none. */
 	struct fragment *(*find_template)(void *arg, uint32_t id);
@@ -193,6 +194,10 @@ bool chunk_records_hold(const uint8_t *p);
 bool chunk_holds(const uint8_t *p, uint32_t n);
 /* Where the records of a block end as its header says, when that can be believed of a block of its size; else n. `holds`: as chunk_holds. */
 uint32_t records_end(const uint8_t *p, uint32_t n, bool holds);
+/* The records of a block that are read as such, one after the other: before that end, and behind it while they go on without a gap. `at`, `size`: the one at hand. */
+struct told { const uint8_t *p; uint32_t n, end, at, size, next; bool holds; };
+struct told told_in(const uint8_t *p, uint32_t n);
+bool told_next(struct told *t);
 /* Where the first record begins that the end of the block tears. For places without chunks, where nothing says how records lie. */
 uint32_t seek_torn(const uint8_t *p, uint32_t n);
 /* The first offset from `at` on where something looks like a definition of a template that ends within the `n` bytes. */

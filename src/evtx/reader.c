@@ -221,7 +221,7 @@ static uint32_t header_ends(const uint8_t *head, uint32_t n)
 	uint32_t chunk = seek_chunk(head, 8, n), ends = chunk < EVTX_FILE_HEADER ? chunk : EVTX_FILE_HEADER;
 	for (uint32_t at = EVTX_FILE_HEADER_USED; at + EVTX_RECORD_MIN <= ends; at++) {
 		const uint8_t *hit = memmem(head + at, ends - at, "\x2a\x2a\0", 4);
-		if (!hit) break;
+		if (!hit || n - (uint32_t)(hit - head) < EVTX_RECORD_MIN) break;
 		at = (uint32_t)(hit - head);
 		if (le32_at(hit + 4) >= EVTX_RECORD_MIN && le32_at(hit + 4) <= EVTX_CHUNK && begins_xml(hit)) return at;
 	}
@@ -294,67 +294,59 @@ static struct reader_cursor *cursor_new(struct reader *r, struct shape_table *sh
 	return c;
 }
 
-/* How far a whole record that begins at `at` in the `n` bytes of a block reaches into the `more` bytes behind them. 0: there is none. */
-static uint32_t reach(const uint8_t *block, uint32_t at, uint32_t n, const uint8_t *behind, uint32_t more)
+/* Where the first chunk from `at` on begins in p[..total): by its magic alone, before `n` also by the size that it gives for its header when it must be `sane`. total: nowhere. */
+static uint32_t find_head(const uint8_t *p, uint32_t at, uint32_t n, uint32_t total, bool sane)
 {
-	uint8_t head[8], copy[4];
-	if (more < sizeof head) return 0;
-	for (uint32_t i = 0; i < sizeof head; i++) head[i] = at + i < n ? block[at + i] : behind[at + i - n];
-	uint32_t size = le32_at(head + 4), over = size - (n - at);
-	if (le32_at(head) != 0x2a2a || size < EVTX_RECORD_MIN || size > EVTX_CHUNK || size <= n - at || over > more) return 0;
-	for (uint32_t i = 0; i < sizeof copy; i++) copy[i] = over + i < 4 ? block[n + over + i - 4] : behind[over + i - 4];
-	return le32_at(copy) == size ? over : 0;
+	for (const uint8_t *hit; at < total && (hit = memmem(p + at, total - at, "ElfChnk\0", 8)); at++) {
+		at = (uint32_t)(hit - p);
+		if (at >= n || !sane || (total - at >= EVTX_CHUNK_HEADER / 4 && le32_at(hit + 40) == 128)) return at;
+	}
+	return total;
 }
 
-/* The same for the first record from `at` on that does. */
-static uint32_t reaches_over(const uint8_t *block, uint32_t at, uint32_t n, const uint8_t *behind, uint32_t more)
+/* What ends a block of n bytes, of which `total` with those behind it are looked at, from `at` on. What lies within a whole record is data, and begins nothing. */
+struct edge {
+	uint32_t chunk;          /* where the next chunk begins; total: nowhere */
+	uint32_t over, over_end; /* the whole record that lies over the end; over_end 0: there is none */
+};
+static struct edge find_edge(const uint8_t *p, uint32_t at, uint32_t n, uint32_t total, bool sane)
 {
-	uint32_t over = 0;
-	for (const uint8_t *hit; !over && at + 4 <= n && (hit = memmem(block + at, n - at, "\x2a\x2a\0", 4)); at++) {
-		at = (uint32_t)(hit - block);
-		over = reach(block, at, n, behind, more);
+	struct edge e = {find_head(p, at, n, total, sane), 0, 0};
+	while (at < total) {
+		uint32_t record = seek_record(p, at, total);
+		if (e.chunk < record || record == total) break;
+		at = record + record_size(p + record, total - record);
+		if (record < n && at > n) e.over = record, e.over_end = at;
+		if (e.chunk < at) e.chunk = find_head(p, at, n, total, sane);
 	}
-	for (at = n - 3; !over && at < n; at++) over = reach(block, at, n, behind, more); /* of which not even that much stands before the end */
-	return over;
+	return e;
 }
 
-/* Where the next chunk begins in a block that begins with one; n: nowhere. What lies within a whole record is data. */
-static uint32_t chunk_within(const uint8_t *block, uint32_t n)
+/* The same for what was read and as much behind it. `copy` [BLOCK]. */
+static struct edge find_edge_behind(struct reader *r, const uint8_t *block, uint32_t at, uint32_t n, bool sane, uint32_t *ret_total)
 {
-	uint32_t at = EVTX_CHUNK_HEADER, record = at, end = at; /* the last record that begins before `at`, and its end */
-	for (; (at = seek_chunk(block, at, n)) < n; at = end > at ? end : at + 1) {
-		while (record < at) {
-			uint32_t next = seek_record(block, record, n);
-			if (next >= at) break;
-			record = end = next + record_size(block + next, n - next);
-		}
-		if (end <= at) return at;
-	}
-	return n;
+	uint8_t *copy = xmalloc(BLOCK);
+	memcpy(copy, block, n);
+	int64_t got = input_pread(r->in, copy + n, EVTX_CHUNK, r->in->at, NULL);
+	*ret_total = n + (got > 0 ? (uint32_t)got : 0);
+	struct edge e = find_edge(copy, at, n, *ret_total, sane);
+	free(copy);
+	return e;
 }
 
 /* Where a block that begins with a chunk ends. Behind a whole chunk comes the next one, or zeros. Otherwise the next one may stand in it, for bytes of it were lost; or
  * further on, for something was put in. Behind the end of records, and in a chunk of which something is wrong, a record may reach over its end. */
 static uint32_t block_end(struct reader *r, const uint8_t *block, uint32_t n)
 {
-	uint8_t head[EVTX_CHUNK_HEADER], *ahead;
+	uint8_t head[EVTX_CHUNK_HEADER];
 	int64_t behind = n < EVTX_CHUNK ? 0 : input_pread(r->in, head, sizeof head, r->in->at, NULL);
 	if (behind >= 8 && !memcmp(head, "ElfChnk", 8)) return n;
 	/* Zeros may be the free space of a chunk that begins in this one. */
-	bool ends = behind < 8 || all_zero(head, (size_t)behind), holds = chunk_holds(block, n);
-	if (ends && holds) return n;
-	uint8_t edge[EVTX_CHUNK_HEADER];
-	uint32_t half = sizeof edge / 2, within = chunk_within(block, n);
-	if (within < n || ends) return within;
-	int64_t some = input_pread(r->in, edge, sizeof edge, r->in->at - half, NULL); /* its head may lie on both sides of the end */
-	if (some > half && (within = seek_chunk(edge, 0, (uint32_t)some)) < half) return n - half + within;
-	ahead = xmalloc(EVTX_CHUNK);
-	int64_t got = input_pread(r->in, ahead, EVTX_CHUNK, r->in->at, NULL);
-	const uint8_t *chunk = got > 0 ? memmem(ahead, (size_t)got, "ElfChnk\0", 8) : NULL;
-	if (chunk) n += (uint32_t)(chunk - ahead);
-	else if (got > 0) n += reaches_over(block, holds ? le32_at(block + 48) : EVTX_CHUNK_HEADER, n, ahead, (uint32_t)got);
-	free(ahead);
-	return n;
+	bool ends = behind < 8 || all_zero(head, (size_t)behind);
+	if (ends) return chunk_holds(block, n) ? n : find_edge(block, EVTX_CHUNK_HEADER, n, n, true).chunk;
+	uint32_t total;
+	struct edge e = find_edge_behind(r, block, EVTX_CHUNK_HEADER, n, true, &total);
+	return e.chunk < total ? e.chunk : e.over_end ? e.over_end : n;
 }
 
 /* Where a chunk begins of which the end of the block tears the first eight bytes; n: there is none. */
@@ -368,6 +360,17 @@ static uint32_t torn_chunk(struct reader *r, const uint8_t *p, uint32_t n)
 		if (input_pread(r->in, rest, more, r->in->at, NULL) == (int64_t)more && !memcmp(rest, magic + k, more)) return n - k;
 	}
 	return n;
+}
+
+/* Where a block that does not begin with a chunk ends: where one begins, or a record that the end would tear. */
+static uint32_t loose_end(struct reader *r, const uint8_t *block, uint32_t n)
+{
+	uint32_t total = n;
+	bool torn = n == EVTX_CHUNK && seek_torn(block, n) < n;
+	struct edge e = torn ? find_edge_behind(r, block, 0, n, false, &total) : find_edge(block, 0, n, n, false);
+	if (e.chunk < n) return e.chunk;
+	if (e.over_end && e.over) return e.over;
+	return n == EVTX_CHUNK ? torn_chunk(r, block, n) : n;
 }
 
 /* The next block, under the lock: a chunk of 64 KiB, with what moved its end. A block that does not begin with a chunk ends where one
@@ -392,11 +395,7 @@ static int64_t take_block(struct reader *r, uint8_t *block, uint64_t *ret_offset
 		return got < 0 ? -1 : n + got;
 	}
 	if (all_zero(block, n)) return n; /* set aside for later: the rule in most logs */
-	if (!whole) {
-		const uint8_t *chunk = memmem(block + 1, n - 1, "ElfChnk\0", 8);
-		if (chunk) end = (uint32_t)(chunk - block);
-		else if (n == EVTX_CHUNK && (end = torn_chunk(r, block, n)) == n) end = seek_torn(block, n);
-	}
+	if (!whole) end = loose_end(r, block, n);
 	if (end == n) return n;
 	if (!r->carry) r->carry = xmalloc(EVTX_CHUNK);
 	r->carry_n = n - end;

@@ -31,7 +31,8 @@ struct reader {
 	bool searched;                   /* for templates that no record which could be read has: */
 	VEC(struct known_template) candidates;
 	VEC(struct stray) strays;        /* without --carve */
-	uint64_t more_strays;            /* that found no room */
+	uint64_t more_strays;            /* that found no room, */
+	bool foreign_overflow;           /* foreign ones among them */
 	VEC(struct span) misnamed;       /* blocks without a header, or of which it names other records than stand behind it: the ids met */
 	uint64_t lowest_named, lowest_met; /* ids; UINT64_MAX: none */
 	bool unsure;                     /* a block's checksums do not hold */

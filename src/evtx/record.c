@@ -382,6 +382,8 @@ static bool make_event(struct reader_cursor *c, const struct record_place *place
 		content_is_root(c);
 		c->n_leaves = 0;
 	}
+	c->chunk.shift_kept = c->chunk.shift;
+	c->chunk.showing = true;
 	input_hash_some(c->r->in);
 	const struct shape *shape = c->shapes ? shape_of(c) : NULL;
 	input_hash_some(c->r->in);
@@ -411,7 +413,6 @@ static bool make_event(struct reader_cursor *c, const struct record_place *place
 bool record_event(struct reader_cursor *c, const struct record_place *place, bool final, const char **ret_why)
 {
 	c->chunk.shift = c->chunk.shift_kept;
-	bool ok = make_event(c, place, final, ret_why);
-	c->chunk.shift_kept = c->chunk.shift;
-	return ok;
+	c->chunk.showing = false;
+	return make_event(c, place, final, ret_why);
 }

@@ -30,6 +30,21 @@ uint32_t records_end(const uint8_t *p, uint32_t n, bool holds)
 	return free >= EVTX_CHUNK_HEADER && free <= n && (n <= EVTX_CHUNK || holds) ? free : n;
 }
 
+struct told told_in(const uint8_t *p, uint32_t n)
+{
+	bool has_header = n >= EVTX_CHUNK_HEADER && !memcmp(p, "ElfChnk", 8), holds = has_header && chunk_holds(p, n);
+	return (struct told){.p = p, .n = n, .end = records_end(p, n, holds), .holds = holds, .next = has_header ? EVTX_CHUNK_HEADER : 0};
+}
+
+bool told_next(struct told *t)
+{
+	t->at = t->next;
+	t->size = t->at < t->n ? record_size(t->p + t->at, t->n - t->at) : 0;
+	if (!t->size && t->at < t->end && (t->at = seek_record(t->p, t->at + 1, t->n)) < t->end) t->size = record_size(t->p + t->at, t->n - t->at);
+	t->next = t->at + t->size;
+	return t->size;
+}
+
 uint32_t seek_torn(const uint8_t *p, uint32_t n)
 {
 	static const uint8_t magic[] = {0x2a, 0x2a, 0, 0};

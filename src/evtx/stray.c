@@ -2,7 +2,7 @@
  * name them, between two chunks. Whether they are told is known at the end: when no other place has them. Decision 0217. */
 #include "evtx/reader_internal.h"
 
-enum { STRAYS_MAX = 65536, SAME_ID_MAX = 64 /* that are compared: more are made on purpose */ };
+enum { STRAYS_MAX = 1 << 18, SAME_ID_MAX = 64 /* that are compared: more are made on purpose */ };
 
 /* --- as blocks pass --- */
 
@@ -17,7 +17,7 @@ static bool add(struct reader *r, const struct stray *s)
 {
 	bool room = r->strays.n < STRAYS_MAX;
 	if (room) vec_push(&r->strays, *s);
-	else r->more_strays++;
+	else r->more_strays++, r->foreign_overflow |= s->foreign;
 	return room;
 }
 
@@ -30,42 +30,43 @@ void stray_in_slack(struct reader_cursor *c, uint32_t at, uint32_t size, const c
 	if (!room) left(&c->local, &s);
 }
 
-/* Which ids belong into the block by its header: those that it names and, as in a log that was not closed, those that go on behind them. False: there is none, or it is of an earlier use of the
- * chunk, and newer records begin behind it. */
-static bool belonging(const struct reader_cursor *c, struct span *ret)
+/* What was met in the block, where that is not what its header names: for those that look for copies. */
+static void note_met(struct reader_cursor *c, const struct span *named, bool has_head)
 {
-	const uint8_t *p = c->chunk.p;
-	const struct record_place *before = NULL;
-	if (c->chunk.n < EVTX_CHUNK_HEADER || !span_in_head(p, ret)) return false;
-	for (uint32_t i = 0; i < c->n_places; before = &c->places[i++]) {
-		const struct record_place *place = &c->places[i];
-		uint64_t id = le64_at(p + place->at + 8);
-		if (place->at == EVTX_CHUNK_HEADER && (id < ret->low || id > ret->high)) return false;
-		if (id == ret->high + 1 && before && before->at + before->size == place->at) ret->high = id;
+	struct span met = {c->offset, UINT64_MAX, 0, c->chunk.n};
+	for (uint32_t i = 0; i < c->n_places; i++) {
+		uint64_t id = le64_at(c->chunk.p + c->places[i].at + 8);
+		met.low = id < met.low ? id : met.low;
+		met.high = id > met.high ? id : met.high;
 	}
-	return true;
+	if (met.low > met.high || (has_head && met.low >= named->low && met.high <= named->high)) return;
+	vec_push(&c->r->misnamed, met);
+	if (!has_head && met.low < c->r->lowest_met) c->r->lowest_met = met.low;
 }
 
 void stray_block(struct reader_cursor *c)
 {
 	struct reader *r = c->r;
 	const uint8_t *p = c->chunk.p;
-	struct span own = {c->offset, 0, 0, c->chunk.n}, met = {c->offset, UINT64_MAX, 0, c->chunk.n};
-	bool belongs = c->sure ? span_in_head(p, &own) : belonging(c, &own), sound = c->sure && belongs && c->chunk.n <= EVTX_CHUNK;
-	uint32_t kept = sound ? c->n_places : 0;
+	struct span named = {c->offset, 0, 0, c->chunk.n};
+	bool has_head = c->chunk.n >= EVTX_CHUNK_HEADER && span_in_head(p, &named);
+	/* A log without checksums is sound where nothing else is wrong. */
+	bool sure = c->sure || (has_head && c->chunk.n == EVTX_CHUNK && le32_at(p + 120) & 4 && !c->recovered);
+	uint32_t kept = 0, last = c->n_places ? c->n_places - 1 : 0;
 	pthread_mutex_lock(&r->lock);
-	for (uint32_t i = kept; i < c->n_places; i++) {
-		struct stray s = {.chunk = c->offset, .id = le64_at(p + c->places[i].at + 8), .at = c->places[i].at, .size = c->places[i].size, .foreign = true};
-		if ((c->sure ? c->places[i].loose : belongs && (s.id < own.low || s.id > own.high)) && add(r, &s)) continue;
-		c->places[kept++] = c->places[i];
-		met.low = s.id < met.low ? s.id : met.low;
-		met.high = s.id > met.high ? s.id : met.high;
+	if (sure && has_head && c->chunk.n <= EVTX_CHUNK && c->n_places && le64_at(p + c->places[0].at + 8) >= named.low && le64_at(p + c->places[last].at + 8) <= named.high) {
+		kept = c->n_places;
+	} else {
+		for (uint32_t i = 0; i < c->n_places; i++) {
+			struct stray s = {.chunk = c->offset, .id = le64_at(p + c->places[i].at + 8), .at = c->places[i].at, .size = c->places[i].size, .foreign = true};
+			bool foreign = sure ? c->places[i].loose : has_head && (s.id < named.low || s.id > named.high);
+			if (!foreign || !add(r, &s)) c->places[kept++] = c->places[i];
+		}
+		c->n_places = kept;
+		note_met(c, &named, has_head);
 	}
-	c->n_places = kept;
-	if (kept && !belongs) vec_push(&r->misnamed, met);
-	uint64_t *lowest = belongs ? &r->lowest_named : &r->lowest_met, low = belongs ? own.low : met.low;
-	if (low < *lowest) *lowest = low;
-	r->unsure |= !c->sure && (belongs || kept);
+	if (has_head && (sure || kept) && named.low < r->lowest_named) r->lowest_named = named.low;
+	r->unsure |= !sure && (has_head || kept);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -76,6 +77,7 @@ static int by_content(const void *a, const void *b)
 	const struct stray *x = a, *y = b;
 	if (x->id != y->id) return x->id < y->id ? -1 : 1;
 	if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+	if (x->foreign != y->foreign) return x->foreign ? -1 : 1; /* it gives way to its own bytes only */
 	if (x->chunk != y->chunk) return x->chunk < y->chunk ? -1 : 1;
 	return (x->at > y->at) - (x->at < y->at);
 }
@@ -94,11 +96,21 @@ static size_t first_from(const struct stray *s, size_t n, uint64_t id)
 
 static void tell(struct reader *r, const struct stray *s) { vec_push(&r->deferred, (struct deferred){s->chunk, s->at, s->size, false}); }
 
-/* Of the n strays, by content, those that are compared; what becomes of the others is settled. */
+static void is_copy(struct reader *r, const struct stray *s)
+{
+	if (s->foreign && (!r->n_copies++ || s->chunk + s->at < r->first_copy)) r->first_copy = s->chunk + s->at;
+	left(&r->report, s);
+}
+
+/* Of the n strays, by content, those that are compared, one of the same bytes; what becomes of the others is settled. */
 static size_t few_of_an_id(struct reader *r, struct stray *s, size_t n)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < n; i++) {
+		if (kept && s[kept - 1].id == s[i].id && s[kept - 1].hash == s[i].hash) {
+			is_copy(r, &s[i]);
+			continue;
+		}
 		bool many = kept >= SAME_ID_MAX && s[kept - SAME_ID_MAX].id == s[i].id;
 		r->more_strays += many;
 		if (!many) s[kept++] = s[i];
@@ -118,15 +130,13 @@ static void compare(struct stray *s, size_t from, size_t to, const uint8_t *reco
 /* The records of a block that belong there, by their ids. */
 static void compare_block(struct stray *s, size_t n, const struct evtx_chunk *block, const struct span *own)
 {
-	const uint8_t *p = block->p;
-	uint32_t n_block = own->n < block->n ? own->n : block->n, end = records_end(p, n_block, chunk_holds(p, n_block));
-	for (uint32_t at = 0, size; (at = seek_record(p, at, n_block)) < end; at += size) {
-		uint64_t id = le64_at(p + at + 8);
-		size = le32_at(p + at + 4);
+	struct told t = told_in(block->p, own->n < block->n ? own->n : block->n);
+	while (told_next(&t)) {
+		uint64_t id = le64_at(t.p + t.at + 8);
 		size_t from = id < own->low || id > own->high ? n : first_from(s, n, id), to = from;
 		bool stray = false;
-		for (; to < n && s[to].id == id; to++) stray |= s[to].chunk + s[to].at == own->offset + at;
-		if (from < to && !stray) compare(s, from, to, p + at, size);
+		for (; to < n && s[to].id == id; to++) stray |= s[to].chunk + s[to].at == own->offset + t.at;
+		if (from < to && !stray) compare(s, from, to, t.p + t.at, t.size);
 	}
 }
 
@@ -144,7 +154,7 @@ void stray_begin(struct reader_cursor *c)
 {
 	struct reader *r = c->r;
 	struct stray *all = r->strays.v;
-	size_t n = 0, kept = 0;
+	size_t n = 0;
 	/* What a log that turned over left in free space is older than all that it holds. */
 	uint64_t lowest = r->lowest_named != UINT64_MAX ? r->lowest_named : r->lowest_met;
 	if (!r->strays.n) return;
@@ -165,14 +175,10 @@ void stray_begin(struct reader_cursor *c)
 	n = few_of_an_id(r, all, n);
 	if (n) compare_file(c, all, n);
 	for (size_t i = 0; i < n; i++) {
-		struct stray *s = &all[i];
-		s->told |= kept && all[kept - 1].id == s->id && all[kept - 1].hash == s->hash;
-		if (s->told && s->foreign && (!r->n_copies++ || s->chunk + s->at < r->first_copy)) r->first_copy = s->chunk + s->at;
-		if (s->told) left(&r->report, s);
-		else all[kept++] = *s;
+		if (all[i].told) is_copy(r, &all[i]);
+		else tell(r, &all[i]);
 	}
-	for (size_t i = 0; i < kept; i++) tell(r, &all[i]);
-	if (r->unsure && r->more_strays)
+	if (r->more_strays && (r->unsure || r->foreign_overflow))
 		report_note(&r->report, 0, "%llu records in free space, or where they do not belong, were not compared with those of other places", (unsigned long long)r->more_strays);
 	r->strays.n = 0;
 	c->other.p = NULL;
