@@ -322,7 +322,7 @@ static struct edge find_edge(const uint8_t *p, uint32_t at, uint32_t n, uint32_t
 	return e;
 }
 
-/* The same for what was read and as much behind it. `copy` [BLOCK]. */
+/* The same with what stands behind the block, which is not taken yet. */
 static struct edge find_edge_behind(struct reader *r, const uint8_t *block, uint32_t at, uint32_t n, bool sane, uint32_t *ret_total)
 {
 	uint8_t *copy = xmalloc(BLOCK);

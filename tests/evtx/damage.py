@@ -154,6 +154,15 @@ def cases(b, seed):
     r.shuffle(inner)
     yield "all pages shuffled", b"".join(pages[:1] + inner)
     yield "the log begins in its middle", b"".join(pages[:1] + pages[40:] + pages[1:40])
+    # What stands in a chunk whose header does not name it.
+    yield "the first records of a chunk over those of one before", put(b, c[1] + 512, b[c[3] + 512:c[3] + 8192])
+    yield "the first records of a chunk over those of one behind", put(b, c[3] + 512, b[c[1] + 512:c[1] + 8192])
+    yield "two chunks' headers changed places", put(put(b, c[1], b[c[3]:c[3] + 512]), c[3], b[c[1]:c[1] + 512])
+    fewer = put(b, c[1] + 32, struct.pack("<Q", struct.unpack_from("<Q", b, c[1] + 24)[0] + 5))
+    yield "a header that names fewer, and the chunk once more", fewer[:c[2]] + b[c[1]:]
+    yield "a free offset too low, and a page of the chunk over another", put(put(b, c[1] + 48, struct.pack("<I", 4000)), c[3] + 20480, b[c[1] + 12288:c[1] + 16384])
+    page = b[c[0] + 8192:c[0] + 12288]
+    yield "a page written 80 times", b[:c[1]] + b"".join(b[x:x + 512] + (page * 14)[:CHUNK - 512] for x in c[1:])
     # What the others say must not change: their templates stand elsewhere.
     for k, letter in enumerate(("EventID", "Execution", "System")):
         at = b.find(letter.encode("utf-16le"), c[2])

@@ -148,4 +148,45 @@ def data_that_looks_like_a_record_is_data(scratch):
         need(out[0].count(b"\n") == 5 and out[0] == out[1], f"{out[0].count(10)} and {out[1].count(10)} events")
 
 
+
+@test
+def data_that_looks_like_a_chunk_is_data(scratch):
+    """The magic of a chunk, or its head, in what somebody wrote: where the chunk it lies in or the next has lost its own, and where bytes put in move it over a block's end."""
+    def told(b, what):
+        path = os.path.join(scratch, "x.evtx")
+        open(path, "wb").write(b)
+        for jobs in "1", "3":
+            p = subprocess.run([PROGRAM, "events", "-j", jobs, path], capture_output=True)
+            told = [int(json.loads(line)["Event"]["System"]["EventRecordID"]) for line in p.stdout.splitlines()]
+            need(sorted(told) == list(range(1, 61)), f"{what}: {len(told)} events, not {sorted(set(range(1, 61)) - set(told))}")
+
+    def lose_magic(b, chunk):
+        return b[:HEAD + CHUNK * chunk] + bytes(8) + b[HEAD + CHUNK * chunk + 8:]
+
+    head = bytearray(128)
+    head[:8] = b"ElfChnk\0"
+    struct.pack_into("<I", head, 40, 128)
+    for blob in (b"A" * 100 + b"ElfChnk\0" + b"B" * 100, b"A" * 100 + bytes(head)):
+        for at in (10, 30):
+            w = EvtxWriter(records_per_chunk=20)
+            for i in range(60):
+                w.add(event(i, record_id=i + 1, data=[["Text", "string", "ElfChnk\0aa".encode().decode("utf-16-le") if i == 50 else "x" * 60], ["Blob", "binary", blob.hex() if i == at else "01"]]))
+            b = w.bytes()
+            told(b, "sound")
+            for chunk in range(3):
+                told(lose_magic(b, chunk), f"record {at + 1}, chunk {chunk} without its magic")
+            told(lose_magic(lose_magic(lose_magic(b, 0), 1), 2), "no magic")
+            told(b[:HEAD + 512] + b"\7" * 100 + b[HEAD + 512:], "100 bytes put in")
+    # A large record up to a chunk's end, with a head in its last bytes.
+    for size in range(63000, 57000, -8):
+        w = EvtxWriter()
+        for i in range(60):
+            w.add(event(i, record_id=i + 1, data=[["Text", "string", "x"], ["Blob", "binary", (b"Z" * size + bytes(head) + b"Y" * 40).hex() if i == 1 else "01"]]))
+        if w.chunks[0].records == 2:
+            break
+    b = w.bytes()
+    told(lose_magic(b, 1), "a head in the last bytes before a chunk without its magic")
+    told(b[:HEAD + 512] + b"\7" * 100 + b[HEAD + 512:], "a record pushed over the block's end")
+
+
 tap.run()
