@@ -74,6 +74,7 @@ static inline bool read_run_input(struct read_run *run, const struct reader_ops 
 		run->shapes = shape_table_new(run->taxonomy, 16 << 20);
 		arena_init(&run->strings, 16 << 20);
 	}
+	report_done(&run->report); /* of the run before */
 	run->report = (struct source_report){.arena = &run->strings};
 	struct reader_options with_ranges = options ? *options : none;
 	with_ranges.ranges = true;

@@ -722,6 +722,7 @@ static void line_of_place(struct reader_cursor *c, const struct record_place *pl
 	const struct reader_options *o = c->r->options;
 	/* Where checksums do not hold, what is read of one record decides how the next is read: all go the same way then. */
 	bool ordinary = !c->sure || o->carve || c->r->image || c->last_pass || c->recovered || c->chunk.format.special;
+	c->chunk.showing = false;
 	enum lane_answer answer = ordinary ? LANE_IRREGULAR : lane_write(&c->chunk, place->at, place->size, o, out);
 	if (answer == LANE_WRITTEN || answer == LANE_LEFT_OUT) {
 		count_record(c, place, NULL);
