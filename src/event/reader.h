@@ -94,26 +94,15 @@ struct source_report {
 };
 /* Bytes of a kind. */
 void report_range(struct source_report *r, enum range_kind kind, uint64_t offset, uint64_t length);
-static inline void report_header(struct source_report *r, uint64_t offset, uint64_t n)
+static inline void report_as(struct source_report *r, uint64_t *sum, enum range_kind kind, uint64_t offset, uint64_t n)
 {
-	r->header += n;
-	if (r->keep_ranges) report_range(r, RANGE_HEADER, offset, n);
+	*sum += n;
+	if (r->keep_ranges) report_range(r, kind, offset, n);
 }
-static inline void report_records(struct source_report *r, uint64_t offset, uint64_t n)
-{
-	r->records += n;
-	if (r->keep_ranges) report_range(r, RANGE_RECORDS, offset, n);
-}
-static inline void report_recovered(struct source_report *r, uint64_t offset, uint64_t n)
-{
-	r->recovered += n;
-	if (r->keep_ranges) report_range(r, RANGE_RECOVERED, offset, n);
-}
-static inline void report_slack(struct source_report *r, uint64_t offset, uint64_t n)
-{
-	r->slack += n;
-	if (r->keep_ranges) report_range(r, RANGE_SLACK, offset, n);
-}
+static inline void report_header(struct source_report *r, uint64_t offset, uint64_t n) { report_as(r, &r->header, RANGE_HEADER, offset, n); }
+static inline void report_records(struct source_report *r, uint64_t offset, uint64_t n) { report_as(r, &r->records, RANGE_RECORDS, offset, n); }
+static inline void report_recovered(struct source_report *r, uint64_t offset, uint64_t n) { report_as(r, &r->recovered, RANGE_RECOVERED, offset, n); }
+static inline void report_slack(struct source_report *r, uint64_t offset, uint64_t n) { report_as(r, &r->slack, RANGE_SLACK, offset, n); }
 /* Add an entry; `damage` also adds length to `damaged`. `reason` is copied into the report's arena when it is not static. */
 void report_damage(struct source_report *r, uint64_t offset, uint64_t length, const char *static_reason);
 void report_note(struct source_report *r, uint64_t offset, const char *format, ...) __attribute__((format(printf, 3, 4)));
